@@ -1,0 +1,316 @@
+//! One board: records with their indexes. It changes only inside [`Board::transact`].
+
+use std::collections::HashMap;
+
+use crate::geom::{Rect, hits_note};
+use crate::spatial::Spatial;
+use crate::{
+    AssetId, AssetInfo, Change, JobId, Note, NoteId, Run, RunId, Transaction, Twine, TwineId, Tx,
+    TxMeta,
+};
+
+/// Why an edit was refused. Nothing changed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum EditError {
+    /// The note is not on the board.
+    #[error("note {0} is not on this board")]
+    NoSuchNote(NoteId),
+    /// The twine is not on the board.
+    #[error("string {0} is not on this board")]
+    NoSuchTwine(TwineId),
+    /// The id is taken.
+    #[error("a record with id {0} is already on this board")]
+    IdTaken(String),
+    /// Position or size cannot be drawn.
+    #[error("a note needs finite coordinates and an edge between 1 and 1,000,000 units")]
+    NotDrawable,
+    /// A string from a note to itself.
+    #[error("a string joins two different notes")]
+    TwineToItself,
+    /// The note is not of the kind the edit needs.
+    #[error("note {0} is not {1}")]
+    WrongKind(NoteId, &'static str),
+    /// Something other than the user would remove most of the board.
+    #[error("refused: this would remove {removed} of {live} notes although you did not ask for it")]
+    WouldEmptyBoard {
+        /// Notes to be removed.
+        removed: usize,
+        /// Notes there are.
+        live: usize,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct NoteSlot {
+    pub(crate) note: Note,
+    /// Slots of twines tied to this note.
+    pub(crate) twines: Vec<u32>,
+}
+
+/// Records and indexes of one board. Notes and twines live in dense slots which are reused after a
+/// removal; the slots are also their places on the GPU.
+#[derive(Debug, Clone, Default)]
+pub struct Board {
+    pub(crate) notes: Vec<Option<NoteSlot>>,
+    pub(crate) twines: Vec<Option<Twine>>,
+    pub(crate) free_notes: Vec<u32>,
+    pub(crate) free_twines: Vec<u32>,
+    pub(crate) note_slots: HashMap<NoteId, u32>,
+    pub(crate) twine_slots: HashMap<TwineId, u32>,
+    pub(crate) runs: Vec<Run>,
+    pub(crate) run_index: HashMap<RunId, usize>,
+    pub(crate) run_of_job: HashMap<JobId, usize>,
+    pub(crate) assets: Vec<AssetInfo>,
+    pub(crate) asset_index: HashMap<AssetId, usize>,
+    pub(crate) spatial: Spatial,
+    pub(crate) top_rank: u32,
+    pub(crate) seq: u64,
+}
+
+impl Board {
+    /// An empty board.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs `f` as one transaction: all its changes or none. `None` when nothing changed.
+    ///
+    /// # Errors
+    /// What `f` returns, or [`EditError::WouldEmptyBoard`]; the board is then as it was.
+    pub fn transact(
+        &mut self,
+        meta: TxMeta,
+        f: impl FnOnce(&mut Tx<'_>) -> Result<(), EditError>,
+    ) -> Result<Option<Transaction>, EditError> {
+        let live = self.n_notes();
+        let mut tx = Tx::new(self);
+        let outcome = f(&mut tx).and_then(|()| tx.guard_against_emptying(meta.origin, live));
+        let changes = match outcome {
+            Ok(()) => tx.into_changes(),
+            Err(error) => {
+                tx.roll_back();
+                return Err(error);
+            }
+        };
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        self.seq += 1;
+        Ok(Some(Transaction {
+            seq: self.seq,
+            step: meta.step,
+            op: meta.op,
+            origin: meta.origin,
+            at_ms: meta.at_ms,
+            changes,
+            selection_hint: meta.selection_hint,
+        }))
+    }
+
+    /// Rebuilds a board from records read from disk. Records that cannot stand (an id twice, a
+    /// string without its notes, coordinates that cannot be drawn) are left out and named.
+    #[must_use]
+    pub fn from_records(
+        seq: u64,
+        notes: Vec<Note>,
+        twines: Vec<Twine>,
+        runs: Vec<Run>,
+        assets: Vec<AssetInfo>,
+    ) -> (Self, Vec<String>) {
+        let mut board = Self::new();
+        let mut left_out = Vec::new();
+        let mut tx = Tx::new(&mut board);
+        let mut note_that = |what: &str, outcome: Result<(), EditError>| {
+            if let Err(error) = outcome {
+                left_out.push(format!("{what}: {error}"));
+            }
+        };
+        for asset in assets {
+            tx.insert_asset(asset);
+        }
+        for run in runs {
+            note_that("run", tx.insert_run(run));
+        }
+        for note in notes {
+            note_that("note", tx.insert_note(note));
+        }
+        for twine in twines {
+            note_that("string", tx.insert_twine(twine));
+        }
+        drop(tx);
+        board.seq = seq;
+        (board, left_out)
+    }
+
+    /// Number of the last transaction.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// How many notes there are.
+    #[must_use]
+    pub fn n_notes(&self) -> usize {
+        self.note_slots.len()
+    }
+
+    /// How many twines there are.
+    #[must_use]
+    pub fn n_twines(&self) -> usize {
+        self.twine_slots.len()
+    }
+
+    /// One past the highest note slot in use.
+    #[must_use]
+    pub fn note_slot_count(&self) -> u32 {
+        self.notes.len() as u32
+    }
+
+    /// One past the highest twine slot in use.
+    #[must_use]
+    pub fn twine_slot_count(&self) -> u32 {
+        self.twines.len() as u32
+    }
+
+    /// The note in a slot.
+    #[must_use]
+    pub fn note_at(&self, slot: u32) -> Option<&Note> {
+        self.notes.get(slot as usize)?.as_ref().map(|s| &s.note)
+    }
+
+    /// The twine in a slot.
+    #[must_use]
+    pub fn twine_at(&self, slot: u32) -> Option<&Twine> {
+        self.twines.get(slot as usize)?.as_ref()
+    }
+
+    /// The slot of a note.
+    #[must_use]
+    pub fn note_slot(&self, id: NoteId) -> Option<u32> {
+        self.note_slots.get(&id).copied()
+    }
+
+    /// The slot of a twine.
+    #[must_use]
+    pub fn twine_slot(&self, id: TwineId) -> Option<u32> {
+        self.twine_slots.get(&id).copied()
+    }
+
+    /// A note by id.
+    #[must_use]
+    pub fn note(&self, id: NoteId) -> Option<&Note> {
+        self.note_at(self.note_slot(id)?)
+    }
+
+    /// A twine by id.
+    #[must_use]
+    pub fn twine(&self, id: TwineId) -> Option<&Twine> {
+        self.twine_at(self.twine_slot(id)?)
+    }
+
+    /// All notes, by slot.
+    pub fn notes(&self) -> impl Iterator<Item = &Note> {
+        self.notes.iter().flatten().map(|s| &s.note)
+    }
+
+    /// All twines, by slot.
+    pub fn twines(&self) -> impl Iterator<Item = &Twine> {
+        self.twines.iter().flatten()
+    }
+
+    /// Slots of the twines tied to a note.
+    #[must_use]
+    pub fn twine_slots_of(&self, note: NoteId) -> &[u32] {
+        self.note_slot(note)
+            .and_then(|slot| self.notes[slot as usize].as_ref())
+            .map_or(&[], |s| s.twines.as_slice())
+    }
+
+    /// The twines tied to a note.
+    pub fn twines_of(&self, note: NoteId) -> impl Iterator<Item = &Twine> {
+        self.twine_slots_of(note).iter().filter_map(|slot| self.twine_at(*slot))
+    }
+
+    /// All runs, oldest first.
+    #[must_use]
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// A run by id.
+    #[must_use]
+    pub fn run(&self, id: RunId) -> Option<&Run> {
+        self.run_index.get(&id).map(|i| &self.runs[*i])
+    }
+
+    /// The run a job became.
+    #[must_use]
+    pub fn run_of_job(&self, id: JobId) -> Option<&Run> {
+        self.run_of_job.get(&id).map(|i| &self.runs[*i])
+    }
+
+    /// All asset records.
+    #[must_use]
+    pub fn assets(&self) -> &[AssetInfo] {
+        &self.assets
+    }
+
+    /// An asset record by id.
+    #[must_use]
+    pub fn asset(&self, id: AssetId) -> Option<&AssetInfo> {
+        self.asset_index.get(&id).map(|i| &self.assets[*i])
+    }
+
+    /// The highest rank in use: a new note on top gets one more.
+    #[must_use]
+    pub fn top_rank(&self) -> u32 {
+        self.top_rank
+    }
+
+    /// Notes whose untilted rectangle, grown by a tilt's worth, touches `rect`; by slot.
+    #[must_use]
+    pub fn notes_in(&self, rect: Rect) -> Vec<&Note> {
+        let touches = |note: &&Note| spatial_bounds(note).intersects(rect);
+        match self.spatial.candidates(rect, self.n_notes()) {
+            Some(slots) => {
+                slots.into_iter().filter_map(|s| self.note_at(s)).filter(touches).collect()
+            }
+            None => self.notes().filter(touches).collect(),
+        }
+    }
+
+    /// The topmost note under a point.
+    #[must_use]
+    pub fn note_under(&self, p: [f64; 2]) -> Option<&Note> {
+        self.notes_in(Rect { min: p, max: p })
+            .into_iter()
+            .filter(|note| hits_note(note, p))
+            .max_by_key(|note| (note.rank, note.id))
+    }
+
+    /// The smallest rectangle round all notes; empty on an empty board.
+    #[must_use]
+    pub fn bounds(&self) -> Rect {
+        self.notes().fold(Rect::EMPTY, |all, note| all.union(note.rect()))
+    }
+}
+
+/// Bounds that hold the note at any tilt used (±3°) and a little more.
+pub(crate) fn spatial_bounds(note: &Note) -> Rect {
+    let (sin, cos) = f64::from(note.tilt_deg).to_radians().sin_cos();
+    let [w, h] = note.size;
+    let turned = [w * cos.abs() + h * sin.abs(), w * sin.abs() + h * cos.abs()];
+    Rect::from_center_size(note.center, turned)
+}
+
+/// What became of the records: used by tests and by the mirror.
+impl Transaction {
+    /// Ids of notes inserted, updated or removed.
+    pub fn touched_notes(&self) -> impl Iterator<Item = NoteId> {
+        self.changes.iter().filter_map(|change| match change {
+            Change::Note(rec) => rec.after().or(rec.before()).map(|n| n.id),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,162 @@
+//! Role `Speak`: espeak-ng's library opened at run time (nothing is linked), which gives exact
+//! word times. The interface is that of `speak_lib.h`, API revision 12.
+#![allow(unsafe_code, reason = "a C library opened at run time; this process is the worker, which is disposable")]
+
+use std::ffi::{CString, c_char, c_int, c_short, c_uint, c_void};
+use std::sync::Mutex;
+
+use super::protocol::FailCode;
+use crate::caption::Word;
+use crate::wav::Pcm;
+
+type Failure = (FailCode, String);
+
+/// `espeak_EVENT`: the fields up to the union, which is one pointer wide.
+#[repr(C)]
+struct Event {
+    kind: c_int,
+    unique: c_uint,
+    text_position: c_int,
+    length: c_int,
+    audio_position: c_int,
+    sample: c_int,
+    user: *mut c_void,
+    id: *mut c_void,
+}
+
+const EVENT_END: c_int = 0;
+const EVENT_WORD: c_int = 1;
+const RETRIEVAL: c_int = 1;
+const CHARS_UTF8: c_uint = 1;
+const RATE_PARAMETER: c_int = 1;
+
+#[derive(Default)]
+struct Heard {
+    samples: Vec<i16>,
+    /// Character position (from 1), length, milliseconds.
+    words: Vec<(usize, usize, u32)>,
+}
+
+static HEARD: Mutex<Heard> = Mutex::new(Heard { samples: Vec::new(), words: Vec::new() });
+
+/// Longest speech kept: a quarter of an hour.
+const MAX_SAMPLES: usize = 22_050 * 900;
+
+extern "C" fn on_sound(wav: *mut c_short, n: c_int, mut events: *mut c_void) -> c_int {
+    let mut heard = HEARD.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if !wav.is_null() && n > 0 {
+        // SAFETY: espeak-ng passes `n` samples at `wav`, valid during the call.
+        let samples = unsafe { std::slice::from_raw_parts(wav, n as usize) };
+        heard.samples.extend_from_slice(samples);
+    }
+    // SAFETY: `events` points to an array of events ended by one of kind EVENT_END.
+    unsafe {
+        while !events.is_null() && (*events.cast::<Event>()).kind != EVENT_END {
+            let event = &*events.cast::<Event>();
+            if event.kind == EVENT_WORD {
+                heard.words.push((event.text_position.max(1) as usize, event.length.max(0) as usize, event.audio_position.max(0) as u32));
+            }
+            events = events.cast::<Event>().add(1).cast();
+        }
+    }
+    c_int::from(heard.samples.len() > MAX_SAMPLES)
+}
+
+pub(super) fn speak(text: &str, voice: &str, words_per_minute: u32) -> Result<(Pcm, Vec<Word>), Failure> {
+    let missing = |error: libloading::Error| (FailCode::Unsupported, format!("espeak-ng is not installed ({error})"));
+    let bad = |what: &str| (FailCode::Damaged, what.to_owned());
+    let (Ok(c_text), Ok(c_voice)) = (CString::new(text), CString::new(voice)) else {
+        return Err(bad("a text with a zero byte cannot be spoken"));
+    };
+    // SAFETY: the library's initialisers are those of espeak-ng; the signatures below are those of
+    // its public header, and the library stays open until the process ends.
+    let rate = unsafe {
+        let library = ["libespeak-ng.so.1", "libespeak-ng.so", "libespeak-ng.1.dylib", "libespeak-ng.dll"]
+            .iter()
+            .find_map(|name| libloading::Library::new(*name).ok())
+            .ok_or_else(|| (FailCode::Unsupported, "espeak-ng is not installed".to_owned()))?;
+        let library: &'static libloading::Library = Box::leak(Box::new(library));
+        let initialize: libloading::Symbol<'_, extern "C" fn(c_int, c_int, *const c_char, c_int) -> c_int> =
+            library.get(b"espeak_Initialize").map_err(missing)?;
+        let set_callback: libloading::Symbol<'_, extern "C" fn(extern "C" fn(*mut c_short, c_int, *mut c_void) -> c_int)> =
+            library.get(b"espeak_SetSynthCallback").map_err(missing)?;
+        let set_voice: libloading::Symbol<'_, extern "C" fn(*const c_char) -> c_int> =
+            library.get(b"espeak_SetVoiceByName").map_err(missing)?;
+        let set_parameter: libloading::Symbol<'_, extern "C" fn(c_int, c_int, c_int) -> c_int> =
+            library.get(b"espeak_SetParameter").map_err(missing)?;
+        let synth: libloading::Symbol<'_, extern "C" fn(*const c_void, usize, c_uint, c_int, c_uint, c_uint, *mut c_uint, *mut c_void) -> c_int> =
+            library.get(b"espeak_Synth").map_err(missing)?;
+        let synchronize: libloading::Symbol<'_, extern "C" fn() -> c_int> =
+            library.get(b"espeak_Synchronize").map_err(missing)?;
+        // Option 0x8000: do not exit the process when the data folder is missing.
+        let rate = initialize(RETRIEVAL, 0, std::ptr::null(), 0x8000);
+        if rate <= 0 {
+            return Err((FailCode::Unsupported, "espeak-ng has no voice data".to_owned()));
+        }
+        set_callback(on_sound);
+        if set_voice(c_voice.as_ptr()) != 0 {
+            return Err((FailCode::Unsupported, format!("espeak-ng has no voice “{voice}”")));
+        }
+        set_parameter(RATE_PARAMETER, words_per_minute.clamp(80, 400) as c_int, 0);
+        let spoken = synth(c_text.as_ptr().cast(), c_text.as_bytes_with_nul().len(), 0, 1, 0, CHARS_UTF8, std::ptr::null_mut(), std::ptr::null_mut());
+        synchronize();
+        if spoken != 0 {
+            return Err(bad("espeak-ng refused the text"));
+        }
+        rate
+    };
+    let heard = std::mem::take(&mut *HEARD.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    let pcm = Pcm { rate: rate as u32, channels: 1, samples: heard.samples };
+    if pcm.samples.is_empty() {
+        return Err(bad("there is nothing to speak in this text"));
+    }
+    let words = join_words(text, &heard.words, pcm.duration_ms() as u32);
+    Ok((pcm, words))
+}
+
+/// espeak-ng splits words ("oTo" is heard as "o" and "To"): events are joined by their place in
+/// the text up to the next white space. The end of a word is the start of the next one.
+fn join_words(text: &str, events: &[(usize, usize, u32)], duration_ms: u32) -> Vec<Word> {
+    let mut words: Vec<Word> = Vec::new();
+    let mut characters = 0usize;
+    let mut spans: Vec<(usize, usize, &str)> = Vec::new();
+    let mut open: Option<(usize, usize)> = None;
+    for (byte, c) in text.char_indices() {
+        match (c.is_whitespace(), open) {
+            (false, None) => open = Some((characters, byte)),
+            (true, Some((from, start))) => {
+                spans.push((from, characters, &text[start..byte]));
+                open = None;
+            }
+            _ => {}
+        }
+        characters += 1;
+    }
+    if let Some((from, start)) = open {
+        spans.push((from, characters, &text[start..]));
+    }
+    for (from, to, word) in spans {
+        let Some(event) = events.iter().find(|(position, _, _)| (from + 1..=to).contains(position)) else {
+            continue;
+        };
+        let start_ms = event.2.min(duration_ms);
+        if let Some(last) = words.last_mut() {
+            last.end_ms = start_ms.max(last.start_ms);
+        }
+        words.push(Word { start_ms, end_ms: duration_ms, text: word.to_owned() });
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn split_words_are_joined_by_their_place_in_the_text() {
+        let events = [(1, 2, 0), (4, 1, 200), (5, 2, 300), (8, 4, 500)];
+        let words = join_words("An oTo wall.", &events, 900);
+        let told: Vec<(u32, u32, &str)> = words.iter().map(|w| (w.start_ms, w.end_ms, w.text.as_str())).collect();
+        assert_eq!(told, [(0, 200, "An"), (200, 500, "oTo"), (500, 900, "wall.")]);
+    }
+}

@@ -1,0 +1,53 @@
+-- The first format of a board file.
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE asset (
+    id   BLOB PRIMARY KEY,
+    body BLOB NOT NULL,
+    sum  BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE run (
+    id   BLOB PRIMARY KEY,
+    job  BLOB NOT NULL UNIQUE,
+    body BLOB NOT NULL,
+    sum  BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE run_asset (
+    run   BLOB NOT NULL REFERENCES run (id) DEFERRABLE INITIALLY DEFERRED,
+    asset BLOB NOT NULL REFERENCES asset (id) DEFERRABLE INITIALLY DEFERRED,
+    PRIMARY KEY (run, asset)
+) WITHOUT ROWID;
+
+CREATE TABLE note (
+    id    BLOB PRIMARY KEY,
+    run   BLOB REFERENCES run (id) DEFERRABLE INITIALLY DEFERRED,
+    asset BLOB REFERENCES asset (id) DEFERRABLE INITIALLY DEFERRED,
+    body  BLOB NOT NULL,
+    sum   BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE twine (
+    id        BLOB PRIMARY KEY,
+    from_note BLOB NOT NULL REFERENCES note (id) DEFERRABLE INITIALLY DEFERRED,
+    to_note   BLOB NOT NULL REFERENCES note (id) DEFERRABLE INITIALLY DEFERRED,
+    body      BLOB NOT NULL,
+    sum       BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX twine_from ON twine (from_note);
+CREATE INDEX twine_to ON twine (to_note);
+
+CREATE TABLE journal (
+    seq    INTEGER PRIMARY KEY,
+    step   BLOB NOT NULL,
+    op     TEXT NOT NULL,
+    origin BLOB NOT NULL,
+    codec  INTEGER NOT NULL,
+    at_ms  INTEGER NOT NULL,
+    body   BLOB NOT NULL,
+    hash   BLOB NOT NULL
+);

@@ -1,1 +1,14 @@
-//! x
+//! Speaks `/api/v1` to a home, follows jobs, moves media, keeps credentials in the keyring of the
+//! system. It decides nothing about what a result means.
+
+mod api;
+mod client;
+mod credentials;
+mod error;
+mod follow;
+mod http;
+
+pub use client::{Client, Event, Upload};
+pub use credentials::{CredentialError, Credentials, Store};
+pub use error::ClientError;
+pub use http::Home;

@@ -45,7 +45,8 @@ impl Aspect {
     /// Size in pixels for a shorter edge of `short`.
     #[must_use]
     pub fn size(self, short: u32) -> [u32; 2] {
-        let long = (short * 16 / 9).next_multiple_of(2);
+        // Multiples of 8, so that every plane of a frame is packed.
+        let (short, long) = (short.next_multiple_of(8), (short * 16 / 9).next_multiple_of(8));
         match self {
             Self::Wide => [long, short],
             Self::Tall => [short, long],

@@ -4,7 +4,7 @@
 use super::SAMPLE_RATE;
 
 /// A voice and where it begins.
-pub type Placed<'a> = (u64, &'a [[f32; 2]]);
+type Placed<'a> = (u64, &'a [[f32; 2]]);
 
 /// Loudness aimed at, as root mean square of what is spoken (about -17 dBFS).
 const TARGET_RMS: f32 = 0.14;

@@ -26,7 +26,8 @@ struct Event {
 
 const EVENT_END: c_int = 0;
 const EVENT_WORD: c_int = 1;
-const RETRIEVAL: c_int = 1;
+/// Speaking on the calling thread; no sound device is opened.
+const SYNCHRONOUS: c_int = 2;
 const CHARS_UTF8: c_uint = 1;
 const RATE_PARAMETER: c_int = 1;
 
@@ -53,7 +54,7 @@ extern "C" fn on_sound(wav: *mut c_short, n: c_int, mut events: *mut c_void) -> 
     unsafe {
         while !events.is_null() && (*events.cast::<Event>()).kind != EVENT_END {
             let event = &*events.cast::<Event>();
-            if event.kind == EVENT_WORD {
+            if event.kind == EVENT_WORD && event.length > 0 {
                 heard.words.push((event.text_position.max(1) as usize, event.length.max(0) as usize, event.audio_position.max(0) as u32));
             }
             events = events.cast::<Event>().add(1).cast();
@@ -86,10 +87,8 @@ pub(super) fn speak(text: &str, voice: &str, words_per_minute: u32) -> Result<(P
             library.get(b"espeak_SetParameter").map_err(missing)?;
         let synth: libloading::Symbol<'_, extern "C" fn(*const c_void, usize, c_uint, c_int, c_uint, c_uint, *mut c_uint, *mut c_void) -> c_int> =
             library.get(b"espeak_Synth").map_err(missing)?;
-        let synchronize: libloading::Symbol<'_, extern "C" fn() -> c_int> =
-            library.get(b"espeak_Synchronize").map_err(missing)?;
         // Option 0x8000: do not exit the process when the data folder is missing.
-        let rate = initialize(RETRIEVAL, 0, std::ptr::null(), 0x8000);
+        let rate = initialize(SYNCHRONOUS, 0, std::ptr::null(), 0x8000);
         if rate <= 0 {
             return Err((FailCode::Unsupported, "espeak-ng has no voice data".to_owned()));
         }
@@ -98,8 +97,8 @@ pub(super) fn speak(text: &str, voice: &str, words_per_minute: u32) -> Result<(P
             return Err((FailCode::Unsupported, format!("espeak-ng has no voice “{voice}”")));
         }
         set_parameter(RATE_PARAMETER, words_per_minute.clamp(80, 400) as c_int, 0);
+        // The library is never terminated: that can wait for ever. The process ends instead.
         let spoken = synth(c_text.as_ptr().cast(), c_text.as_bytes_with_nul().len(), 0, 1, 0, CHARS_UTF8, std::ptr::null_mut(), std::ptr::null_mut());
-        synchronize();
         if spoken != 0 {
             return Err(bad("espeak-ng refused the text"));
         }
@@ -107,7 +106,7 @@ pub(super) fn speak(text: &str, voice: &str, words_per_minute: u32) -> Result<(P
     };
     let heard = std::mem::take(&mut *HEARD.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     let pcm = Pcm { rate: rate as u32, channels: 1, samples: heard.samples };
-    if pcm.samples.is_empty() {
+    if pcm.samples.is_empty() || heard.words.is_empty() {
         return Err(bad("there is nothing to speak in this text"));
     }
     let words = join_words(text, &heard.words, pcm.duration_ms() as u32);

@@ -1,0 +1,263 @@
+//! A handle for programs without an async runtime: orders go in, events come out. The work is done
+//! on the thread `oto-client`.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use oto_api_types::{CheckResult, Engine, EngineConfig, Found, Job, NewJob};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::follow::{backoff, fetch, follow};
+use crate::{ClientError, Home};
+
+/// A file a job needs at its home.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// BLAKE3 of the bytes.
+    pub hash: String,
+    /// Where they lie.
+    pub path: PathBuf,
+}
+
+/// Everything that can come back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A job changed.
+    Job(Box<Job>),
+    /// A job succeeded and its files lie in the folder, each under its hash.
+    Finished {
+        /// The job.
+        job: Box<Job>,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A job could not be submitted or followed.
+    JobLost {
+        /// Its id.
+        id: String,
+        /// Why.
+        error: ClientError,
+    },
+    /// The engines of the home.
+    Engines(Result<Vec<Engine>, ClientError>),
+    /// Servers found on this machine.
+    Found(Vec<Found>),
+    /// An engine was checked.
+    Checked {
+        /// Which.
+        id: String,
+        /// What it said.
+        result: Result<CheckResult, ClientError>,
+    },
+    /// An engine was added or removed.
+    EngineChanged {
+        /// Which.
+        id: String,
+        /// What the home said.
+        result: Result<(), ClientError>,
+    },
+}
+
+enum Order {
+    Make { id: String, job: Box<NewJob>, uploads: Vec<Upload>, folder: PathBuf },
+    Follow { id: String, folder: PathBuf },
+    Cancel(String),
+    Release(Vec<String>),
+    Engines,
+    Discover,
+    Check(String),
+    AddEngine(String, EngineConfig),
+    RemoveEngine(String),
+}
+
+/// Talks to one home.
+#[derive(Debug)]
+pub struct Client {
+    orders: Option<UnboundedSender<Order>>,
+    events: Mutex<Receiver<Event>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+type Tell = Arc<dyn Fn(Event) + Send + Sync>;
+
+impl Client {
+    /// Starts the thread. `wake` is called after every event, so that a sleeping program looks.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(home: Home, wake: Arc<dyn Fn() + Send + Sync>) -> std::io::Result<Self> {
+        let (orders, inbox) = unbounded_channel();
+        let (send, events): (Sender<Event>, Receiver<Event>) = channel();
+        let tell: Tell = Arc::new(move |event| {
+            // A closed channel means that the program is ending.
+            if send.send(event).is_ok() {
+                wake();
+            }
+        });
+        let thread = std::thread::Builder::new().name("oto-client".to_owned()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            if let Ok(runtime) = runtime {
+                runtime.block_on(serve(home, inbox, tell));
+            }
+        })?;
+        Ok(Self { orders: Some(orders), events: Mutex::new(events), thread: Some(thread) })
+    }
+
+    fn order(&self, order: Order) {
+        // The thread lives as long as the handle.
+        if let Some(orders) = &self.orders {
+            orders.send(order).ok();
+        }
+    }
+
+    /// Uploads what a job needs, submits it under its id, follows it, fetches what it made.
+    pub fn make(&self, id: String, job: NewJob, uploads: Vec<Upload>, folder: PathBuf) {
+        self.order(Order::Make { id, job: Box::new(job), uploads, folder });
+    }
+
+    /// Follows a job that was submitted before.
+    pub fn follow(&self, id: String, folder: PathBuf) {
+        self.order(Order::Follow { id, folder });
+    }
+
+    /// Asks a job to stop.
+    pub fn cancel(&self, id: String) {
+        self.order(Order::Cancel(id));
+    }
+
+    /// Tells the home that media is no longer needed there.
+    pub fn release(&self, hashes: Vec<String>) {
+        self.order(Order::Release(hashes));
+    }
+
+    /// Asks for the engines.
+    pub fn engines(&self) {
+        self.order(Order::Engines);
+    }
+
+    /// Asks for servers on this machine.
+    pub fn discover(&self) {
+        self.order(Order::Discover);
+    }
+
+    /// Checks an engine.
+    pub fn check(&self, id: String) {
+        self.order(Order::Check(id));
+    }
+
+    /// Adds an engine.
+    pub fn add_engine(&self, id: String, config: EngineConfig) {
+        self.order(Order::AddEngine(id, config));
+    }
+
+    /// Removes an engine.
+    pub fn remove_engine(&self, id: String) {
+        self.order(Order::RemoveEngine(id));
+    }
+
+    /// The next event, if there is one.
+    pub fn try_event(&self) -> Option<Event> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).try_recv().ok()
+    }
+
+    /// Waits for the next event. For the command line.
+    pub fn wait_event(&self, patience: Duration) -> Option<Event> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(patience).ok()
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been told already.
+            thread.join().ok();
+        }
+    }
+}
+
+async fn serve(home: Home, mut inbox: UnboundedReceiver<Order>, tell: Tell) {
+    while let Some(order) = inbox.recv().await {
+        let (home, tell) = (home.clone(), Arc::clone(&tell));
+        // Dropped with the runtime: jobs go on at their home and are followed again next time.
+        tokio::spawn(async move { carry_out(&home, order, &tell).await });
+    }
+}
+
+async fn carry_out(home: &Home, order: Order, tell: &Tell) {
+    match order {
+        Order::Make { id, job, uploads, folder } => {
+            let outcome = async {
+                for upload in &uploads {
+                    home.upload(upload).await?;
+                }
+                submit(home, &id, &job).await
+            };
+            match outcome.await {
+                Ok(()) => follow_and_fetch(home, id, folder, tell).await,
+                Err(error) => tell(Event::JobLost { id, error }),
+            }
+        }
+        Order::Follow { id, folder } => follow_and_fetch(home, id, folder, tell).await,
+        Order::Cancel(id) => match home.cancel(&id).await {
+            Ok(job) => tell(Event::Job(Box::new(job))),
+            Err(error) => tell(Event::JobLost { id, error }),
+        },
+        Order::Release(hashes) => {
+            for hash in hashes {
+                // What stays is swept by the home one day.
+                home.remove_asset(&hash).await.ok();
+            }
+        }
+        Order::Engines => tell(Event::Engines(home.engines().await)),
+        Order::Discover => tell(Event::Found(home.discover().await.unwrap_or_default())),
+        Order::Check(id) => {
+            let result = home.check_engine(&id).await;
+            tell(Event::Checked { id, result });
+        }
+        Order::AddEngine(id, config) => {
+            let result = home.add_engine(&id, &config).await;
+            tell(Event::EngineChanged { id, result });
+            tell(Event::Engines(home.engines().await));
+        }
+        Order::RemoveEngine(id) => {
+            let result = home.remove_engine(&id).await;
+            tell(Event::EngineChanged { id, result });
+            tell(Event::Engines(home.engines().await));
+        }
+    }
+}
+
+/// The id is the idempotency key, so sending again after a lost answer makes no second job.
+async fn submit(home: &Home, id: &str, job: &NewJob) -> Result<(), ClientError> {
+    let mut attempt = 0;
+    loop {
+        match home.submit(id, job).await {
+            Ok(_) => return Ok(()),
+            Err(ClientError::Unreachable) if attempt < 5 => {
+                tokio::time::sleep(backoff(attempt)).await;
+                attempt += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn follow_and_fetch(home: &Home, id: String, folder: PathBuf, tell: &Tell) {
+    let followed = follow(home, &id, |job| tell(Event::Job(Box::new(job.clone())))).await;
+    let outcome = match followed {
+        Ok(job) => fetch(home, &job, &folder).await.map(|()| job),
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(job) if job.status == oto_api_types::JobStatus::Succeeded => {
+            tell(Event::Finished { job: Box::new(job), folder });
+        }
+        // Every other end was told as a change.
+        Ok(_) => {}
+        Err(error) => tell(Event::JobLost { id, error }),
+    }
+}

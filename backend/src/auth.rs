@@ -1,0 +1,5 @@
+//! Who may call.
+
+mod launch_secret;
+
+pub(crate) use launch_secret::{LaunchSecret, check};

@@ -1,0 +1,186 @@
+//! The SQL of the job engine: accept, claim, renew, end, cancel, recover.
+
+use oto_api_types::{JobError, JobKind, JobStatus, NewJob};
+use sea_orm::{DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, Value};
+
+use super::row::{COLUMNS, JobResult, JobRow, status_word};
+use crate::db::{all, execute, now_ms, one};
+
+/// How long a claim lasts without being renewed.
+pub(crate) const LEASE_MS: i64 = 60_000;
+
+/// What became of a submission.
+pub(crate) enum Accepted {
+    /// It is new.
+    New(JobRow),
+    /// The same job was submitted before.
+    Replayed(JobRow),
+    /// Another job has this id.
+    OtherBody,
+}
+
+pub(crate) async fn find(db: &DatabaseConnection, id: &str) -> Result<Option<JobRow>, DbErr> {
+    let row = one(db, &format!("SELECT {COLUMNS} FROM job WHERE id = $1"), vec![id.into()]).await?;
+    row.as_ref().map(JobRow::read).transpose()
+}
+
+pub(crate) async fn newest(db: &DatabaseConnection, limit: i64) -> Result<Vec<JobRow>, DbErr> {
+    let rows = all(db, &format!("SELECT {COLUMNS} FROM job ORDER BY created_at_ms DESC, id DESC LIMIT $1"), vec![limit.into()]).await?;
+    rows.iter().map(JobRow::read).collect()
+}
+
+fn immediate() -> TransactionOptions {
+    TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() }
+}
+
+/// One row for one id, however often it is submitted.
+pub(crate) async fn accept(db: &DatabaseConnection, id: &str, job: &NewJob) -> Result<Accepted, DbErr> {
+    let request = serde_json::to_string(job).map_err(|e| DbErr::Custom(e.to_string()))?;
+    let fingerprint = blake3::hash(request.as_bytes()).to_hex().to_string();
+    let now = now_ms();
+    let minutes = match job.kind {
+        JobKind::Text => 15,
+        JobKind::Image | JobKind::Voice => 30,
+        JobKind::Video | JobKind::Unknown => 720,
+    };
+    let inserted = execute(
+        db,
+        "INSERT INTO job (id, fingerprint, request, status, submit_state, lease_seq, lease_until_ms, attempt, run_at_ms, deadline_at_ms, created_at_ms, version, stage)
+         VALUES ($1, $2, $3, 'queued', 'none', 0, 0, 0, $4, $5, $4, 1, '') ON CONFLICT (id) DO NOTHING",
+        vec![id.into(), fingerprint.clone().into(), request.into(), now.into(), (now + minutes * 60_000).into()],
+    )
+    .await?;
+    let row = find(db, id).await?.ok_or_else(|| DbErr::RecordNotFound(id.to_owned()))?;
+    Ok(if inserted == 1 {
+        Accepted::New(row)
+    } else if row.fingerprint == fingerprint {
+        Accepted::Replayed(row)
+    } else {
+        Accepted::OtherBody
+    })
+}
+
+/// Takes the oldest job that is due. The number of the lease grows with every claim.
+pub(crate) async fn claim(db: &DatabaseConnection, owner: &str) -> Result<Option<JobRow>, DbErr> {
+    let now = now_ms();
+    let txn = db.begin_with_options(immediate()).await?;
+    let due = one(&txn, "SELECT id FROM job WHERE status = 'queued' AND run_at_ms <= $1 ORDER BY created_at_ms, id LIMIT 1", vec![now.into()]).await?;
+    let Some(due) = due else {
+        txn.rollback().await?;
+        return Ok(None);
+    };
+    let id: String = due.try_get("", "id")?;
+    execute(
+        &txn,
+        "UPDATE job SET status = 'running', lease_owner = $2, lease_seq = lease_seq + 1, lease_until_ms = $3, attempt = attempt + 1,
+         started_at_ms = COALESCE(started_at_ms, $4), submit_state = 'none', version = version + 1 WHERE id = $1",
+        vec![id.clone().into(), owner.into(), (now + LEASE_MS).into(), now.into()],
+    )
+    .await?;
+    let row = one(&txn, &format!("SELECT {COLUMNS} FROM job WHERE id = $1"), vec![id.into()]).await?;
+    txn.commit().await?;
+    row.as_ref().map(JobRow::read).transpose()
+}
+
+/// When the next waiting job is due.
+pub(crate) async fn next_due_ms(db: &DatabaseConnection) -> Result<Option<i64>, DbErr> {
+    let row = one(db, "SELECT MIN(run_at_ms) AS due FROM job WHERE status = 'queued'", vec![]).await?;
+    row.map(|r| r.try_get::<Option<i64>>("", "due")).transpose().map(Option::flatten)
+}
+
+/// A write of the worker that holds the lease; false when it holds it no longer.
+async fn leased(db: &DatabaseConnection, row: &JobRow, set: &str, mut values: Vec<Value>) -> Result<bool, DbErr> {
+    let n = values.len();
+    values.extend([row.id.clone().into(), row.lease_seq.into()]);
+    let sql = format!(
+        "UPDATE job SET {set}, version = version + 1 WHERE id = ${} AND lease_seq = ${} AND status IN ('running', 'canceling')",
+        n + 1,
+        n + 2
+    );
+    Ok(execute(db, &sql, values).await? == 1)
+}
+
+pub(crate) async fn renew(db: &DatabaseConnection, row: &JobRow) -> Result<bool, DbErr> {
+    leased(db, row, "lease_until_ms = $1", vec![(now_ms() + LEASE_MS).into()]).await
+}
+
+/// Written before anything is sent that may cost.
+pub(crate) async fn submitting(db: &DatabaseConnection, row: &JobRow) -> Result<bool, DbErr> {
+    leased(db, row, "submit_state = 'submitting'", vec![]).await
+}
+
+/// Written with the provider's handle before anything else happens.
+pub(crate) async fn submitted(db: &DatabaseConnection, row: &JobRow, handle: &str) -> Result<bool, DbErr> {
+    leased(db, row, "submit_state = 'submitted', handle = $1", vec![handle.into()]).await
+}
+
+pub(crate) async fn succeed(db: &DatabaseConnection, row: &JobRow, result: &JobResult) -> Result<bool, DbErr> {
+    let result = serde_json::to_string(result).map_err(|e| DbErr::Custom(e.to_string()))?;
+    leased(db, row, "status = 'succeeded', result = $1, finished_at_ms = $2, stage = ''", vec![result.into(), now_ms().into()]).await
+}
+
+pub(crate) async fn end(db: &DatabaseConnection, row: &JobRow, status: JobStatus, error: Option<&JobError>) -> Result<bool, DbErr> {
+    let error = error.and_then(|e| serde_json::to_string(e).ok());
+    leased(
+        db,
+        row,
+        "status = $1, error = $2, finished_at_ms = $3, stage = ''",
+        vec![status_word(status).into(), Value::String(error), now_ms().into()],
+    )
+    .await
+}
+
+/// Back into the queue, to be tried again at `run_at_ms`, with a reason people can read.
+pub(crate) async fn postpone(db: &DatabaseConnection, row: &JobRow, run_at_ms: i64, stage: &str) -> Result<bool, DbErr> {
+    leased(db, row, "status = 'queued', run_at_ms = $1, stage = $2", vec![run_at_ms.into(), stage.into()]).await
+}
+
+/// Asks for a stop: a waiting job ends at once, a running one is told.
+pub(crate) async fn cancel(db: &DatabaseConnection, id: &str) -> Result<(), DbErr> {
+    let waiting = "UPDATE job SET status = 'canceled', finished_at_ms = $2, version = version + 1 WHERE id = $1 AND status = 'queued'";
+    if execute(db, waiting, vec![id.into(), now_ms().into()]).await? == 0 {
+        execute(db, "UPDATE job SET status = 'canceling', version = version + 1 WHERE id = $1 AND status = 'running'", vec![id.into()]).await?;
+    }
+    Ok(())
+}
+
+/// After a start: what another process held and no longer renews. Jobs that may have been sent to
+/// a paid engine fail with `submission_unknown`; all others run again. `everything` is for a home
+/// whose database only one process uses: no other can be alive.
+pub(crate) async fn recover(db: &DatabaseConnection, owner: &str, everything: bool) -> Result<u64, DbErr> {
+    let now = now_ms();
+    let horizon = if everything { i64::MAX } else { now };
+    let error = JobError {
+        code: "submission_unknown".to_owned(),
+        class: "unknown_outcome".to_owned(),
+        message: "oTo was closed while the engine was being asked, so it may have made this already. Trying again may be paid twice.".to_owned(),
+        retryable: true,
+        provider_status: None,
+    };
+    let error = serde_json::to_string(&error).map_err(|e| DbErr::Custom(e.to_string()))?;
+    let lost = "status IN ('running', 'canceling') AND lease_owner <> $1 AND lease_until_ms <= $2";
+    let mut n = execute(
+        db,
+        &format!("UPDATE job SET status = 'failed', error = $3, finished_at_ms = $4, lease_seq = lease_seq + 1, version = version + 1 WHERE {lost} AND submit_state = 'submitting'"),
+        vec![owner.into(), horizon.into(), error.into(), now.into()],
+    )
+    .await?;
+    n += execute(
+        db,
+        &format!("UPDATE job SET status = 'canceled', finished_at_ms = $3, lease_seq = lease_seq + 1, version = version + 1 WHERE {lost} AND status = 'canceling'"),
+        vec![owner.into(), horizon.into(), now.into()],
+    )
+    .await?;
+    n += execute(
+        db,
+        &format!("UPDATE job SET status = 'queued', run_at_ms = $3, lease_seq = lease_seq + 1, stage = 'resumed', version = version + 1 WHERE {lost}"),
+        vec![owner.into(), horizon.into(), now.into()],
+    )
+    .await?;
+    Ok(n)
+}
+
+/// Ends jobs that waited past their deadline.
+pub(crate) async fn expire(db: &DatabaseConnection) -> Result<u64, DbErr> {
+    execute(db, "UPDATE job SET status = 'expired', finished_at_ms = $1, version = version + 1 WHERE status = 'queued' AND deadline_at_ms < $1", vec![now_ms().into()]).await
+}

@@ -1,0 +1,115 @@
+//! A job's row, and the job as the wire shows it.
+
+use oto_api_types::{Job, JobCost, JobError, JobKind, JobOutput, JobProgress, JobStatus, NewJob};
+use sea_orm::{DbErr, QueryResult};
+use serde::{Deserialize, Serialize};
+
+use crate::state::Live;
+
+/// What a job made; the `result` column.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct JobResult {
+    pub(crate) outputs: Vec<JobOutput>,
+    pub(crate) title: String,
+    pub(crate) text: String,
+    pub(crate) model: String,
+    pub(crate) label: String,
+    pub(crate) draft: bool,
+    pub(crate) cost_micro: Option<i64>,
+}
+
+/// One row.
+#[derive(Debug, Clone)]
+pub(crate) struct JobRow {
+    pub(crate) id: String,
+    pub(crate) fingerprint: String,
+    pub(crate) request: String,
+    pub(crate) status: JobStatus,
+    pub(crate) lease_seq: i64,
+    pub(crate) attempt: i64,
+    pub(crate) deadline_at_ms: i64,
+    created_at_ms: i64,
+    started_at_ms: Option<i64>,
+    finished_at_ms: Option<i64>,
+    version: i64,
+    stage: String,
+    result: Option<String>,
+    error: Option<String>,
+}
+
+pub(crate) const COLUMNS: &str = "id, fingerprint, request, status, lease_seq, attempt, deadline_at_ms, created_at_ms, started_at_ms, finished_at_ms, version, stage, result, error";
+
+pub(crate) fn status_word(status: JobStatus) -> &'static str {
+    match status {
+        JobStatus::Queued => "queued",
+        JobStatus::Running => "running",
+        JobStatus::Canceling => "canceling",
+        JobStatus::Succeeded => "succeeded",
+        JobStatus::Failed => "failed",
+        JobStatus::Canceled => "canceled",
+        JobStatus::Expired => "expired",
+        JobStatus::Unknown => "unknown",
+    }
+}
+
+impl JobRow {
+    pub(crate) fn read(row: &QueryResult) -> Result<Self, DbErr> {
+        let word: String = row.try_get("", "status")?;
+        let status = serde_json::from_value(serde_json::Value::String(word)).unwrap_or(JobStatus::Unknown);
+        Ok(Self {
+            id: row.try_get("", "id")?,
+            fingerprint: row.try_get("", "fingerprint")?,
+            request: row.try_get("", "request")?,
+            status,
+            lease_seq: row.try_get("", "lease_seq")?,
+            attempt: row.try_get("", "attempt")?,
+            deadline_at_ms: row.try_get("", "deadline_at_ms")?,
+            created_at_ms: row.try_get("", "created_at_ms")?,
+            started_at_ms: row.try_get("", "started_at_ms")?,
+            finished_at_ms: row.try_get("", "finished_at_ms")?,
+            version: row.try_get("", "version")?,
+            stage: row.try_get("", "stage")?,
+            result: row.try_get("", "result")?,
+            error: row.try_get("", "error")?,
+        })
+    }
+
+    pub(crate) fn new_job(&self) -> Option<NewJob> {
+        serde_json::from_str(&self.request).ok()
+    }
+
+    /// The job as people see it; `live` is its progress if it runs here.
+    pub(crate) fn job(&self, live: Option<&Live>) -> Job {
+        let asked = self.new_job();
+        let result: JobResult = self.result.as_deref().and_then(|r| serde_json::from_str(r).ok()).unwrap_or_default();
+        let error: Option<JobError> = self.error.as_deref().and_then(|e| serde_json::from_str(e).ok());
+        let progress = match live {
+            Some(live) => Some(JobProgress { value: live.value, message: live.message.clone() }),
+            None if self.status == JobStatus::Succeeded => Some(JobProgress { value: 1.0, message: String::new() }),
+            None if !self.stage.is_empty() => Some(JobProgress { value: 0.0, message: self.stage.clone() }),
+            None => None,
+        };
+        Job {
+            id: self.id.clone(),
+            version: self.version as u64 * 1_000_000 + live.map_or(0, |l| l.ticks),
+            kind: asked.as_ref().map_or(JobKind::Unknown, |a| a.kind),
+            engine: asked.as_ref().map_or_else(String::new, |a| a.engine.clone()),
+            model: if result.model.is_empty() { asked.as_ref().map_or_else(String::new, |a| a.model.clone()) } else { result.model },
+            status: self.status,
+            progress,
+            queue_position: None,
+            attempt: self.attempt as u32,
+            created_at_ms: self.created_at_ms,
+            started_at_ms: self.started_at_ms,
+            finished_at_ms: self.finished_at_ms,
+            outputs: result.outputs,
+            title: result.title,
+            text: result.text,
+            seed: asked.map_or(0, |a| a.seed),
+            label: result.label,
+            draft: result.draft,
+            error,
+            cost: JobCost { micro: result.cost_micro },
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Workers: claim a job, let its engine work under a lease, write its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use oto_api_types::{JobError, JobOutput, JobStatus};
+use oto_engines::{Body, Context, Engine, EngineError, ErrorClass, Outcome, Request, Submitted};
+use oto_media::sniff::{Sniffed, sniff};
+use tokio::sync::Semaphore;
+
+use super::queue;
+use super::row::{JobResult, JobRow};
+use crate::BackendError;
+use crate::convert::request_of;
+use crate::db::now_ms;
+use crate::state::{AppState, Live};
+
+/// How many jobs run at once.
+const SLOTS: usize = 3;
+/// Tries of a job that may succeed later.
+const MAX_ATTEMPTS: i64 = 4;
+
+/// Runs until the home stops.
+pub(crate) async fn work(state: AppState) {
+    if let Err(error) = queue::recover(&state.db, &state.owner, true).await {
+        tracing::error!(%error, "jobs of the last start could not be recovered");
+    }
+    let slots = Arc::new(Semaphore::new(SLOTS));
+    loop {
+        let slot = tokio::select! {
+            slot = Arc::clone(&slots).acquire_owned() => slot,
+            () = state.stop.cancelled() => return,
+        };
+        let Ok(slot) = slot else { return };
+        let claimed = match queue::expire(&state.db).await {
+            Ok(_) => queue::claim(&state.db, &state.owner).await,
+            Err(error) => Err(error),
+        };
+        match claimed {
+            Ok(Some(row)) => {
+                let state = state.clone();
+                tokio::spawn(async move {
+                    run(&state, row).await;
+                    drop(slot);
+                    state.work.notify_one();
+                });
+            }
+            outcome => {
+                if let Err(error) = outcome {
+                    tracing::error!(%error, "no job could be claimed");
+                }
+                drop(slot);
+                let due = queue::next_due_ms(&state.db).await.ok().flatten();
+                let wait = due.map_or(30_000, |due| (due - now_ms()).clamp(10, 30_000));
+                tokio::select! {
+                    () = state.work.notified() => {}
+                    () = tokio::time::sleep(Duration::from_millis(wait as u64)) => {}
+                    () = state.stop.cancelled() => return,
+                }
+            }
+        }
+    }
+}
+
+async fn run(state: &AppState, row: JobRow) {
+    let live = Live { cancel: state.stop.child_token(), ..Live::default() };
+    let cancel = live.cancel.clone();
+    state.live().insert(row.id.clone(), live);
+    state.tick();
+    let outcome = under_lease(state, &row, cancel).await;
+    if let Err(error) = finish(state, &row, outcome).await {
+        tracing::error!(job.id = %row.id, %error, "the end of job {} could not be written", row.id);
+    }
+    state.live().remove(&row.id);
+    state.tick();
+}
+
+/// Lets the engine work while the lease is renewed. `None` when the lease was lost or the home
+/// stops: then nothing more is written.
+async fn under_lease(state: &AppState, row: &JobRow, cancel: tokio_util::sync::CancellationToken) -> Option<Result<(Outcome, bool), EngineError>> {
+    let folder = state.scratch.join(&row.id);
+    let prepared = prepare(state, row, &folder, cancel).await;
+    let (engine, context, request) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return Some(Err(error)),
+    };
+    if !engine.describe().free && !matches!(queue::submitting(&state.db, row).await, Ok(true)) {
+        return None;
+    }
+    let deadline = Duration::from_millis((row.deadline_at_ms - now_ms()).max(1) as u64);
+    let making = make(state, row, engine.as_ref(), &context, &request);
+    tokio::pin!(making);
+    let renewing = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            if matches!(queue::renew(&state.db, row).await, Ok(false)) {
+                return;
+            }
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = &mut making => Some(outcome),
+        () = renewing => None,
+        () = tokio::time::sleep(deadline) => Some(Err(EngineError::new(ErrorClass::Unavailable, "expired", "This took longer than its limit and was stopped."))),
+    };
+    let stopping = state.stop.is_cancelled();
+    match outcome {
+        // The home stops: the next start runs the job again.
+        Some(Err(error)) if stopping && error.class == ErrorClass::Canceled => None,
+        Some(Ok(outcome)) => Some(Ok((outcome, engine.describe().draft))),
+        Some(Err(error)) => Some(Err(error)),
+        None => None,
+    }
+}
+
+async fn prepare(state: &AppState, row: &JobRow, folder: &std::path::Path, cancel: tokio_util::sync::CancellationToken) -> Result<(Arc<dyn Engine>, Context, Request), EngineError> {
+    let internal = |e: std::io::Error| EngineError::new(ErrorClass::Internal, "disk", format!("No folder could be made for this job: {e}"));
+    let asked = row.new_job().ok_or_else(|| EngineError::new(ErrorClass::Internal, "old_job", "This job was made by another version of oTo and cannot be read."))?;
+    let engine = state.registry().get(&asked.engine).ok_or_else(|| {
+        EngineError::new(ErrorClass::InvalidRequest, "no_engine", format!("There is no engine “{}” any more. Choose another one on the agent.", asked.engine))
+    })?;
+    let request = request_of(&asked, &state.blobs)?;
+    let keys = Arc::clone(&state.keys);
+    let name = asked.engine.clone();
+    let key = if asked.engine.starts_with("local-") {
+        None
+    } else {
+        let found = tokio::task::spawn_blocking(move || keys.key(&name)).await;
+        found
+            .unwrap_or_else(|_| Err("the keyring gave no answer".to_owned()))
+            .map_err(|e| EngineError::new(ErrorClass::Auth, "keyring", format!("The key could not be read: {e}. Unlock the keyring and try again.")))?
+    };
+    tokio::fs::create_dir_all(folder).await.map_err(internal)?;
+    let (sink, id) = (state.clone(), row.id.clone());
+    let progress = Arc::new(move |value: f32, message: &str| {
+        if let Some(live) = sink.live().get_mut(&id) {
+            live.value = live.value.max(value.clamp(0.0, 1.0));
+            message.clone_into(&mut live.message);
+            live.ticks += 1;
+        }
+        sink.tick();
+    });
+    let context = Context { key, workers: state.workers.clone(), folder: folder.to_owned(), progress, cancel };
+    Ok((engine, context, request))
+}
+
+async fn make(state: &AppState, row: &JobRow, engine: &dyn Engine, context: &Context, request: &Request) -> Result<Outcome, EngineError> {
+    let mut answer = engine.submit(context, request).await?;
+    loop {
+        match answer {
+            Submitted::Finished(outcome) => return Ok(outcome),
+            Submitted::Accepted { handle } => {
+                let lost = |_| EngineError::new(ErrorClass::Internal, "database", "The job could not be written down.");
+                queue::submitted(&state.db, row, &handle).await.map_err(lost)?;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                answer = engine.poll(context, &handle).await?;
+            }
+        }
+    }
+}
+
+async fn finish(state: &AppState, row: &JobRow, outcome: Option<Result<(Outcome, bool), EngineError>>) -> Result<(), BackendError> {
+    let folder = state.scratch.join(&row.id);
+    match outcome {
+        None => {}
+        Some(Ok((outcome, draft))) => {
+            let blobs = state.blobs.clone();
+            let stored = tokio::task::spawn_blocking(move || store(&blobs, outcome, draft)).await;
+            match stored {
+                Ok(Ok(result)) => {
+                    queue::succeed(&state.db, row, &result).await?;
+                }
+                Ok(Err(error)) => {
+                    let error = EngineError::new(ErrorClass::Internal, "disk", format!("The result could not be kept: {error}"));
+                    queue::end(&state.db, row, JobStatus::Failed, Some(&wire_error(&error))).await?;
+                }
+                Err(error) => return Err(BackendError::Stopped(error.to_string())),
+            }
+        }
+        Some(Err(error)) if error.class == ErrorClass::Canceled => {
+            queue::end(&state.db, row, JobStatus::Canceled, None).await?;
+        }
+        Some(Err(error)) if error.code == "expired" => {
+            queue::end(&state.db, row, JobStatus::Expired, Some(&wire_error(&error))).await?;
+        }
+        Some(Err(error)) if error.class.may_retry() && row.attempt < MAX_ATTEMPTS => {
+            let backoff = 2_000 * 3i64.pow((row.attempt - 1).clamp(0, 5) as u32);
+            let wait = error.retry_after_ms.map_or(backoff, |ms| ms as i64).min(600_000);
+            let stage = format!("{} Next try in {} s.", error.message, (wait + 999) / 1000);
+            queue::postpone(&state.db, row, now_ms() + wait, &stage).await?;
+        }
+        Some(Err(error)) => {
+            queue::end(&state.db, row, JobStatus::Failed, Some(&wire_error(&error))).await?;
+        }
+    }
+    // Scratch files; what was of use is a blob now.
+    tokio::fs::remove_dir_all(folder).await.ok();
+    Ok(())
+}
+
+fn wire_error(error: &EngineError) -> JobError {
+    JobError {
+        code: error.code.to_owned(),
+        class: error.class.word().to_owned(),
+        message: error.message.clone(),
+        retryable: error.class.may_retry(),
+        provider_status: error.provider_status,
+    }
+}
+
+fn store(blobs: &crate::blobs::Blobs, outcome: Outcome, draft: bool) -> Result<JobResult, BackendError> {
+    let mut outputs = Vec::new();
+    for output in outcome.outputs {
+        let hash = match &output.body {
+            Body::Memory(bytes) => blobs.put(bytes)?,
+            Body::File(path) => blobs.adopt(path)?,
+        };
+        let path = blobs.find(&hash).ok_or_else(|| BackendError::Stopped("media vanished".to_owned()))?;
+        let (size, head) = head_of(&path)?;
+        let content_type = sniff(&head).map_or("application/octet-stream", Sniffed::mime);
+        outputs.push(JobOutput {
+            role: output.role.word().to_owned(),
+            hash,
+            content_type: content_type.to_owned(),
+            size,
+            size_px: output.size_px,
+            duration_ms: output.duration_ms,
+            average_rgb: output.average_rgb,
+        });
+    }
+    Ok(JobResult {
+        outputs,
+        title: outcome.title,
+        text: outcome.text,
+        model: outcome.model,
+        label: outcome.label,
+        draft,
+        cost_micro: outcome.cost_micro,
+    })
+}
+
+/// Length and first bytes. A text must be whole to be told from other bytes, so small files are
+/// read whole.
+fn head_of(path: &std::path::Path) -> Result<(u64, Vec<u8>), BackendError> {
+    use std::io::Read;
+    let file = std::fs::File::open(path).map_err(BackendError::io("opening media"))?;
+    let size = file.metadata().map_err(BackendError::io("looking at media"))?.len();
+    let mut head = Vec::new();
+    file.take(if size < 1 << 20 { 1 << 20 } else { 64 }).read_to_end(&mut head).map_err(BackendError::io("reading media"))?;
+    Ok((size, head))
+}

@@ -1,0 +1,23 @@
+//! Where the keys of providers come from, at the moment of use. The embedded home asks the desk,
+//! which asks the keyring of the system; keys never travel over the wire.
+
+use secrecy::SecretString;
+
+/// Gives the key of an engine.
+pub trait KeySource: Send + Sync {
+    /// The key, or none. May wait for the keyring; called on a thread that may block.
+    ///
+    /// # Errors
+    /// A sentence when the keyring refuses.
+    fn key(&self, engine: &str) -> Result<Option<SecretString>, String>;
+}
+
+/// No keys at all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoKeys;
+
+impl KeySource for NoKeys {
+    fn key(&self, _engine: &str) -> Result<Option<SecretString>, String> {
+        Ok(None)
+    }
+}

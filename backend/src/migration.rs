@@ -1,0 +1,62 @@
+//! The tables of the backend, by numbered migrations.
+
+use sea_orm_migration::prelude::*;
+
+pub(crate) struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(First)]
+    }
+}
+
+struct First;
+
+impl MigrationName for First {
+    fn name(&self) -> &str {
+        "m0001_first"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for First {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    #[expect(elided_lifetimes_in_paths, reason = "the trait of the library leaves the lifetime out")]
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = "
+            CREATE TABLE job (
+                id TEXT PRIMARY KEY,
+                fingerprint TEXT NOT NULL,
+                request TEXT NOT NULL,
+                status TEXT NOT NULL,
+                submit_state TEXT NOT NULL,
+                handle TEXT,
+                lease_owner TEXT,
+                lease_seq BIGINT NOT NULL,
+                lease_until_ms BIGINT NOT NULL,
+                attempt BIGINT NOT NULL,
+                run_at_ms BIGINT NOT NULL,
+                deadline_at_ms BIGINT NOT NULL,
+                created_at_ms BIGINT NOT NULL,
+                started_at_ms BIGINT,
+                finished_at_ms BIGINT,
+                version BIGINT NOT NULL,
+                stage TEXT NOT NULL,
+                result TEXT,
+                error TEXT
+            );
+            CREATE INDEX job_queue ON job (status, run_at_ms, created_at_ms);
+            CREATE TABLE engine (
+                name TEXT PRIMARY KEY,
+                adapter TEXT NOT NULL,
+                base_url TEXT NOT NULL,
+                model TEXT NOT NULL
+            );";
+        manager.get_connection().execute_unprepared(sql).await?;
+        Ok(())
+    }
+}

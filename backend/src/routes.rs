@@ -1,0 +1,6 @@
+//! One module a noun.
+
+pub(crate) mod assets;
+pub(crate) mod engines;
+pub(crate) mod home;
+pub(crate) mod jobs;

@@ -1,0 +1,102 @@
+//! Jobs: submit once, look, wait, stop.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use oto_api_types::{Job, JobKind, JobPage, NewJob};
+use serde::Deserialize;
+
+use crate::error::Refusal;
+use crate::jobs::queue::{self, Accepted};
+use crate::jobs::row::JobRow;
+use crate::state::AppState;
+
+/// Longest prompt.
+const MAX_PROMPT: usize = 100_000;
+
+fn shown(state: &AppState, row: &JobRow) -> Job {
+    row.job(state.live().get(&row.id))
+}
+
+/// `POST /jobs`: the `Idempotency-Key` is the job's id, so a lost answer never makes a second job.
+pub(crate) async fn submit(State(state): State<AppState>, headers: HeaderMap, body: Result<Json<NewJob>, JsonRejection>) -> Result<Response, Refusal> {
+    let key = headers.get("idempotency-key").and_then(|v| v.to_str().ok());
+    let Some(id) = key.and_then(|k| uuid::Uuid::parse_str(k).ok()) else {
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "idempotency_key_missing", "A job needs an Idempotency-Key header with a UUID."));
+    };
+    let Json(job) = body.map_err(|e| Refusal::validation(e.body_text()))?;
+    if job.prompt.len() > MAX_PROMPT {
+        return Err(Refusal::validation("A prompt has up to 100,000 bytes; shorten it."));
+    }
+    let engine = state.registry().get(&job.engine).ok_or_else(|| Refusal::validation(format!("There is no engine “{}” here.", job.engine)))?;
+    let makes = engine.describe().kinds.iter().any(|k| {
+        matches!(
+            (k, job.kind),
+            (oto_engines::Kind::Text, JobKind::Text)
+                | (oto_engines::Kind::Image, JobKind::Image)
+                | (oto_engines::Kind::Voice, JobKind::Voice)
+                | (oto_engines::Kind::Video, JobKind::Video)
+        )
+    });
+    if !makes {
+        return Err(Refusal::validation(format!("The engine “{}” does not make this kind of work.", job.engine)));
+    }
+    match queue::accept(&state.db, &id.to_string(), &job).await? {
+        Accepted::New(row) => {
+            state.work.notify_one();
+            Ok((StatusCode::ACCEPTED, Json(shown(&state, &row))).into_response())
+        }
+        Accepted::Replayed(row) => Ok((StatusCode::OK, [("idempotency-replayed", "true")], Json(shown(&state, &row))).into_response()),
+        Accepted::OtherBody => Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reuse", "Another job was submitted with this key.")),
+    }
+}
+
+pub(crate) async fn list(State(state): State<AppState>) -> Result<Json<JobPage>, Refusal> {
+    let rows = queue::newest(&state.db, 100).await?;
+    Ok(Json(JobPage { items: rows.iter().map(|row| shown(&state, row)).collect() }))
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Wait {
+    /// Seconds to wait for a change, at most 25.
+    #[serde(default)]
+    wait: u64,
+    /// The version the caller knows.
+    #[serde(default)]
+    version: u64,
+}
+
+/// `GET /jobs/{id}?wait=25&version=V`: at once when it differs from V or is final, else as soon as
+/// it changes.
+pub(crate) async fn show(State(state): State<AppState>, Path(id): Path<String>, Query(wait): Query<Wait>) -> Result<Json<Job>, Refusal> {
+    let mut changes = state.changes();
+    let patience = tokio::time::sleep(Duration::from_secs(wait.wait.min(25)));
+    tokio::pin!(patience);
+    loop {
+        let row = queue::find(&state.db, &id).await?.ok_or_else(|| Refusal::not_found("job"))?;
+        let job = shown(&state, &row);
+        if wait.wait == 0 || job.version != wait.version || job.status.is_final() {
+            return Ok(Json(job));
+        }
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return Ok(Json(job)) },
+            () = &mut patience => return Ok(Json(job)),
+            () = state.stop.cancelled() => return Ok(Json(job)),
+        }
+    }
+}
+
+/// `POST /jobs/{id}/cancel`: repeatable; a finished job is answered as it is.
+pub(crate) async fn cancel(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<Job>, Refusal> {
+    queue::cancel(&state.db, &id).await?;
+    if let Some(live) = state.live().get(&id) {
+        live.cancel.cancel();
+    }
+    state.tick();
+    let row = queue::find(&state.db, &id).await?.ok_or_else(|| Refusal::not_found("job"))?;
+    Ok(Json(shown(&state, &row)))
+}

@@ -1,0 +1,75 @@
+//! Servers on this machine: Ollama, llama.cpp, LM Studio. A port alone proves nothing; the answer
+//! must be that server's. Only loopback, 300 ms each, no key, no prompt. A find is offered, never
+//! used unasked.
+
+use std::time::Duration;
+
+use reqwest::{Client, Url};
+use serde_json::Value;
+
+use crate::http::{client_for, read_capped};
+
+/// A server that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// "ollama", "llamacpp", "lmstudio".
+    pub server: &'static str,
+    /// What people call it.
+    pub label: &'static str,
+    /// Address of its OpenAI-compatible side.
+    pub base_url: String,
+    /// Models it names.
+    pub models: Vec<String>,
+}
+
+struct Probe {
+    server: &'static str,
+    label: &'static str,
+    port: u16,
+    path: &'static str,
+    recognised: fn(&Value) -> Option<Vec<String>>,
+}
+
+fn names(list: &Value, key: &str) -> Option<Vec<String>> {
+    Some(list.as_array()?.iter().filter_map(|m| m[key].as_str()).map(str::to_owned).collect())
+}
+
+const PROBES: [Probe; 3] = [
+    Probe { server: "ollama", label: "Ollama", port: 11_434, path: "/api/tags", recognised: |v| names(&v["models"], "name") },
+    Probe {
+        server: "llamacpp",
+        label: "llama.cpp",
+        port: 8_080,
+        path: "/props",
+        recognised: |v| v["default_generation_settings"].is_object().then(Vec::new),
+    },
+    Probe { server: "lmstudio", label: "LM Studio", port: 1_234, path: "/api/v0/models", recognised: |v| names(&v["data"], "id") },
+];
+
+/// Looks for servers at their usual ports.
+pub async fn discover() -> Vec<Found> {
+    discover_at(|port| port).await
+}
+
+/// Looks for servers with ports mapped by `port_of`, which tests use.
+pub async fn discover_at(port_of: impl Fn(u16) -> u16) -> Vec<Found> {
+    let looks = PROBES.iter().map(|probe| look(probe, port_of(probe.port)));
+    futures_util::future::join_all(looks).await.into_iter().flatten().collect()
+}
+
+async fn look(probe: &Probe, port: u16) -> Option<Found> {
+    let base = Url::parse(&format!("http://127.0.0.1:{port}")).ok()?;
+    let wait = Duration::from_millis(300);
+    let client: Client = client_for(&base, wait).ok()?;
+    let url = base.join(probe.path).ok()?;
+    let answer = tokio::time::timeout(wait, async {
+        let response = client.get(url).send().await.ok()?;
+        if !response.status().is_success() {
+            return None;
+        }
+        read_capped(response, 1 << 20).await.ok()
+    });
+    let value: Value = serde_json::from_slice(&answer.await.ok()??).ok()?;
+    let models = (probe.recognised)(&value)?;
+    Some(Found { server: probe.server, label: probe.label, base_url: format!("http://127.0.0.1:{port}/v1"), models })
+}

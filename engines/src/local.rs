@@ -1,0 +1,9 @@
+//! Engines that work with no key and no network. They are drafts, and say so.
+
+mod painter;
+mod voice;
+mod writer;
+
+pub use painter::{Painter, paint};
+pub use voice::{Voice, voice_for};
+pub use writer::{Writer, write};

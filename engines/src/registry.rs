@@ -1,0 +1,81 @@
+//! The engines a home has: the local ones, and those that were added.
+
+use std::sync::Arc;
+
+use crate::film::Film;
+use crate::local::{Painter, Voice, Writer};
+use crate::remote::OpenAiCompatible;
+use crate::Engine;
+
+/// An engine that was added by its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    /// Name, which becomes the engine's id.
+    pub name: String,
+    /// Adapter type.
+    pub adapter: String,
+    /// Address.
+    pub base_url: String,
+    /// Model, empty for the server's first.
+    pub model: String,
+}
+
+/// All engines, by id.
+#[derive(Clone, Default)]
+pub struct Registry {
+    engines: Vec<(Arc<dyn Engine>, Option<Added>)>,
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.engines.iter().map(|(e, _)| e.describe().id)).finish()
+    }
+}
+
+impl Registry {
+    /// The engines that are always there.
+    #[must_use]
+    pub fn local() -> Self {
+        let local: [Arc<dyn Engine>; 4] = [Arc::new(Writer), Arc::new(Painter), Arc::new(Voice), Arc::new(Film)];
+        Self { engines: local.into_iter().map(|e| (e, None)).collect() }
+    }
+
+    /// Adds or replaces an engine.
+    ///
+    /// # Errors
+    /// With a sentence when name, type or address cannot be used.
+    pub fn add(&mut self, added: Added) -> Result<(), String> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if added.name.is_empty() || added.name.len() > 60 || !added.name.chars().all(fits) {
+            return Err("An engine’s name has up to 60 letters, digits, dots and dashes.".to_owned());
+        }
+        if added.name.starts_with("local-") {
+            return Err("Names that begin with “local-” belong to the engines inside oTo.".to_owned());
+        }
+        let engine: Arc<dyn Engine> = match added.adapter.as_str() {
+            "openai" => Arc::new(OpenAiCompatible::new(&added.name, &added.base_url, &added.model)?),
+            other => return Err(format!("oTo has no adapter “{other}”; it knows: openai")),
+        };
+        self.remove(&added.name);
+        self.engines.push((engine, Some(added)));
+        Ok(())
+    }
+
+    /// Takes an added engine away. True when it was there.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let before = self.engines.len();
+        self.engines.retain(|(_, added)| added.as_ref().is_none_or(|a| a.name != name));
+        self.engines.len() < before
+    }
+
+    /// An engine by id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Arc<dyn Engine>> {
+        self.engines.iter().find(|(e, _)| e.describe().id == id).map(|(e, _)| Arc::clone(e))
+    }
+
+    /// All engines, with where the added ones are.
+    pub fn all(&self) -> impl Iterator<Item = (&Arc<dyn Engine>, Option<&Added>)> {
+        self.engines.iter().map(|(e, added)| (e, added.as_ref()))
+    }
+}

@@ -1,0 +1,179 @@
+//! Export: frames drawn on several threads, handed to the encoder in order, into a `.part` file
+//! that gets its name only when it is complete and was opened again.
+
+use std::fs::{self, OpenOptions};
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use super::{FPS, Renderer};
+use crate::MediaError;
+use crate::worker::{EncodeSpec, Workers};
+
+/// What kind of file came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Container {
+    /// MP4 with H.264 and AAC.
+    Mp4,
+    /// WebM with VP9 and Opus.
+    WebM,
+}
+
+/// What an export did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExportReport {
+    /// The kind of file.
+    pub container: Container,
+    /// Length in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// How many encoder chains there are to try, and which of them write WebM.
+const CHAINS: [Container; 4] = [Container::Mp4, Container::Mp4, Container::Mp4, Container::WebM];
+
+/// Draws and encodes a film into `path`. `progress` gets 0..=1 and says whether to go on.
+///
+/// # Errors
+/// [`MediaError::Canceled`] when `progress` says stop; [`MediaError::Unsupported`] when no encoder
+/// works. Nothing is left behind.
+pub fn export(
+    workers: &Workers,
+    renderer: &Renderer,
+    sound: &[[f32; 2]],
+    path: &Path,
+    progress: &(dyn Fn(f32) -> bool + Sync),
+) -> Result<ExportReport, MediaError> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    let mut last = MediaError::Unsupported("no encoder works on this machine".to_owned());
+    for (chain, container) in CHAINS.into_iter().enumerate() {
+        match attempt(workers, renderer, sound, &part, chain as u32, progress) {
+            Ok(()) => {
+                fs::rename(&part, path).map_err(MediaError::io("naming the film"))?;
+                let duration_ms = u64::from(renderer.timeline().frames) * 1000 / u64::from(FPS);
+                return Ok(ExportReport { container, duration_ms });
+            }
+            Err(MediaError::Canceled) => {
+                last = MediaError::Canceled;
+                break;
+            }
+            Err(error) => last = error,
+        }
+    }
+    // The first error is the one to tell; a part file that stays is swept later.
+    fs::remove_file(&part).ok();
+    Err(last)
+}
+
+fn attempt(
+    workers: &Workers,
+    renderer: &Renderer,
+    sound: &[[f32; 2]],
+    part: &Path,
+    chain: u32,
+    progress: &(dyn Fn(f32) -> bool + Sync),
+) -> Result<(), MediaError> {
+    let timeline = renderer.timeline();
+    let output = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(part)
+        .map_err(MediaError::io("creating the film's file"))?;
+    let spec = EncodeSpec {
+        size: timeline.size,
+        fps: FPS,
+        frames: timeline.frames,
+        samples: sound.len() as u64,
+        chain,
+    };
+    let mut encoder = workers.encoder(spec, &output)?;
+    if !sound.is_empty() {
+        encoder.set_sound(sound)?;
+    }
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(8);
+    let (next, stop) = (AtomicU32::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let (send, receive) = sync_channel::<(u32, Vec<u8>)>(threads * 2);
+        for _ in 0..threads {
+            let (send, next, stop) = (send.clone(), &next, &stop);
+            scope.spawn(move || {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= timeline.frames || stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let frame = i420(&renderer.frame(n), timeline.size);
+                    if send.send((n, frame)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(send);
+        let outcome = (|| {
+            let mut early = std::collections::BTreeMap::new();
+            for n in 0..timeline.frames {
+                let frame = loop {
+                    if let Some(frame) = early.remove(&n) {
+                        break frame;
+                    }
+                    let (at, frame) = receive.recv().or(Err(MediaError::Killed))?;
+                    early.insert(at, frame);
+                };
+                encoder.push(&frame)?;
+                if !progress((n + 1) as f32 / timeline.frames as f32) {
+                    return Err(MediaError::Canceled);
+                }
+            }
+            Ok(())
+        })();
+        // The channel closes, so that no drawing thread waits for ever.
+        stop.store(true, Ordering::Relaxed);
+        drop(receive);
+        outcome
+    })?;
+    encoder.finish()?;
+    output.sync_all().map_err(MediaError::io("syncing the film"))?;
+    verify(workers, part, timeline.frames)
+}
+
+/// A fresh worker must find the picture, and the first and last frame must decode.
+fn verify(workers: &Workers, part: &Path, frames: u32) -> Result<(), MediaError> {
+    let mut film = workers.film(part, [320, 320])?;
+    let shown = film.next_frame()?.is_some();
+    let last_ms = u64::from(frames.saturating_sub(2)) * 1000 / u64::from(FPS);
+    if shown && film.seek(last_ms)?.is_some() {
+        Ok(())
+    } else {
+        Err(MediaError::Damaged("the film that was written cannot be played".to_owned()))
+    }
+}
+
+/// BT.709, limited range, chroma averaged over 2 × 2 pixels.
+fn i420(rgba: &[u8], size: [u32; 2]) -> Vec<u8> {
+    let [w, h] = size.map(|v| v as usize);
+    let mut out = vec![0u8; w * h * 3 / 2];
+    let (luma, chroma) = out.split_at_mut(w * h);
+    let (blue, red) = chroma.split_at_mut(w * h / 4);
+    for (y, pixel) in luma.iter_mut().zip(rgba.chunks_exact(4)) {
+        let [r, g, b] = [0, 1, 2].map(|i| i32::from(pixel[i]));
+        *y = (((11_966 * r + 40_254 * g + 4_064 * b + 32_768) >> 16) + 16) as u8;
+    }
+    for j in 0..h / 2 {
+        let (top, bottom) = (&rgba[2 * j * w * 4..], &rgba[(2 * j + 1) * w * 4..]);
+        for i in 0..w / 2 {
+            let at = i * 8;
+            let sum = |c: usize| {
+                i32::from(top[at + c]) + i32::from(top[at + 4 + c]) + i32::from(bottom[at + c]) + i32::from(bottom[at + 4 + c])
+            };
+            let (r, g, b) = (sum(0), sum(1), sum(2));
+            let place = j * (w / 2) + i;
+            blue[place] = (((-6_596 * r - 22_189 * g + 28_784 * b + 131_072) >> 18) + 128) as u8;
+            red[place] = (((28_784 * r - 26_145 * g - 2_639 * b + 131_072) >> 18) + 128) as u8;
+        }
+    }
+    out
+}

@@ -1,0 +1,40 @@
+// Letters: one quad each, from a multi-channel distance field.
+
+const CELL_PX: f32 = 40.0;
+const ATLAS_PX: f32 = 2048.0;
+const CELLS_A_ROW: u32 = 51u;
+const RANGE_PX: f32 = 4.0;
+
+struct GlyphVertex {
+    @builtin(position) position: vec4f,
+    @location(0) uv: vec2f,
+    @location(1) @interpolate(flat) color: vec4f,
+    // Screen pixels a texel.
+    @location(2) @interpolate(flat) scale: f32,
+}
+
+@vertex fn vs_glyph(@builtin(vertex_index) i: u32, @builtin(instance_index) n: u32) -> GlyphVertex {
+    let g = glyphs[n];
+    let p = placed(g.note);
+    let edge = pages[notes[g.note].page_flags & 0xffffffu].class_edge;
+    let at = vec2f(f32(i32(g.at << 16u) >> 16u), f32(i32(g.at) >> 16u)) / 32768.0 * edge;
+    let cell = cells[g.cell_size & 0xffffu];
+    let size = f32(g.cell_size >> 16u) / 32768.0 * edge;
+    let c = corner(i) * 0.5 + 0.5;
+    let local = at + (vec2f(cell.left, cell.top) + c * cell.edge) * size;
+    var o: GlyphVertex;
+    o.position = clip(p.center + turned(local * p.unit, p.cos_sin), depth_of(p.rank, 1u));
+    let index = g.cell_size & 0xffffu;
+    let origin = vec2f(f32(index % CELLS_A_ROW), f32(index / CELLS_A_ROW)) * CELL_PX;
+    o.uv = (origin + c * CELL_PX) / ATLAS_PX;
+    o.color = unpack4x8unorm(g.color);
+    o.scale = cell.edge * size * p.unit / CELL_PX;
+    return o;
+}
+
+@fragment fn fs_glyph(v: GlyphVertex) -> @location(0) vec4f {
+    let t = textureSample(atlas, linear_clamp, v.uv).rgb;
+    let d = max(min(t.r, t.g), min(max(t.r, t.g), t.b)) - 0.5;
+    let alpha = clamp(d * RANGE_PX * max(v.scale, 0.25) + 0.5, 0.0, 1.0);
+    return finish(v.color.rgb, v.color.a * alpha);
+}

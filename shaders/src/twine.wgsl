@@ -1,0 +1,105 @@
+// Strings: a quadratic from pin to pin that sags, expanded to a strip of 24 segments. Drawn whole
+// under every note; over its own two notes it shows only in the band round the pin.
+
+const SEGMENTS: f32 = 24.0;
+
+struct TwineVertex {
+    @builtin(position) position: vec4f,
+    // Along (world units from the start) and across (units from the axis).
+    @location(0) along_across: vec2f,
+    @location(1) px: vec2f,
+    @location(2) @interpolate(flat) twine: u32,
+    @location(3) @interpolate(flat) own: u32,
+}
+
+fn sag_of(length: f32) -> f32 { return min(90.0, 0.16 * length); }
+
+fn control_of(a: vec2f, b: vec2f, unit: f32) -> vec2f {
+    return (a + b) * 0.5 + vec2f(0.0, 2.0 * sag_of(distance(a, b) / unit) * unit);
+}
+fn curve_at(a: vec2f, c: vec2f, b: vec2f, t: f32) -> vec2f { return mix(mix(a, c, t), mix(c, b, t), t); }
+
+fn twine_vertex(index: u32, i: u32, half_width: f32, offset: vec2f, own: u32) -> TwineVertex {
+    let tw = twines[index];
+    let pa = placed(tw.from_slot);
+    let pb = placed(tw.to_slot);
+    let unit = view.px_per_unit;
+    let a = pin_of(pa);
+    let b = pin_of(pb);
+    let c = control_of(a, b, unit);
+    let t = f32(i >> 1u) / SEGMENTS;
+    let side = f32(i & 1u) * 2.0 - 1.0;
+    let d = mix(c - a, b - c, t);
+    let n = vec2f(-d.y, d.x) / max(length(d), 1e-4);
+    let width = max(half_width, 0.8 / unit);
+    let px = curve_at(a, c, b, t) + n * side * width * unit + offset * unit;
+    var depth = 0.0;
+    if (own == 1u) { depth = depth_of(pa.rank, 2u); }
+    if (own == 2u) { depth = depth_of(pb.rank, 2u); }
+    var o: TwineVertex;
+    o.position = clip(px, depth);
+    // The length of the curve is close enough to the chord plus what the sag adds.
+    let chord = distance(a, b) / unit;
+    let s = sag_of(chord);
+    o.along_across = vec2f(t * (chord + 2.6 * s * s / max(chord, 1.0)), side * width);
+    o.px = px;
+    o.twine = index;
+    o.own = own;
+    return o;
+}
+
+fn half_width_of(index: u32) -> f32 { return select(2.1, 3.15, (twines[index].look & 256u) != 0u) + 0.7; }
+
+@vertex fn vs_twine_shadow(@builtin(vertex_index) i: u32, @builtin(instance_index) n: u32) -> TwineVertex {
+    return twine_vertex(visible_twines[n], i, 7.0, vec2f(5.0, 8.0), 0u);
+}
+@vertex fn vs_twine(@builtin(vertex_index) i: u32, @builtin(instance_index) n: u32) -> TwineVertex {
+    let index = visible_twines[n];
+    return twine_vertex(index, i, half_width_of(index), vec2f(0.0), 0u);
+}
+// Two instances for each string: over the note it comes from, and over the one it leads to.
+@vertex fn vs_stub(@builtin(vertex_index) i: u32, @builtin(instance_index) n: u32) -> TwineVertex {
+    let index = visible_twines[n >> 1u];
+    return twine_vertex(index, i, half_width_of(index), vec2f(0.0), 1u + (n & 1u));
+}
+
+@fragment fn fs_twine_shadow(v: TwineVertex) -> @location(0) vec4f {
+    let look = twines[v.twine].look;
+    let a = (1.0 - smoothstep(0.5, 6.5, abs(v.along_across.y))) * select(0.26, 0.03, (look & 512u) != 0u);
+    return finish(palette.shadow.rgb, a);
+}
+
+fn string(v: TwineVertex) -> vec4f {
+    let look = twines[v.twine].look;
+    let bright = (look & 256u) != 0u;
+    let width = select(2.1, 3.15, bright);
+    var c = palette.twines[look & 15u].rgb;
+    if (bright) { c = min(c * 1.18 + 0.04, vec3f(1.0)); }
+    let y = v.along_across.y;
+    // Round: darker towards both edges.
+    c *= 1.0 - 0.30 * smoothstep(0.25, 1.0, abs(y) / width);
+    if (view.px_per_unit * 4.2 > 2.4) {
+        let phase = fract(v.along_across.x / 9.0 - y * 0.09);
+        let light = smoothstep(0.0, 0.12, phase) * (1.0 - smoothstep(0.44, 0.56, phase)) * (1.0 - smoothstep(-0.2, 0.9, y));
+        let dark = smoothstep(0.5, 0.6, phase) * (1.0 - smoothstep(0.9, 1.0, phase)) * smoothstep(-0.4, 0.8, y);
+        c = mix(c, vec3f(1.0), 0.42 * light);
+        c = mix(c, vec3f(0.0), 0.28 * dark);
+    }
+    let edge = clamp((max(width, 0.6 / view.px_per_unit) - abs(y)) * view.px_per_unit + 0.5, 0.0, 1.0);
+    return vec4f(c, edge * select(1.0, 0.08, (look & 512u) != 0u));
+}
+
+@fragment fn fs_twine(v: TwineVertex) -> @location(0) vec4f {
+    let s = string(v);
+    return finish(s.rgb, s.a);
+}
+
+@fragment fn fs_stub(v: TwineVertex) -> @location(0) vec4f {
+    let s = string(v);
+    let tw = twines[v.twine];
+    let p = placed(select(tw.to_slot, tw.from_slot, v.own == 1u));
+    let local = unturned(v.px - p.center, p.cos_sin);
+    // The same rule as `board::geom::in_pin_band`.
+    if (abs(local.x) > p.half.x || local.y > p.half.y * 2.0 * (0.14 - 0.5)) { discard; }
+    return finish(s.rgb, s.a);
+}

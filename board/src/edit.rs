@@ -98,8 +98,10 @@ pub enum Edit {
         assets: Vec<AssetInfo>,
         /// Caption.
         title: String,
-        /// First lines of a text work.
+        /// The words of a text or voice.
         text: String,
+        /// Width and height that fit the result; none keeps the ghost's.
+        size: Option<[f64; 2]>,
     },
     /// A job ended without a result.
     FailWork {
@@ -174,8 +176,8 @@ impl Edit {
             }
             Self::CutTwines { ids } => ids.into_iter().try_for_each(|id| tx.remove_twine(id)),
             Self::BeginWork { note, twines } => works::begin(tx, note, twines),
-            Self::FinishWork { id, run, assets, title, text } => {
-                works::finish(tx, id, run, assets, title, text)
+            Self::FinishWork { id, run, assets, title, text, size } => {
+                works::finish(tx, id, run, assets, (title, text, size))
             }
             Self::FailWork { id, job, reason } => works::fail(tx, id, job, reason),
             Self::RetryWork { id, home, job } => works::retry(tx, id, home, job),

@@ -181,6 +181,7 @@ fn undo_leaves_alone_what_a_job_changed_since() {
         assets: vec![asset],
         title: "made".into(),
         text: String::new(),
+        size: None,
     };
     desk.apply(finish.clone(), Origin::Job).unwrap();
     let report = desk.undo().unwrap();
@@ -243,7 +244,7 @@ fn lineage_walks_from_the_first_source_to_the_work() {
         let (run, asset) = run(id, job);
         let (title, text) = (String::new(), String::new());
         desk.apply(
-            Edit::FinishWork { id: NoteId(id), run, assets: vec![asset], title, text },
+            Edit::FinishWork { id: NoteId(id), run, assets: vec![asset], title, text, size: None },
             Origin::Job,
         )
         .unwrap();

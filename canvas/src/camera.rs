@@ -50,6 +50,12 @@ impl Default for BoardCamera {
 }
 
 impl BoardCamera {
+    /// The whole wall at 100 % in a window of this size in pixels.
+    #[must_use]
+    pub fn for_size(size: [f64; 2]) -> Self {
+        Self { size, ..Self::default() }
+    }
+
     /// A point of the wall in logical pixels.
     #[must_use]
     pub fn screen_from_world(&self, p: [f64; 2]) -> [f64; 2] {

@@ -83,7 +83,7 @@ pub fn shoot(still: Still, mut pixels: impl FnMut(AssetId) -> Option<Thumb>) -> 
         return Err(StillError::NoAdapter);
     }
     let n_notes = still.board.n_notes();
-    let mut camera = BoardCamera { size: [f64::from(width), f64::from(height)], ..default() };
+    let mut camera = BoardCamera::for_size([f64::from(width), f64::from(height)]);
     let (center, zoom) = still.view.unwrap_or_else(|| camera.fitting(still.board.bounds(), 1.6));
     camera.jump(center, zoom);
     let world = app.world_mut();

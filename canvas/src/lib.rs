@@ -25,6 +25,7 @@ pub use edit::{BoardChanged, EditRefused, EditRequest, Request, Step};
 pub use headless::{Still, StillError, shoot};
 pub use mirror::Mirror;
 pub use open_board::OpenBoard;
+pub use oto_shaders::PaletteGpu as PaletteRecord;
 pub use palette::{Ink, Palette};
 pub use picking::{Hit, hit_at};
 pub use selection::{Lit, Selection};

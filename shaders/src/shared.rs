@@ -38,7 +38,7 @@ pub struct PageView {
 
 /// Colours, sRGB in 0..=1. Alpha is free unless said otherwise.
 #[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Pod, Zeroable)]
 pub struct PaletteGpu {
     /// Wall; alpha is the strength of its texture.
     pub wall: [f32; 4],

@@ -31,8 +31,7 @@ pub(super) fn finish(
     id: NoteId,
     run: Run,
     assets: Vec<AssetInfo>,
-    title: String,
-    text: String,
+    (title, text, size): (String, String, Option<[f64; 2]>),
 ) -> Result<(), EditError> {
     if tx.board().run_of_job(run.job).is_some() {
         return Ok(());
@@ -56,6 +55,7 @@ pub(super) fn finish(
     tx.update_note(id, |note| {
         note.title = title;
         note.text = text;
+        note.size = size.unwrap_or(note.size);
     })?;
     set_state(tx, id, state)
 }

@@ -1,0 +1,24 @@
+//! oTo: the composition root. Starts the media worker, a command, or the desk.
+#![allow(elided_lifetimes_in_paths, reason = "the parameters of Bevy systems read better without")]
+
+mod cli;
+mod convert;
+mod data;
+mod desk;
+mod home;
+mod making;
+mod mint;
+mod sample;
+mod settings;
+mod theme;
+mod words;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Before anything else is set up: no window, no logger, no keyring, no runtime.
+    if std::env::args_os().nth(1).is_some_and(|a| a == oto_media::worker::WORKER_ARGUMENT) {
+        return oto_media::worker::main();
+    }
+    cli::run()
+}

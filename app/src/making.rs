@@ -1,0 +1,192 @@
+//! Making something, step by step, the same for the window and the command line: agents from the
+//! tray, a ghost note with its strings, a result that fills it.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use oto_api_types::{Job, JobStatus};
+use oto_board::note::NOTE_EDGE;
+use oto_board::placement::{place_beside, place_near};
+use oto_board::{
+    Agent, AssetId, Board, Edit, JobId, Note, NoteId, NoteKind, Recipe, RunId, Twine, TwineId,
+    TwineRole, Work, WorkKind, WorkState,
+};
+use oto_storage::AssetStore;
+
+use crate::convert::run::run_of;
+use crate::home::EMBEDDED;
+use crate::mint;
+
+/// Paper colours by kind: cream, white, mint, sky.
+fn paper_of(kind: WorkKind) -> u8 {
+    match kind {
+        WorkKind::Text => 0,
+        WorkKind::Image => 1,
+        WorkKind::Voice => 3,
+        WorkKind::Video => 2,
+    }
+}
+
+/// An agent of the tray.
+pub(crate) struct TrayAgent {
+    pub(crate) name: &'static str,
+    pub(crate) makes: WorkKind,
+    pub(crate) engine: &'static str,
+    /// Blue, red, green, violet.
+    pub(crate) twine_color: u8,
+}
+
+/// The tray, in its order.
+pub(crate) const TRAY: [TrayAgent; 4] = [
+    TrayAgent { name: "Writer", makes: WorkKind::Text, engine: "local-text", twine_color: 1 },
+    TrayAgent { name: "Painter", makes: WorkKind::Image, engine: "local-image", twine_color: 0 },
+    TrayAgent { name: "Voice", makes: WorkKind::Voice, engine: "local-voice", twine_color: 2 },
+    TrayAgent { name: "Film", makes: WorkKind::Video, engine: "local-film", twine_color: 3 },
+];
+
+fn blank(id: NoteId, kind: NoteKind, center: [f64; 2], size: [f64; 2], rank: u32) -> Note {
+    Note {
+        id,
+        kind,
+        center,
+        size,
+        tilt_deg: Note::tilt_of(id),
+        rank,
+        color: 0,
+        title: String::new(),
+        text: String::new(),
+        starred: false,
+        created_at_ms: mint::now_ms(),
+    }
+}
+
+/// A new agent of the tray near a point.
+pub(crate) fn new_agent(board: &Board, from: &TrayAgent, wish: [f64; 2]) -> Note {
+    let agent = Agent {
+        makes: from.makes,
+        engine: from.engine.to_owned(),
+        model: String::new(),
+        prompt: String::new(),
+        params: Vec::new(),
+        twine_color: from.twine_color,
+    };
+    let size = [220.0, 220.0];
+    let center = place_near(board, wish, size);
+    let mut note = blank(NoteId(mint::id()), NoteKind::Agent(agent), center, size, board.top_rank() + 1);
+    from.name.clone_into(&mut note.title);
+    note
+}
+
+/// A new plain note near a point.
+pub(crate) fn new_plain(board: &Board, text: &str, color: u8, wish: [f64; 2]) -> Note {
+    let size = [190.0, 190.0];
+    let center = place_near(board, wish, size);
+    let mut note = blank(NoteId(mint::id()), NoteKind::Plain, center, size, board.top_rank() + 1);
+    text.clone_into(&mut note.text);
+    note.color = color;
+    note
+}
+
+/// The size of a print whose picture has this shape (width over height).
+fn print_size(shape: f64) -> [f64; 2] {
+    // Margins: 14 left and right, 30 above, 46 below.
+    let width = if shape >= 1.0 { 250.0 } else { 190.0 };
+    let picture = width - 28.0;
+    [width, picture / shape.clamp(0.3, 3.0) + 76.0]
+}
+
+fn size_of(kind: WorkKind, params: &[(String, String)], text: &str) -> [f64; 2] {
+    let aspect = params.iter().find(|(k, _)| k == "aspect").map(|(_, v)| v.as_str());
+    let shape = |default: f64| match aspect {
+        Some("16:9") => 16.0 / 9.0,
+        Some("9:16") => 9.0 / 16.0,
+        Some("1:1") => 1.0,
+        Some("4:3") => 4.0 / 3.0,
+        _ => default,
+    };
+    match kind {
+        WorkKind::Text if text.chars().count() > 260 => [270.0, 270.0],
+        WorkKind::Text if text.chars().count() > 90 => [230.0, 230.0],
+        WorkKind::Text | WorkKind::Voice => [NOTE_EDGE, NOTE_EDGE],
+        WorkKind::Image => print_size(shape(4.0 / 3.0)),
+        WorkKind::Video => print_size(shape(16.0 / 9.0)),
+    }
+}
+
+/// The ghost of a work beside its agent, tied to it and to its sources, waiting for a job.
+pub(crate) fn begin(board: &Board, recipe: Recipe, kind: WorkKind, job: JobId) -> (NoteId, Edit) {
+    let id = NoteId(mint::id());
+    let size = size_of(kind, &recipe.params, "");
+    let center = place_beside(board, recipe.agent, size, id);
+    let color = board.note(recipe.agent).and_then(|n| n.kind.agent()).map_or(0, |a| a.twine_color);
+    let tie = |from: NoteId, role: TwineRole| Twine {
+        id: TwineId(mint::id()),
+        from,
+        to: id,
+        role,
+        agent: Some(recipe.agent),
+        color,
+        label: String::new(),
+    };
+    let mut twines = vec![tie(recipe.agent, TwineRole::MadeBy)];
+    twines.extend(recipe.sources.iter().map(|s| tie(*s, TwineRole::MadeFrom)));
+    let state = WorkState::Making { home: EMBEDDED.to_owned(), job };
+    let mut note = blank(id, NoteKind::Work(Work { kind, recipe, state }), center, size, board.top_rank() + 1);
+    note.color = paper_of(kind);
+    (id, Edit::BeginWork { note, twines })
+}
+
+/// The work that waits for a job.
+pub(crate) fn waiting_for(board: &Board, job: JobId) -> Option<&Note> {
+    board.notes().find(|n| n.kind.work().is_some_and(|w| matches!(&w.state, WorkState::Making { job: j, .. } if *j == job)))
+}
+
+/// Every work that waits for a job.
+pub(crate) fn all_waiting(board: &Board) -> Vec<(NoteId, JobId)> {
+    let job_of = |n: &Note| match &n.kind.work()?.state {
+        WorkState::Making { job, .. } => Some((n.id, *job)),
+        _ => None,
+    };
+    board.notes().filter_map(job_of).collect()
+}
+
+/// Takes a finished job's files over into the asset store and gives the edit that fills its work.
+/// Files first, then the record: a crash between the two loses nothing, the job is asked again.
+pub(crate) fn finish(board: &Board, job: &Job, folder: &Path, store: &AssetStore) -> Result<Option<Edit>> {
+    let id: JobId = job.id.parse().context("the backend named the job in a way oTo cannot read")?;
+    let Some(note) = waiting_for(board, id) else { return Ok(None) };
+    let Some(work) = note.kind.work() else { return Ok(None) };
+    for output in &job.outputs {
+        let asset: AssetId = output.hash.parse().context("the backend named a file in a way oTo cannot read")?;
+        let file = folder.join(&output.hash);
+        // Fetched twice after a crash: the store may have it already.
+        if file.exists() {
+            store.adopt(&file, asset)?;
+        }
+    }
+    let (run, assets) = run_of(job, &work.recipe, board, RunId(mint::id()))?;
+    let main = assets.first().map_or([0, 0], |a| a.size_px);
+    let size = match work.kind {
+        WorkKind::Image | WorkKind::Video if main[0] > 0 && main[1] > 0 => {
+            Some(print_size(f64::from(main[0]) / f64::from(main[1])))
+        }
+        WorkKind::Text => Some(size_of(WorkKind::Text, &[], &job.text)),
+        _ => None,
+    };
+    let edit = Edit::FinishWork { id: note.id, run, assets, title: job.title.clone(), text: job.text.clone(), size };
+    Ok(Some(edit))
+}
+
+/// The edit for a job that ended without a result; none while it goes on.
+pub(crate) fn ended(board: &Board, job: &Job) -> Option<Edit> {
+    let id: JobId = job.id.parse().ok()?;
+    let note = waiting_for(board, id)?;
+    let reason = match job.status {
+        JobStatus::Failed | JobStatus::Expired => {
+            Some(job.error.as_ref().map_or_else(|| "This did not work. Try again.".to_owned(), |e| e.message.clone()))
+        }
+        JobStatus::Canceled => None,
+        _ => return None,
+    };
+    Some(Edit::FailWork { id: note.id, job: id, reason })
+}

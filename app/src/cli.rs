@@ -19,8 +19,10 @@ use oto_board::{Board, Note, NoteId};
 
 use crate::data::DataDir;
 
+pub(crate) use make::lost_sentence;
+
 #[derive(Debug, Parser)]
-#[command(name = "oto", version, about = "An endless sheet of paper whose golden notes make things", args_conflicts_with_subcommands = true)]
+#[command(name = "oto", version, about = "An endless sheet of paper whose golden notes make things")]
 struct Cli {
     /// Folder that holds everything oTo keeps.
     #[arg(long, global = true, env = "OTO_DATA_DIR", value_name = "DIR")]

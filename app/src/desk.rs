@@ -1,14 +1,45 @@
-//! The window.
+//! The window: Bevy, the canvas, panels, and bridges to storage, backend and media.
 
+mod bridge;
+mod clock;
+mod command;
+mod panels;
+mod plugin;
+mod state;
+mod third_party;
 pub(crate) mod thumbnails;
 
 use std::path::PathBuf;
+use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
+use oto_storage::view_state::Library;
+use oto_storage::{create_board, open_board};
 
 use crate::data::DataDir;
+use crate::settings::Settings;
 
-/// Opens the desk.
-pub(crate) fn open(_data: &DataDir, _board: Option<PathBuf>) -> Result<()> {
-    anyhow::bail!("not yet")
+/// Name of the board of a first start.
+const FIRST_BOARD: &str = "My wall.oto";
+
+/// Opens the desk on a board: the one named, else the last one, else a first one.
+pub(crate) fn open(data: &DataDir, board: Option<PathBuf>) -> Result<()> {
+    let started = Instant::now();
+    if cfg!(target_os = "linux") && std::env::var_os("DISPLAY").is_none() && std::env::var_os("WAYLAND_DISPLAY").is_none() {
+        bail!("there is no display here, so the desk cannot open; `oto tour` shows what oTo does without a window");
+    }
+    let library = Library::read(&data.library());
+    let path = match board {
+        Some(name) => data.board(&name),
+        None => match library.recent.iter().find(|p| p.exists()) {
+            Some(last) => last.clone(),
+            None => data.boards().join(FIRST_BOARD),
+        },
+    };
+    let fresh = !path.exists();
+    let (loaded, writer) = if fresh { create_board(&path) } else { open_board(&path) }
+        .with_context(|| format!("{} cannot be opened", path.display()))?;
+    let fresh = fresh && library.recent.is_empty();
+    let settings = Settings::read(&data.settings());
+    plugin::run(plugin::Start { data: data.clone(), library, settings, path, loaded, writer, fresh, started })
 }

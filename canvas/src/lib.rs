@@ -51,7 +51,7 @@ pub enum CanvasSystems {
 }
 
 /// How a job stands, for its ghost note. Set by the app.
-#[derive(Resource, Debug, Clone, Default)]
+#[derive(Resource, Debug, Clone, Default, PartialEq)]
 pub struct MakingLooks(pub std::collections::HashMap<oto_board::NoteId, MakingLook>);
 
 /// One ghost's words and ring.

@@ -2,6 +2,7 @@
 //! the bound address as `Host`, and no `Origin` at all, so that no web page can reach it.
 
 use axum::extract::{Request, State};
+use rand::TryRng;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -22,7 +23,7 @@ impl std::fmt::Debug for LaunchSecret {
 impl LaunchSecret {
     pub(crate) fn new() -> Result<Self, std::io::Error> {
         let mut bytes = [0u8; 32];
-        getrandom::fill(&mut bytes).map_err(|e| std::io::Error::other(e.to_string()))?;
+        rand::rngs::SysRng.try_fill_bytes(&mut bytes).map_err(|e| std::io::Error::other(e.to_string()))?;
         Ok(Self(blake3::Hash::from_bytes(bytes).to_hex().to_string()))
     }
 

@@ -1,0 +1,14 @@
+//! Between the window and what works on other threads. Every answer comes as an event.
+
+pub(super) mod backend;
+pub(super) mod media;
+mod sound;
+mod storage;
+
+use bevy::prelude::*;
+
+pub(super) fn plugin(app: &mut App) {
+    backend::plugin(app);
+    media::plugin(app);
+    storage::plugin(app);
+}

@@ -1,0 +1,211 @@
+//! The home of jobs: started after the first frame, fed with jobs whose ghosts are on disk, heard
+//! when they change.
+
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use bevy::prelude::*;
+use bevy::window::RequestRedraw;
+use oto_api_types::JobStatus;
+use oto_backend_client::Event;
+use oto_board::{Change, Edit, JobId, Rec, WorkState};
+use oto_canvas::{BoardChanged, CanvasSystems, EditRequest, MakingLook, MakingLooks, OpenBoard};
+use oto_storage::SaveState;
+
+use crate::cli::lost_sentence;
+use crate::convert::run::job_of;
+use crate::desk::clock;
+use crate::desk::state::{Desk, HomeState, Level, Pending, UiState, Waker};
+use crate::home::LocalHome;
+use crate::{making, sample};
+
+/// The home on its way from the thread that starts it.
+#[derive(Resource)]
+struct Arriving(Mutex<Receiver<anyhow::Result<LocalHome>>>);
+
+pub(super) fn plugin(app: &mut App) {
+    app.add_systems(Startup, start)
+        .add_systems(Update, (arrive, hear, grow_sample, look).chain().in_set(CanvasSystems::Events))
+        .add_systems(Update, (note_begun, send).chain().after(CanvasSystems::Edit).in_set(CanvasSystems::Mirror));
+}
+
+fn start(mut commands: Commands, desk: Res<Desk>, waker: Res<Waker>) {
+    let (tell, told) = channel();
+    commands.insert_resource(Arriving(Mutex::new(told)));
+    let (data, wake) = (desk.data.clone(), Arc::clone(&waker.0));
+    let thread = std::thread::Builder::new().name("oto-home".to_owned()).spawn(move || {
+        let home = LocalHome::start(&data, Arc::clone(&wake));
+        // The window may be gone already.
+        tell.send(home).ok();
+        wake();
+    });
+    if let Err(error) = thread {
+        tracing::error!(%error, "the backend could not be started");
+    }
+}
+
+fn arrive(arriving: Option<Res<Arriving>>, mut desk: ResMut<Desk>, mut ui: ResMut<UiState>, open: Res<OpenBoard>) {
+    let Some(arriving) = arriving else { return };
+    let Ok(home) = arriving.0.lock().unwrap_or_else(PoisonError::into_inner).try_recv() else { return };
+    match home {
+        Ok(home) => {
+            home.client.engines();
+            home.client.discover();
+            // What an earlier start left unfinished is followed again; nothing is sent twice.
+            let fresh: Vec<JobId> = desk.pending.iter().map(|p| p.job).collect();
+            for (_, job) in making::all_waiting(open.board()) {
+                if !fresh.contains(&job) {
+                    ui.begun.insert(job, Instant::now());
+                    home.client.follow(job.to_string(), desk.data.downloads());
+                }
+            }
+            desk.home = HomeState::Ready(Box::new(home));
+        }
+        Err(error) => {
+            let reason = format!("{error:#}");
+            ui.log(Level::Error, reason.clone());
+            desk.home = HomeState::Failed(reason);
+        }
+    }
+}
+
+/// A ghost that came with this frame's transactions is sent once it is on disk.
+fn note_begun(mut changes: MessageReader<BoardChanged>, mut desk: ResMut<Desk>, mut ui: ResMut<UiState>) {
+    for change in changes.read() {
+        for record in &change.transaction.changes {
+            let (Change::Note(Rec::Inserted(note)) | Change::Note(Rec::Updated { after: note, .. })) = record else { continue };
+            let Some(work) = note.kind.work() else { continue };
+            let WorkState::Making { job, .. } = &work.state else { continue };
+            if !ui.begun.contains_key(job) {
+                ui.begun.insert(*job, Instant::now());
+                desk.pending.push_back(Pending { seq: change.transaction.seq, job: *job });
+            }
+        }
+    }
+}
+
+fn send(mut desk: ResMut<Desk>, open: Res<OpenBoard>, mut redraw: MessageWriter<RequestRedraw>) {
+    let SaveState::Saved(done) = desk.writer.state() else { return };
+    let desk = &mut *desk;
+    while let Some(pending) = desk.pending.front() {
+        let HomeState::Ready(home) = &desk.home else { return };
+        if pending.seq > done {
+            redraw.write(RequestRedraw);
+            return;
+        }
+        let job = pending.job;
+        desk.pending.pop_front();
+        let Some(work) = making::waiting_for(open.board(), job).and_then(|n| n.kind.work()) else { continue };
+        let (new_job, uploads) = job_of(work.kind, &work.recipe, open.board(), &desk.data.assets());
+        home.client.make(job.to_string(), new_job, uploads, desk.data.downloads());
+    }
+}
+
+fn hear(desk: Res<Desk>, open: Res<OpenBoard>, mut ui: ResMut<UiState>, mut edits: MessageWriter<EditRequest>) {
+    let HomeState::Ready(home) = &desk.home else { return };
+    let agent_of = |job: &str| {
+        let id = job.parse::<JobId>().ok()?;
+        let note = making::waiting_for(open.board(), id)?;
+        let agent = open.board().note(note.kind.work()?.recipe.agent);
+        Some((note.id, agent.map_or_else(String::new, |a| a.title.clone())))
+    };
+    while let Some(event) = home.client.try_event() {
+        match event {
+            Event::Job(job) => {
+                if let Some(edit) = making::ended(open.board(), &job) {
+                    if let (Edit::FailWork { reason: Some(reason), .. }, Some((note, agent))) = (&edit, agent_of(&job.id)) {
+                        ui.errors += 1;
+                        let text = desk.words.with("toast-failed", &[("agent", &agent), ("reason", reason)]);
+                        ui.log(Level::Error, text.clone());
+                        ui.toast(text, Some(note));
+                    }
+                    edits.write(EditRequest::job(edit));
+                }
+                if let Ok(id) = job.id.parse() {
+                    ui.jobs.insert(id, *job);
+                }
+            }
+            Event::Finished { job, folder } => {
+                let told = agent_of(&job.id);
+                match making::finish(open.board(), &job, &folder, &desk.data.assets()) {
+                    Ok(Some(edit)) => {
+                        edits.write(EditRequest::job(edit));
+                        ui.done += 1;
+                        let text = desk.words.with("toast-ready", &[("title", &job.title)]);
+                        ui.toast(text, told.map(|(note, _)| note));
+                    }
+                    Ok(None) => {}
+                    Err(error) => ui.log(Level::Error, format!("{error:#}")),
+                }
+                home.client.release(job.outputs.iter().map(|o| o.hash.clone()).collect());
+            }
+            Event::JobLost { id, error } => {
+                if let (Ok(job), Some((note, agent))) = (id.parse::<JobId>(), agent_of(&id)) {
+                    let reason = lost_sentence(&error);
+                    ui.errors += 1;
+                    let text = desk.words.with("toast-failed", &[("agent", &agent), ("reason", &reason)]);
+                    ui.toast(text, Some(note));
+                    edits.write(EditRequest::job(Edit::FailWork { id: note, job, reason: Some(reason) }));
+                }
+            }
+            Event::Engines(Ok(engines)) => ui.engines = engines,
+            Event::Engines(Err(error)) => ui.log(Level::Error, error.to_string()),
+            Event::Found(found) => ui.found = found,
+            Event::Checked { id, result } => match result {
+                Ok(check) => {
+                    ui.form.told.insert(id.clone(), check.sentence.clone());
+                    ui.checks.insert(id, check);
+                }
+                Err(error) => {
+                    ui.form.told.insert(id, error.to_string());
+                }
+            },
+            Event::EngineChanged { id, result } => {
+                let text = result.map_or_else(|e| e.to_string(), |()| "✓".to_owned());
+                ui.form.told.insert(id, text);
+            }
+        }
+    }
+}
+
+/// The tutorial of a first start, one edit a frame.
+fn grow_sample(mut desk: ResMut<Desk>, open: Res<OpenBoard>, mut edits: MessageWriter<EditRequest>, mut redraw: MessageWriter<RequestRedraw>) {
+    let Some(step) = desk.sample_step else { return };
+    match sample::STEPS.get(step) {
+        Some(make) => {
+            if let Some(edit) = make(open.board(), &desk.words) {
+                edits.write(EditRequest::user(edit));
+            }
+            desk.sample_step = Some(step + 1);
+            redraw.write(RequestRedraw);
+        }
+        None => desk.sample_step = None,
+    }
+}
+
+/// Words and rings of ghosts.
+fn look(ui: Res<UiState>, open: Res<OpenBoard>, desk: Res<Desk>, mut looks: ResMut<MakingLooks>) {
+    let mut now = MakingLooks::default();
+    for (note, job) in making::all_waiting(open.board()) {
+        let told = ui.jobs.get(&job);
+        let progress = told.and_then(|j| j.progress.as_ref());
+        let elapsed = ui.begun.get(&job).map_or(0, |t| t.elapsed().as_millis() as u64);
+        let waiting = told.is_none_or(|j| j.status == JobStatus::Queued);
+        now.0.insert(
+            note,
+            MakingLook {
+                progress: progress.map_or(0.0, |p| p.value),
+                message: match progress {
+                    Some(p) if !p.message.is_empty() => p.message.clone(),
+                    _ if waiting => "…".to_owned(),
+                    _ => String::new(),
+                },
+                detail: desk.words.with("making-elapsed", &[("time", &clock::short(elapsed))]),
+            },
+        );
+    }
+    if *looks != now {
+        *looks = now;
+    }
+}

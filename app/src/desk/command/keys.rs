@@ -1,0 +1,136 @@
+//! Keys and canvas events to commands. The logical character first, the physical key as fallback;
+//! single keys are off while typing.
+
+use bevy::input::ButtonState;
+use bevy::input::keyboard::{Key, KeyboardInput};
+use bevy::prelude::*;
+use oto_canvas::{CanvasEvent, EditRequest, Gate, Gesture, OpenBoard, Selection};
+use oto_board::{Edit, NoteKind, Twine, TwineId, TwineRole};
+
+use super::Command;
+use crate::desk::state::{Dialog, UiState};
+use crate::mint;
+
+pub(super) fn keys(mut pressed: MessageReader<KeyboardInput>, held: Res<ButtonInput<KeyCode>>, gate: Res<Gate>, gesture: Res<Gesture>, mut ui: ResMut<UiState>) {
+    let control = held.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight, KeyCode::SuperLeft, KeyCode::SuperRight]);
+    let shift = held.any_pressed([KeyCode::ShiftLeft, KeyCode::ShiftRight]);
+    let alt = held.any_pressed([KeyCode::AltLeft, KeyCode::AltRight]);
+    for key in pressed.read().filter(|k| k.state == ButtonState::Pressed) {
+        let typing = gate.typing || ui.dialog.is_some();
+        let character = match &key.logical_key {
+            Key::Character(c) => c.to_lowercase(),
+            _ => String::new(),
+        };
+        let command = if control {
+            with_control(&key.logical_key, &character, key.key_code, shift, alt, typing)
+        } else if key.logical_key == Key::Escape {
+            // A gesture under way is cancelled first, by the canvas.
+            matches!(*gesture, Gesture::None | Gesture::Hover(_)).then_some(Command::CloseDialog)
+        } else if typing {
+            None
+        } else {
+            plain(&key.logical_key, &character, key.key_code, shift)
+        };
+        if command == Some(Command::CloseDialog) && ui.editing.is_some() {
+            // Esc ends typing and keeps the words.
+            let words_changed = ui.editing.as_ref().is_some_and(|e| e.changed.is_some());
+            if !words_changed {
+                ui.editing = None;
+            }
+            continue;
+        }
+        ui.queue.extend(command);
+    }
+}
+
+fn with_control(key: &Key, character: &str, code: KeyCode, shift: bool, alt: bool, typing: bool) -> Option<Command> {
+    match (key, character) {
+        (Key::Enter, _) if alt => Some(Command::Stop),
+        (Key::Enter, _) => Some(Command::Run),
+        (_, "k") => Some(Command::Palette),
+        (_, "p") if shift => Some(Command::Palette),
+        (_, "f") => Some(Command::Search),
+        (_, ".") => Some(Command::Focus),
+        (_, "s") => Some(Command::Download),
+        (_, "0") => Some(Command::ActualSize),
+        (_, "+" | "=") => Some(Command::ZoomIn),
+        (_, "-") => Some(Command::ZoomOut),
+        _ if typing => None,
+        (_, "z") if shift => Some(Command::Redo),
+        (_, "z") => Some(Command::Undo),
+        (_, "y") => Some(Command::Redo),
+        (_, "d") => Some(Command::Duplicate),
+        (_, "a") => Some(Command::SelectAll),
+        _ if code == KeyCode::Digit0 => Some(Command::ActualSize),
+        _ => None,
+    }
+}
+
+fn plain(key: &Key, character: &str, code: KeyCode, shift: bool) -> Option<Command> {
+    let far = if shift { 10 } else { 1 };
+    match key {
+        Key::Delete | Key::Backspace => return Some(Command::Delete),
+        Key::Enter => return Some(Command::Edit),
+        Key::Home => return Some(Command::Fit),
+        Key::PageUp => return Some(Command::Raise),
+        Key::ArrowLeft => return Some(Command::Nudge([-far, 0])),
+        Key::ArrowRight => return Some(Command::Nudge([far, 0])),
+        Key::ArrowUp => return Some(Command::Nudge([0, -far])),
+        Key::ArrowDown => return Some(Command::Nudge([0, far])),
+        _ => {}
+    }
+    if shift {
+        match code {
+            KeyCode::Digit1 => return Some(Command::Fit),
+            KeyCode::Digit2 => return Some(Command::FitSelection),
+            KeyCode::Digit0 => return Some(Command::ActualSize),
+            _ => {}
+        }
+    }
+    match character {
+        "?" => Some(Command::Shortcuts),
+        "n" => Some(Command::NewNote),
+        "r" => Some(Command::Remix),
+        "v" => Some(Command::Variation),
+        "s" => Some(Command::Star),
+        _ => None,
+    }
+}
+
+pub(super) fn canvas_events(mut events: MessageReader<CanvasEvent>, open: Res<OpenBoard>, mut selection: ResMut<Selection>, mut ui: ResMut<UiState>, mut edits: MessageWriter<EditRequest>) {
+    for event in events.read() {
+        match event {
+            CanvasEvent::OpenPalette(at) => {
+                ui.dialog = Some(Dialog::Palette);
+                ui.palette_query.clear();
+                ui.palette_at = Some(*at);
+            }
+            CanvasEvent::OpenNote(id) => ui.queue.push(Command::Open(*id)),
+            CanvasEvent::Clicked(id) => {
+                let kind = open.board().note(*id).map(|n| &n.kind);
+                match kind {
+                    // The prompt is written on the agent itself.
+                    Some(NoteKind::Agent(_)) => ui.queue.push(Command::Open(*id)),
+                    Some(NoteKind::Work(_)) => ui.preview = Some(*id),
+                    _ => {}
+                }
+            }
+            CanvasEvent::ClickedTwine(id) => {
+                // A string's thread of making is that of the work it leads to.
+                ui.preview = open.board().twine(*id).map(|t| t.to);
+            }
+            CanvasEvent::Tied { from, to } => {
+                let board = open.board();
+                let onto_agent = board.note(*to).is_some_and(|n| n.kind.agent().is_some());
+                let from_agent = board.note(*from).is_some_and(|n| n.kind.agent().is_some());
+                if onto_agent && !from_agent {
+                    ui.queue.push(Command::RunAgent(*to, vec![*from]));
+                } else {
+                    let twine = Twine { id: TwineId(mint::id()), from: *from, to: *to, role: TwineRole::Reference, agent: None, color: 4, label: String::new() };
+                    edits.write(EditRequest::user(Edit::TieTwines { twines: vec![twine] }));
+                    selection.set([*to]);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Commands that make something, and the typing that leads to it.
+
+use std::time::{Duration, Instant};
+
+use bevy::prelude::*;
+use oto_board::{Edit, JobId, NoteId, NoteKind, Origin, WorkState};
+use oto_canvas::{EditRequest, Request, Step};
+
+use super::{Bench, Command};
+use crate::desk::state::HomeState;
+use crate::home::EMBEDDED;
+use crate::{making, mint, sample};
+
+/// A pause in typing after which the words are kept.
+const PAUSE: Duration = Duration::from_millis(700);
+
+pub(super) fn carry_out(bench: &mut Bench, command: Command) {
+    match command {
+        Command::Run => {
+            let ids = bench.selection.ids();
+            let is_agent = |id: &NoteId| bench.open.board().note(*id).is_some_and(|n| n.kind.agent().is_some());
+            let agent = bench.ui.editing.as_ref().filter(|e| e.prompt).map(|e| e.note).or_else(|| ids.iter().copied().find(is_agent));
+            match agent {
+                Some(agent) => {
+                    let sources: Vec<NoteId> = ids.iter().copied().filter(|id| !is_agent(id)).collect();
+                    run_agent(bench, agent, sources);
+                }
+                None => {
+                    let text = bench.desk.say("toast-no-agent");
+                    bench.ui.toast(text, None);
+                }
+            }
+        }
+        Command::RunAgent(agent, sources) => run_agent(bench, agent, sources),
+        Command::Stop => {
+            let ids = bench.selection.ids();
+            let ids = if ids.is_empty() { making::all_waiting(bench.open.board()).into_iter().map(|(n, _)| n).collect() } else { ids };
+            ids.into_iter().for_each(|id| stop_job(bench, id));
+        }
+        Command::StopJob(id) => stop_job(bench, id),
+        Command::Retry(id) => {
+            let job = JobId(mint::id());
+            bench.edits.write(EditRequest::user(Edit::RetryWork { id, home: EMBEDDED.to_owned(), job }));
+        }
+        Command::Variation => again(bench, true),
+        Command::Remix => {
+            let recipe = bench.selection.single().or(bench.ui.preview).and_then(|id| bench.open.board().note(id)).and_then(|n| n.kind.work()).map(|w| w.recipe.clone());
+            if let Some(recipe) = recipe
+                && bench.open.board().note(recipe.agent).is_some()
+            {
+                // The recipe is opened for editing on its agent.
+                let mut typed = super::agents::editing(recipe.agent, true, recipe.prompt);
+                typed.changed = Some(Instant::now());
+                bench.selection.set([recipe.agent]);
+                bench.ui.editing = Some(typed);
+                bench.ui.queue.push(Command::Show(recipe.agent));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A ghost appears beside its agent; the job is sent when the ghost is on disk.
+fn run_agent(bench: &mut Bench, agent: NoteId, sources: Vec<NoteId>) {
+    let Some(note) = bench.open.board().note(agent) else { return };
+    let Some(mut configured) = note.kind.agent().cloned() else { return };
+    if let Some(editing) = bench.ui.editing.as_mut().filter(|e| e.note == agent && e.prompt) {
+        configured.prompt.clone_from(&editing.buffer);
+        editing.changed = None;
+        let edit = Edit::SetAgent { id: agent, agent: configured.clone() };
+        bench.edits.write(EditRequest { request: Request::Edit(Box::new(edit)), origin: Origin::User, step: Step::Part(editing.step) });
+    }
+    if configured.prompt.trim().is_empty() && sources.is_empty() {
+        let text = bench.desk.say("toast-no-agent");
+        bench.ui.toast(text, None);
+        return;
+    }
+    let recipe = sample::recipe_of(agent, &configured, sources, mint::id() as u64 & 0xffff_ffff);
+    let (_, edit) = making::begin(bench.open.board(), recipe, configured.makes, JobId(mint::id()));
+    bench.edits.write(EditRequest::user(edit));
+}
+
+fn again(bench: &mut Bench, new_seed: bool) {
+    let id = bench.selection.single().or(bench.ui.preview);
+    let work = id.and_then(|id| bench.open.board().note(id)).and_then(|n| n.kind.work()).cloned();
+    let Some(work) = work else { return };
+    let mut recipe = work.recipe;
+    if new_seed {
+        recipe.seed = mint::id() as u64 & 0xffff_ffff;
+    }
+    recipe.sources.retain(|s| bench.open.board().note(*s).is_some());
+    if bench.open.board().note(recipe.agent).is_some() {
+        let (_, edit) = making::begin(bench.open.board(), recipe, work.kind, JobId(mint::id()));
+        bench.edits.write(EditRequest::user(edit));
+    }
+}
+
+/// Asks the home to stop a ghost's job; what comes of it is told by the job.
+pub(super) fn stop_job(bench: &Bench, id: NoteId) {
+    let state = bench.open.board().note(id).and_then(|n| n.kind.work()).map(|w| &w.state);
+    if let (Some(WorkState::Making { job, .. }), HomeState::Ready(home)) = (state, &bench.desk.home) {
+        home.client.cancel(job.to_string());
+    }
+}
+
+/// Words typed on a note are kept at each pause and at the end, all as one step of undo.
+pub(super) fn commit_typing(mut bench: Bench, mut redraw: MessageWriter<bevy::window::RequestRedraw>) {
+    let selected = bench.selection.single();
+    let Some(editing) = bench.ui.editing.clone() else { return };
+    let exists = bench.open.board().note(editing.note).is_some();
+    // A note just asked for is selected before it is there.
+    let ended = selected != Some(editing.note);
+    if let Some(changed) = editing.changed {
+        if !ended && changed.elapsed() < PAUSE {
+            redraw.write(bevy::window::RequestRedraw);
+            return;
+        }
+        if let Some(edit) = edit_of(&bench, &editing) {
+            bench.edits.write(EditRequest { request: Request::Edit(Box::new(edit)), origin: Origin::User, step: Step::Part(editing.step) });
+        }
+        if exists && let Some(open) = bench.ui.editing.as_mut() {
+            open.changed = None;
+        }
+    }
+    if ended {
+        bench.ui.editing = None;
+    }
+}
+
+fn edit_of(bench: &Bench, editing: &crate::desk::state::Editing) -> Option<Edit> {
+    let note = bench.open.board().note(editing.note)?;
+    if !editing.prompt {
+        return Some(Edit::WriteText { id: note.id, title: note.title.clone(), text: editing.buffer.clone() });
+    }
+    let NoteKind::Agent(agent) = &note.kind else { return None };
+    Some(Edit::SetAgent { id: note.id, agent: oto_board::Agent { prompt: editing.buffer.clone(), ..agent.clone() } })
+}

@@ -1,0 +1,89 @@
+//! Everything drawn with egui: each panel reads data and emits commands.
+
+mod console;
+mod dialogs;
+mod minimap;
+mod note_editor;
+mod preview;
+mod style;
+mod toasts;
+mod top_bar;
+mod tray;
+
+use bevy::ecs::system::SystemParam;
+use bevy::prelude::*;
+use bevy_egui::input::EguiWantsInput;
+use bevy_egui::{EguiContexts, egui};
+use oto_canvas::{BoardCamera, Gate, Lit, MakingLooks, OpenBoard, Selection, Suppressed};
+
+use super::bridge::media::Preview;
+use super::state::{Desk, UiState};
+use super::third_party::egui::restyle;
+
+/// Logical pixels that panels take: left, top, right, bottom.
+pub(super) const INSETS: [f64; 4] = [100.0, 74.0, 24.0, 24.0];
+/// Width of the preview.
+const PREVIEW_WIDTH: f32 = 330.0;
+
+/// What panels look at.
+#[derive(SystemParam)]
+pub(super) struct Scene<'w> {
+    desk: Res<'w, Desk>,
+    ui: ResMut<'w, UiState>,
+    open: Res<'w, OpenBoard>,
+    camera: ResMut<'w, BoardCamera>,
+    selection: ResMut<'w, Selection>,
+    lit: ResMut<'w, Lit>,
+    making: Res<'w, MakingLooks>,
+    suppressed: ResMut<'w, Suppressed>,
+    preview: Option<ResMut<'w, Preview>>,
+}
+
+/// Whether panels take the pointer and the keys, from what egui said last.
+pub(super) fn gate(wants: Res<EguiWantsInput>, mut gate: ResMut<Gate>, ui: Res<UiState>) {
+    let now = Gate {
+        over_panel: wants.is_pointer_over_area() || wants.is_using_pointer() || ui.dialog.is_some(),
+        typing: wants.wants_keyboard_input(),
+    };
+    if *gate != now {
+        *gate = now;
+    }
+}
+
+pub(super) fn all(mut contexts: EguiContexts, mut scene: Scene) -> Result {
+    let context = contexts.ctx_mut()?.clone();
+    let dark = scene.desk.theme.dark;
+    if scene.ui.styled != Some(dark) {
+        restyle(&context, &scene.desk.theme.panel, dark);
+        scene.ui.styled = Some(dark);
+    }
+    let right = if scene.ui.preview.is_some() { f64::from(PREVIEW_WIDTH) + 28.0 } else { 24.0 };
+    let insets = if scene.ui.focus_mode { [24.0; 4] } else { [INSETS[0], INSETS[1], right, 60.0] };
+    if scene.camera.insets != insets {
+        scene.camera.insets = insets;
+    }
+    note_editor::show(&context, &mut scene);
+    if !scene.ui.focus_mode {
+        top_bar::show(&context, &mut scene);
+        tray::show(&context, &mut scene);
+        minimap::show(&context, &mut scene);
+        console::show(&context, &mut scene);
+        preview::show(&context, &mut scene);
+    }
+    toasts::show(&context, &mut scene);
+    dialogs::show(&context, &mut scene);
+    if !scene.ui.queue.is_empty() {
+        context.request_repaint();
+    }
+    let writing = scene.ui.editing.as_ref().map(|e| e.note);
+    if scene.suppressed.0 != writing {
+        scene.suppressed.0 = writing;
+        context.request_repaint();
+    }
+    Ok(())
+}
+
+/// The window in points.
+fn screen(context: &egui::Context) -> egui::Rect {
+    context.viewport_rect()
+}

@@ -1,0 +1,215 @@
+//! Writing on a note, at its place on the wall: the prompt of an agent with engine, format, Run and
+//! cost; the words of a plain note; the stop button of a ghost; trying again on a failed one.
+
+use std::time::Instant;
+
+use bevy_egui::egui;
+use egui::{Color32, FontId, Frame, Margin, RichText, Stroke, TextEdit, pos2, vec2};
+use oto_board::{Agent, Edit, Note, NoteId, NoteKind, WorkState};
+
+use super::Scene;
+use super::style::{button, faint};
+use crate::convert::run::job_kind;
+use crate::desk::command::Command;
+use crate::desk::state::Editing;
+use crate::desk::third_party::egui::{BRUSH, MARKER, SEMI, color, family};
+use crate::making;
+
+/// Smaller than this on the screen, notes cannot be written on.
+const LEAST_ZOOM: f64 = 0.3;
+
+pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
+    ghosts(context, scene);
+    let Some(editing) = scene.ui.editing.clone() else { return };
+    let Some(note) = scene.open.board().note(editing.note).cloned() else { return };
+    if scene.camera.zoom < LEAST_ZOOM {
+        return;
+    }
+    let zoom = scene.camera.zoom as f32;
+    let at = scene.camera.screen_from_world([note.rect().min[0], note.rect().min[1]]);
+    let size = vec2(note.size[0] as f32, note.size[1] as f32) * zoom;
+    let area = egui::Area::new(egui::Id::new(("editor", note.id.0 as u64)))
+        .order(egui::Order::Background)
+        .constrain(false)
+        .fade_in(false)
+        .fixed_pos(pos2(at[0] as f32, at[1] as f32));
+    area.show(context, |ui| {
+        ui.set_min_size(size);
+        ui.set_max_size(size);
+        match &note.kind {
+            NoteKind::Agent(agent) if editing.prompt => prompt(ui, scene, editing, &note, agent, zoom, size),
+            _ => words(ui, scene, editing, zoom, size),
+        }
+    });
+}
+
+fn changed(scene: &mut Scene, editing: Editing) {
+    scene.ui.editing = Some(editing);
+}
+
+fn field(ui: &mut egui::Ui, editing: &mut Editing, font: FontId, ink: Color32, hint: String, size: egui::Vec2) -> bool {
+    let id = egui::Id::new(("words", editing.note.0 as u64));
+    let rows = (size.y / (font.size * 1.2)).max(1.0) as usize;
+    let text = TextEdit::multiline(&mut editing.buffer)
+        .id(id)
+        .font(font.clone())
+        .text_color(ink)
+        .frame(Frame::NONE)
+        .hint_text(RichText::new(hint).font(font).color(ink.gamma_multiply(0.55)))
+        .desired_width(size.x)
+        .desired_rows(rows.min(12))
+        .return_key(egui::KeyboardShortcut::new(egui::Modifiers::NONE, egui::Key::Enter));
+    let response = egui::ScrollArea::vertical().max_height(size.y).auto_shrink([false, false]).show(ui, |ui| ui.add(text)).inner;
+    if std::mem::take(&mut editing.focus) {
+        response.request_focus();
+        let mut state = egui::text_edit::TextEditState::load(ui.ctx(), id).unwrap_or_default();
+        let end = egui::text::CCursor::new(editing.buffer.chars().count());
+        state.cursor.set_char_range(Some(egui::text::CCursorRange::one(end)));
+        state.store(ui.ctx(), id);
+        ui.request_repaint();
+    }
+    response.changed()
+}
+
+fn words(ui: &mut egui::Ui, scene: &mut Scene, mut editing: Editing, zoom: f32, size: egui::Vec2) {
+    let ink = Color32::from_rgb(45, 42, 38);
+    let hint = scene.desk.say("note-hint");
+    Frame::new().inner_margin(Margin::same((16.0 * zoom).min(100.0) as i8)).show(ui, |ui| {
+        ui.add_space(24.0 * zoom);
+        let inner = vec2(size.x - 32.0 * zoom, size.y - 60.0 * zoom);
+        if field(ui, &mut editing, family(BRUSH, 22.0 * zoom), ink, hint, inner) {
+            editing.changed = Some(Instant::now());
+        }
+    });
+    changed(scene, editing);
+}
+
+fn prompt(ui: &mut egui::Ui, scene: &mut Scene, mut editing: Editing, note: &Note, agent: &Agent, zoom: f32, size: egui::Vec2) {
+    let ink = Color32::from_rgb(74, 50, 5);
+    let t = scene.desk.theme.panel.clone();
+    let hint = scene.desk.say("run-hint");
+    let small = (12.0 * zoom).clamp(9.0, 13.0);
+    let margin = 14.0 * zoom;
+    ui.spacing_mut().item_spacing = vec2(5.0, 4.0) * zoom.min(1.2);
+    Frame::new().inner_margin(Margin { left: margin as i8, right: margin as i8, top: (30.0 * zoom) as i8, bottom: 0 }).show(ui, |ui| {
+        ui.label(RichText::new(&note.title).font(family(MARKER, 22.0 * zoom)).color(ink));
+        let controls = 66.0 * zoom.max(0.85);
+        let inner = vec2(size.x - 2.0 * margin, (size.y - 34.0 * zoom - 30.0 * zoom - controls - 10.0 * zoom).max(24.0));
+        if field(ui, &mut editing, family(BRUSH, 19.0 * zoom), ink, hint, inner) {
+            editing.changed = Some(Instant::now());
+        }
+        ui.horizontal(|ui| {
+            ui.spacing_mut().button_padding = vec2(8.0, 2.5) * zoom.min(1.2);
+            if let Some(engine) = engine_menu(ui, scene, agent, small) {
+                set_agent(scene, note.id, Agent { engine, params: Vec::new(), prompt: editing.buffer.clone(), ..agent.clone() });
+            }
+            if let Some((name, value)) = format_menu(ui, scene, agent, small) {
+                let mut params = agent.params.clone();
+                params.retain(|(k, _)| *k != name);
+                params.push((name, value));
+                params.sort();
+                set_agent(scene, note.id, Agent { params, prompt: editing.buffer.clone(), ..agent.clone() });
+            }
+        });
+        ui.horizontal(|ui| {
+            let run = format!("{}  Ctrl+Enter", scene.desk.say("run-button"));
+            ui.spacing_mut().button_padding = vec2(12.0, 4.5) * zoom.min(1.2);
+            let label = RichText::new(run).font(family(SEMI, small)).color(color(t.on_accent));
+            if ui.add(egui::Button::new(label).fill(color(t.accent)).stroke(Stroke::NONE).corner_radius(12)).clicked() {
+                let sources: Vec<NoteId> = scene.selection.ids().into_iter().filter(|id| *id != note.id).collect();
+                scene.ui.queue.push(Command::RunAgent(note.id, sources));
+            }
+            let local = agent.engine.starts_with("local-");
+            let cost = scene.desk.say(if local { "run-free" } else { "run-paid" });
+            ui.label(RichText::new(cost).size(small).color(ink.gamma_multiply(0.8)));
+        });
+    });
+    changed(scene, editing);
+}
+
+fn set_agent(scene: &mut Scene, id: NoteId, agent: Agent) {
+    scene.ui.queue.push(Command::Apply(Box::new(Edit::SetAgent { id, agent })));
+}
+
+fn pill(text: String, size: f32) -> RichText {
+    RichText::new(text).size(size).color(Color32::from_rgb(74, 50, 5))
+}
+
+fn menu<T: Clone>(ui: &mut egui::Ui, shown: String, size: f32, choices: &[(String, T)]) -> Option<T> {
+    let mut chosen = None;
+    let fill = Color32::from_rgba_unmultiplied(255, 246, 205, 200);
+    let label = format!("{shown} {}", egui_phosphor::regular::CARET_DOWN);
+    let response = ui.add(egui::Button::new(pill(label, size)).fill(fill).stroke(Stroke::NONE).corner_radius(12));
+    egui::Popup::menu(&response).show(|ui| {
+        for (text, value) in choices {
+            if ui.button(text).clicked() {
+                chosen = Some(value.clone());
+            }
+        }
+    });
+    chosen
+}
+
+fn engine_menu(ui: &mut egui::Ui, scene: &Scene, agent: &Agent, size: f32) -> Option<String> {
+    let kind = job_kind(agent.makes);
+    let choices: Vec<(String, String)> = scene.ui.engines.iter().filter(|e| e.kinds.contains(&kind)).map(|e| (e.label.clone(), e.id.clone())).collect();
+    let shown = if agent.engine.starts_with("local-") { "local draft".to_owned() } else { agent.engine.clone() };
+    menu(ui, shown, size, &choices)
+}
+
+/// The first parameter with choices: format of a picture or film, form of a text, language.
+fn format_menu(ui: &mut egui::Ui, scene: &Scene, agent: &Agent, size: f32) -> Option<(String, String)> {
+    let engine = scene.ui.engines.iter().find(|e| e.id == agent.engine)?;
+    let mut chosen = None;
+    for parameter in engine.params.iter().filter(|p| p.choices.len() > 1).take(2) {
+        let now = agent.params.iter().find(|(k, _)| *k == parameter.name).map_or(parameter.default.clone(), |(_, v)| v.clone());
+        let shown = if now == "auto" { parameter.name.clone() } else { now };
+        let choices: Vec<(String, String)> = parameter.choices.iter().map(|c| (c.clone(), c.clone())).collect();
+        if let Some(value) = menu(ui, shown, size, &choices) {
+            chosen = Some((parameter.name.clone(), value));
+        }
+    }
+    chosen
+}
+
+/// Buttons on ghosts and on failed works.
+fn ghosts(context: &egui::Context, scene: &mut Scene) {
+    if scene.camera.zoom < LEAST_ZOOM {
+        return;
+    }
+    let t = scene.desk.theme.panel.clone();
+    let view = scene.camera.view();
+    let mut wished = Vec::new();
+    for note in scene.open.board().notes_in(view) {
+        let Some(work) = note.kind.work() else { continue };
+        let (key, command) = match work.state {
+            WorkState::Making { .. } => ("stop-button", Command::StopJob(note.id)),
+            WorkState::Failed { .. } | WorkState::Canceled { .. } => ("retry-button", Command::Retry(note.id)),
+            WorkState::Done { .. } => continue,
+        };
+        let at = scene.camera.screen_from_world([note.center[0], note.center[1] + note.size[1] / 2.0 - 15.0]);
+        let area = egui::Area::new(egui::Id::new(("ghost", note.id.0 as u64)))
+            .order(egui::Order::Background)
+            .constrain(false)
+            .fade_in(false)
+            .pivot(egui::Align2::CENTER_CENTER)
+            .fixed_pos(pos2(at[0] as f32, at[1] as f32));
+        area.show(context, |ui| {
+            let words = scene.desk.say(key);
+            let clicked = if matches!(command, Command::StopJob(_)) {
+                let text = format!("{} {words}", egui_phosphor::regular::X);
+                ui.add(egui::Button::new(faint(&t, text).size(12.0)).frame(false)).clicked()
+            } else {
+                button(ui, &words).clicked()
+            };
+            if clicked {
+                wished.push(command);
+            }
+        });
+    }
+    scene.ui.queue.extend(wished);
+    // Elapsed times go on while something is made, a few times a second.
+    if !making::all_waiting(scene.open.board()).is_empty() || !scene.making.0.is_empty() {
+        context.request_repaint_after(std::time::Duration::from_millis(250));
+    }
+}

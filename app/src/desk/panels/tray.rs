@@ -1,0 +1,77 @@
+//! The agents, as small golden notes.
+
+use bevy_egui::egui;
+use egui::{Align2, Color32, Mesh, Pos2, Rect, Sense, Shape};
+
+use super::Scene;
+use super::style::{faint, frame};
+use crate::desk::command::Command;
+use crate::desk::third_party::egui::{MARKER, color, family};
+use crate::making::TRAY;
+
+pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
+    let t = scene.desk.theme.panel.clone();
+    egui::Area::new("tray".into()).fixed_pos([t.gap, 74.0]).show(context, |ui| {
+        frame(&t).inner_margin(egui::Margin::symmetric(8, 10)).show(ui, |ui| {
+            ui.set_width(52.0);
+            ui.vertical_centered(|ui| {
+                ui.spacing_mut().item_spacing.y = 3.0;
+                for (index, agent) in TRAY.iter().enumerate() {
+                    let label = scene.desk.say(&format!("tray-{}", agent.name));
+                    let (rect, response) = ui.allocate_exact_size(egui::vec2(46.0, 46.0), Sense::click());
+                    response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Button, true, &label));
+                    let letter = label.chars().next().unwrap_or('?').to_string();
+                    let pin = color(scene.desk.theme.board.twines[usize::from(agent.twine_color)]);
+                    golden(ui, rect, &letter, pin, index, response.hovered());
+                    ui.label(faint(&t, &label).size(11.5));
+                    ui.add_space(5.0);
+                    if response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked() {
+                        scene.ui.queue.push(Command::NewAgent(index));
+                    }
+                }
+                let plus = ui.add(egui::Button::new(egui_phosphor::regular::PLUS).frame(false));
+                plus.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Button, true, "note"));
+                if plus.on_hover_text(scene.desk.say("command-new-note")).clicked() {
+                    scene.ui.queue.push(Command::NewNote);
+                }
+            });
+        });
+    });
+}
+
+/// A small golden post-it with its pin, slightly turned.
+fn golden(ui: &egui::Ui, rect: Rect, letter: &str, pin: Color32, index: usize, hovered: bool) {
+    let painter = ui.painter();
+    let turn = [-0.05f32, 0.04, -0.03, 0.05][index % 4];
+    let middle = rect.center();
+    let half = if hovered { 20.0 } else { 19.0 };
+    let at = |x: f32, y: f32| -> Pos2 {
+        let (sin, cos) = turn.sin_cos();
+        middle + egui::vec2(x * cos - y * sin, x * sin + y * cos)
+    };
+    let corners = |grow: f32, dy: f32| {
+        [at(-half - grow, -half - grow + dy), at(half + grow, -half - grow + dy), at(half + grow, half + grow + dy), at(-half - grow, half + grow + dy)]
+    };
+    for (grow, alpha) in [(2.5, 16), (1.5, 26), (0.5, 40)] {
+        let shadow = Color32::from_rgba_unmultiplied(59, 42, 12, alpha);
+        painter.add(Shape::convex_polygon(corners(grow, 2.5).to_vec(), shadow, egui::Stroke::NONE));
+    }
+    let stops = [(0.0, 0xf1c443u32), (0.45, 0xffdf7a), (0.62, 0xf8cf55), (1.0, 0xe9b73a)];
+    let mut mesh = Mesh::default();
+    for (i, (y, rgb)) in stops.iter().enumerate() {
+        let c = Color32::from_rgb((rgb >> 16) as u8, (rgb >> 8) as u8, *rgb as u8);
+        let y = -half + 2.0 * half * y;
+        mesh.colored_vertex(at(-half, y), c);
+        mesh.colored_vertex(at(half, y), c);
+        if i > 0 {
+            let n = i as u32 * 2;
+            mesh.add_triangle(n - 2, n - 1, n);
+            mesh.add_triangle(n - 1, n + 1, n);
+        }
+    }
+    painter.add(Shape::mesh(mesh));
+    painter.circle_filled(at(1.5, -half + 6.0), 4.0, Color32::from_rgba_unmultiplied(59, 42, 12, 70));
+    painter.circle_filled(at(0.0, -half + 4.5), 4.0, pin);
+    painter.circle_filled(at(-1.2, -half + 3.2), 1.2, Color32::from_white_alpha(150));
+    painter.text(at(0.0, 4.0), Align2::CENTER_CENTER, letter, family(MARKER, 14.0), Color32::from_rgb(74, 50, 5));
+}

@@ -1,0 +1,148 @@
+//! What the window knows besides the board.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bevy::prelude::Resource;
+use oto_api_types::{CheckResult, Engine, Found, Job};
+use oto_board::{JobId, NoteId, StepId};
+use oto_storage::Writer;
+use oto_storage::view_state::Library;
+
+use super::command::Command;
+use crate::data::DataDir;
+use crate::home::LocalHome;
+use crate::settings::Settings;
+use crate::theme::Theme;
+use crate::words::Words;
+
+/// The home of jobs.
+pub(super) enum HomeState {
+    Starting,
+    Ready(Box<LocalHome>),
+    Failed(String),
+}
+
+/// A job to be sent as soon as its ghost is on disk.
+pub(super) struct Pending {
+    pub(super) seq: u64,
+    pub(super) job: JobId,
+}
+
+/// Everything outside the board and the screen.
+#[derive(Resource)]
+pub(super) struct Desk {
+    pub(super) data: DataDir,
+    pub(super) path: PathBuf,
+    pub(super) writer: Writer,
+    pub(super) home: HomeState,
+    pub(super) library: Library,
+    pub(super) settings: Settings,
+    pub(super) words: Words,
+    pub(super) theme: Theme,
+    pub(super) pending: VecDeque<Pending>,
+    /// Last transaction handed to the writer.
+    pub(super) sent: u64,
+    pub(super) sample_step: Option<usize>,
+}
+
+impl Desk {
+    pub(super) fn say(&self, key: &str) -> String {
+        self.words.get(key)
+    }
+}
+
+/// What is being typed on a note.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Editing {
+    pub(super) note: NoteId,
+    /// The prompt of an agent, or the words of a note.
+    pub(super) prompt: bool,
+    pub(super) buffer: String,
+    pub(super) step: StepId,
+    /// When the buffer changed last, while it differs from the board.
+    pub(super) changed: Option<Instant>,
+    pub(super) focus: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Toast {
+    pub(super) text: String,
+    pub(super) show: Option<NoteId>,
+    pub(super) until: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    Info,
+    Error,
+}
+
+/// A dialog in the middle of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialog {
+    Palette,
+    Engines,
+    Shortcuts,
+}
+
+/// Form of the engines dialog.
+#[derive(Default)]
+pub(super) struct EngineForm {
+    pub(super) name: String,
+    pub(super) address: String,
+    pub(super) model: String,
+    pub(super) keys: BTreeMap<String, String>,
+    pub(super) told: BTreeMap<String, String>,
+}
+
+/// What panels show and keep.
+#[derive(Resource, Default)]
+pub(super) struct UiState {
+    pub(super) queue: Vec<Command>,
+    pub(super) preview: Option<NoteId>,
+    pub(super) editing: Option<Editing>,
+    pub(super) search: String,
+    pub(super) focus_search: bool,
+    pub(super) dialog: Option<Dialog>,
+    pub(super) palette_query: String,
+    pub(super) palette_at: Option<[f64; 2]>,
+    pub(super) focus_mode: bool,
+    pub(super) console_open: bool,
+    pub(super) console: VecDeque<(Level, String)>,
+    pub(super) toasts: Vec<Toast>,
+    pub(super) jobs: HashMap<JobId, Job>,
+    pub(super) begun: HashMap<JobId, Instant>,
+    pub(super) done: u32,
+    pub(super) errors: u32,
+    pub(super) engines: Vec<Engine>,
+    pub(super) found: Vec<Found>,
+    pub(super) checks: BTreeMap<String, CheckResult>,
+    pub(super) form: EngineForm,
+    pub(super) styled: Option<bool>,
+    pub(super) panel_rects: Vec<bevy_egui::egui::Rect>,
+}
+
+impl UiState {
+    pub(super) fn log(&mut self, level: Level, text: impl Into<String>) {
+        self.console.push_back((level, text.into()));
+        if self.console.len() > 500 {
+            self.console.pop_front();
+        }
+    }
+
+    pub(super) fn toast(&mut self, text: impl Into<String>, show: Option<NoteId>) {
+        let text = text.into();
+        self.log(Level::Info, text.clone());
+        self.toasts.push(Toast { text, show, until: Instant::now() + std::time::Duration::from_secs(6) });
+        if self.toasts.len() > 3 {
+            self.toasts.remove(0);
+        }
+    }
+}
+
+/// Wakes the sleeping window.
+#[derive(Resource, Clone)]
+pub(super) struct Waker(pub(super) Arc<dyn Fn() + Send + Sync>);

@@ -1,0 +1,3 @@
+//! Glue to foreign crates.
+
+pub(super) mod egui;

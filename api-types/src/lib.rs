@@ -12,7 +12,7 @@ pub use asset::Asset;
 pub use engine::{CheckResult, CheckState, Engine, EngineConfig, Found, Parameter, Place};
 pub use home::HomeInfo;
 pub use job::{
-    Job, JobCost, JobError, JobInput, JobKind, JobOutput, JobPage, JobProgress, JobStatus,
-    NewJob, Word,
+    Job, JobCost, JobError, JobInput, JobKind, JobOutput, JobPage, JobProgress, JobStatus, NewJob,
+    Word,
 };
 pub use problem::Problem;

@@ -1,6 +1,10 @@
 //! The command line. `--json` prints one document on stdout; people's messages go to stderr.
 //! Exit codes: 0 only on success, 2 for wrong usage, 1 otherwise.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line speaks on stdout and stderr")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the command line speaks on stdout and stderr"
+)]
 
 mod board;
 mod doctor;
@@ -22,7 +26,11 @@ use crate::data::DataDir;
 pub(crate) use make::lost_sentence;
 
 #[derive(Debug, Parser)]
-#[command(name = "oto", version, about = "An endless sheet of paper whose golden notes make things")]
+#[command(
+    name = "oto",
+    version,
+    about = "An endless sheet of paper whose golden notes make things"
+)]
 struct Cli {
     /// Folder that holds everything oTo keeps.
     #[arg(long, global = true, env = "OTO_DATA_DIR", value_name = "DIR")]
@@ -103,7 +111,8 @@ fn find_note(board: &Board, text: &str) -> Result<NoteId> {
     {
         return Ok(id);
     }
-    let fits = |n: &&Note| n.title == text || (text.len() >= 8 && n.id.to_string().starts_with(text));
+    let fits =
+        |n: &&Note| n.title == text || (text.len() >= 8 && n.id.to_string().starts_with(text));
     let found: Vec<NoteId> = board.notes().filter(fits).map(|n| n.id).collect();
     match found.as_slice() {
         [one] => Ok(*one),

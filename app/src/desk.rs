@@ -8,6 +8,7 @@ mod plugin;
 mod state;
 mod third_party;
 pub(crate) mod thumbnails;
+mod ticker;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -25,8 +26,14 @@ const FIRST_BOARD: &str = "My wall.oto";
 /// Opens the desk on a board: the one named, else the last one, else a first one.
 pub(crate) fn open(data: &DataDir, board: Option<PathBuf>) -> Result<()> {
     let started = Instant::now();
-    if cfg!(target_os = "linux") && std::env::var_os("DISPLAY").is_none() && std::env::var_os("WAYLAND_DISPLAY").is_none() {
-        bail!("there is no display here, so the desk cannot open; `oto tour` shows what oTo does without a window");
+    start_log();
+    if cfg!(target_os = "linux")
+        && std::env::var_os("DISPLAY").is_none()
+        && std::env::var_os("WAYLAND_DISPLAY").is_none()
+    {
+        bail!(
+            "there is no display here, so the desk cannot open; `oto tour` shows what oTo does without a window"
+        );
     }
     let library = Library::read(&data.library());
     let path = match board {
@@ -41,5 +48,22 @@ pub(crate) fn open(data: &DataDir, board: Option<PathBuf>) -> Result<()> {
         .with_context(|| format!("{} cannot be opened", path.display()))?;
     let fresh = fresh && library.recent.is_empty();
     let settings = Settings::read(&data.settings());
-    plugin::run(plugin::Start { data: data.clone(), library, settings, path, loaded, writer, fresh, started })
+    plugin::run(plugin::Start {
+        data: data.clone(),
+        library,
+        settings,
+        path,
+        loaded,
+        writer,
+        fresh,
+        started,
+    })
+}
+
+/// Messages of the program on stderr; `RUST_LOG` says which. Never prompts, keys or file contents.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,wgpu=error,naga=error"));
+    // A second start in one process keeps the first log.
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init().ok();
 }

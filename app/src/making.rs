@@ -72,7 +72,8 @@ pub(crate) fn new_agent(board: &Board, from: &TrayAgent, wish: [f64; 2]) -> Note
     };
     let size = [220.0, 220.0];
     let center = place_near(board, wish, size);
-    let mut note = blank(NoteId(mint::id()), NoteKind::Agent(agent), center, size, board.top_rank() + 1);
+    let mut note =
+        blank(NoteId(mint::id()), NoteKind::Agent(agent), center, size, board.top_rank() + 1);
     from.name.clone_into(&mut note.title);
     note
 }
@@ -131,14 +132,19 @@ pub(crate) fn begin(board: &Board, recipe: Recipe, kind: WorkKind, job: JobId) -
     let mut twines = vec![tie(recipe.agent, TwineRole::MadeBy)];
     twines.extend(recipe.sources.iter().map(|s| tie(*s, TwineRole::MadeFrom)));
     let state = WorkState::Making { home: EMBEDDED.to_owned(), job };
-    let mut note = blank(id, NoteKind::Work(Work { kind, recipe, state }), center, size, board.top_rank() + 1);
+    let mut note =
+        blank(id, NoteKind::Work(Work { kind, recipe, state }), center, size, board.top_rank() + 1);
     note.color = paper_of(kind);
     (id, Edit::BeginWork { note, twines })
 }
 
 /// The work that waits for a job.
 pub(crate) fn waiting_for(board: &Board, job: JobId) -> Option<&Note> {
-    board.notes().find(|n| n.kind.work().is_some_and(|w| matches!(&w.state, WorkState::Making { job: j, .. } if *j == job)))
+    board.notes().find(|n| {
+        n.kind
+            .work()
+            .is_some_and(|w| matches!(&w.state, WorkState::Making { job: j, .. } if *j == job))
+    })
 }
 
 /// Every work that waits for a job.
@@ -152,12 +158,18 @@ pub(crate) fn all_waiting(board: &Board) -> Vec<(NoteId, JobId)> {
 
 /// Takes a finished job's files over into the asset store and gives the edit that fills its work.
 /// Files first, then the record: a crash between the two loses nothing, the job is asked again.
-pub(crate) fn finish(board: &Board, job: &Job, folder: &Path, store: &AssetStore) -> Result<Option<Edit>> {
+pub(crate) fn finish(
+    board: &Board,
+    job: &Job,
+    folder: &Path,
+    store: &AssetStore,
+) -> Result<Option<Edit>> {
     let id: JobId = job.id.parse().context("the backend named the job in a way oTo cannot read")?;
     let Some(note) = waiting_for(board, id) else { return Ok(None) };
     let Some(work) = note.kind.work() else { return Ok(None) };
     for output in &job.outputs {
-        let asset: AssetId = output.hash.parse().context("the backend named a file in a way oTo cannot read")?;
+        let asset: AssetId =
+            output.hash.parse().context("the backend named a file in a way oTo cannot read")?;
         let file = folder.join(&output.hash);
         // Fetched twice after a crash: the store may have it already.
         if file.exists() {
@@ -173,7 +185,14 @@ pub(crate) fn finish(board: &Board, job: &Job, folder: &Path, store: &AssetStore
         WorkKind::Text => Some(size_of(WorkKind::Text, &[], &job.text)),
         _ => None,
     };
-    let edit = Edit::FinishWork { id: note.id, run, assets, title: job.title.clone(), text: job.text.clone(), size };
+    let edit = Edit::FinishWork {
+        id: note.id,
+        run,
+        assets,
+        title: job.title.clone(),
+        text: job.text.clone(),
+        size,
+    };
     Ok(Some(edit))
 }
 
@@ -182,9 +201,11 @@ pub(crate) fn ended(board: &Board, job: &Job) -> Option<Edit> {
     let id: JobId = job.id.parse().ok()?;
     let note = waiting_for(board, id)?;
     let reason = match job.status {
-        JobStatus::Failed | JobStatus::Expired => {
-            Some(job.error.as_ref().map_or_else(|| "This did not work. Try again.".to_owned(), |e| e.message.clone()))
-        }
+        JobStatus::Failed | JobStatus::Expired => Some(
+            job.error
+                .as_ref()
+                .map_or_else(|| "This did not work. Try again.".to_owned(), |e| e.message.clone()),
+        ),
         JobStatus::Canceled => None,
         _ => return None,
     };

@@ -34,11 +34,19 @@ fn agents(board: &Board, words: &Words) -> Option<Edit> {
 }
 
 fn notes(board: &Board, words: &Words) -> Option<Edit> {
-    let told = [("sample-welcome", 4, [470.0, -320.0]), ("sample-tie", 6, [480.0, 20.0]), ("sample-film", 5, [470.0, 370.0])];
+    let told = [
+        ("sample-welcome", 4, [470.0, -320.0]),
+        ("sample-tie", 6, [480.0, 20.0]),
+        ("sample-film", 5, [470.0, 370.0]),
+    ];
     let notes = told
         .iter()
         .enumerate()
-        .map(|(i, (key, color, at))| Note { center: *at, rank: 10 + i as u32, ..new_plain(board, &words.get(key), *color, *at) })
+        .map(|(i, (key, color, at))| Note {
+            center: *at,
+            rank: 10 + i as u32,
+            ..new_plain(board, &words.get(key), *color, *at)
+        })
         .collect();
     Some(Edit::AddNotes { notes, twines: Vec::new() })
 }

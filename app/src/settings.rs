@@ -24,7 +24,10 @@ impl Default for Settings {
 
 impl Settings {
     pub(crate) fn read(path: &Path) -> Self {
-        std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+        std::fs::read(path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
     }
 
     pub(crate) fn write(&self, path: &Path) -> Result<(), oto_storage::StorageError> {

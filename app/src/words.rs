@@ -15,7 +15,8 @@ fn bundle(language: &str, source: &str) -> Option<FluentBundle<FluentResource>> 
     let mut bundle = FluentBundle::new_concurrent(vec![language.parse().ok()?]);
     bundle.set_use_isolating(false);
     // A broken line costs that line; a test reads every file whole.
-    let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(partial, _)| partial);
+    let resource =
+        FluentResource::try_new(source.to_owned()).unwrap_or_else(|(partial, _)| partial);
     bundle.add_resource_overriding(resource);
     Some(bundle)
 }
@@ -23,7 +24,9 @@ fn bundle(language: &str, source: &str) -> Option<FluentBundle<FluentResource>> 
 impl Words {
     /// "fr", "en", or "auto" for the language of the system.
     pub(crate) fn new(language: &str) -> Self {
-        let system = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|v| std::env::var(v).ok().filter(|s| !s.is_empty()));
+        let system = ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .iter()
+            .find_map(|v| std::env::var(v).ok().filter(|s| !s.is_empty()));
         let french = match language {
             "auto" => system.is_some_and(|s| s.starts_with("fr")),
             other => other.starts_with("fr"),
@@ -61,7 +64,8 @@ mod tests {
     use super::*;
 
     fn keys(source: &str) -> Vec<&str> {
-        let is_key = |l: &&str| l.starts_with(|c: char| c.is_ascii_lowercase()) && l.contains(" = ");
+        let is_key =
+            |l: &&str| l.starts_with(|c: char| c.is_ascii_lowercase()) && l.contains(" = ");
         source.lines().filter(is_key).filter_map(|l| l.split(" = ").next()).collect()
     }
 

@@ -18,7 +18,11 @@ impl Home {
         self.post(&format!("/engines/{id}/check"), &()).await
     }
 
-    pub(crate) async fn add_engine(&self, id: &str, config: &EngineConfig) -> Result<(), ClientError> {
+    pub(crate) async fn add_engine(
+        &self,
+        id: &str,
+        config: &EngineConfig,
+    ) -> Result<(), ClientError> {
         self.send(self.call(Method::PUT, &format!("/engines/{id}")).json(config)).await.map(drop)
     }
 
@@ -31,7 +35,12 @@ impl Home {
         self.send(call).await?.json().await.or(Err(ClientError::Nonsense))
     }
 
-    pub(crate) async fn job(&self, id: &str, wait_secs: u64, version: u64) -> Result<Job, ClientError> {
+    pub(crate) async fn job(
+        &self,
+        id: &str,
+        wait_secs: u64,
+        version: u64,
+    ) -> Result<Job, ClientError> {
         self.get(&format!("/jobs/{id}?wait={wait_secs}&version={version}")).await
     }
 
@@ -41,13 +50,15 @@ impl Home {
 
     /// Sends a file unless the home has it.
     pub(crate) async fn upload(&self, upload: &Upload) -> Result<(), ClientError> {
-        let there = self.send(self.call(Method::HEAD, &format!("/assets/by-hash/{}", upload.hash))).await;
+        let there =
+            self.send(self.call(Method::HEAD, &format!("/assets/by-hash/{}", upload.hash))).await;
         match there {
             Ok(_) => return Ok(()),
             Err(ClientError::Unreachable) => return Err(ClientError::Unreachable),
             Err(_) => {}
         }
-        let bytes = tokio::fs::read(&upload.path).await.map_err(|e| ClientError::File(e.to_string()))?;
+        let bytes =
+            tokio::fs::read(&upload.path).await.map_err(|e| ClientError::File(e.to_string()))?;
         self.send(self.call(Method::POST, "/assets").body(bytes)).await.map(drop)
     }
 

@@ -97,12 +97,13 @@ impl Client {
                 wake();
             }
         });
-        let thread = std::thread::Builder::new().name("oto-client".to_owned()).spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            if let Ok(runtime) = runtime {
-                runtime.block_on(serve(home, inbox, tell));
-            }
-        })?;
+        let thread =
+            std::thread::Builder::new().name("oto-client".to_owned()).spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                if let Ok(runtime) = runtime {
+                    runtime.block_on(serve(home, inbox, tell));
+                }
+            })?;
         Ok(Self { orders: Some(orders), events: Mutex::new(events), thread: Some(thread) })
     }
 

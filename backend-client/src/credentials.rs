@@ -53,7 +53,9 @@ impl std::fmt::Debug for Credentials {
 }
 
 /// Runs a call to the keyring on a thread of its own, with a limit.
-fn bounded<T: Send + 'static>(call: impl FnOnce() -> Result<T, keyring_core::Error> + Send + 'static) -> Result<T, CredentialError> {
+fn bounded<T: Send + 'static>(
+    call: impl FnOnce() -> Result<T, keyring_core::Error> + Send + 'static,
+) -> Result<T, CredentialError> {
     let (tell, told) = sync_channel(1);
     let started = std::thread::Builder::new().name("oto-keyring".to_owned()).spawn(move || {
         // Nobody listens any more when the patience is over.
@@ -89,7 +91,9 @@ impl Credentials {
     /// When there is no keyring, it is locked or silent.
     pub fn get(&self, engine: &str) -> Result<Option<SecretString>, CredentialError> {
         match &self.store {
-            Store::Memory(keys) => Ok(keys.lock().unwrap_or_else(PoisonError::into_inner).get(engine).cloned()),
+            Store::Memory(keys) => {
+                Ok(keys.lock().unwrap_or_else(PoisonError::into_inner).get(engine).cloned())
+            }
             Store::System => {
                 let engine = engine.to_owned();
                 bounded(move || match entry(&engine)?.get_password() {
@@ -107,7 +111,10 @@ impl Credentials {
     /// When it is no key, or the keyring cannot keep it.
     pub fn set(&self, engine: &str, key: SecretString) -> Result<(), CredentialError> {
         let text = key.expose_secret();
-        if text.is_empty() || text.len() > 4_096 || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        if text.is_empty()
+            || text.len() > 4_096
+            || text.chars().any(|c| c.is_control() || c.is_whitespace())
+        {
             return Err(CredentialError::NotAKey);
         }
         match &self.store {
@@ -128,7 +135,9 @@ impl Credentials {
     /// When there is no keyring, it is locked or silent.
     pub fn remove(&self, engine: &str) -> Result<bool, CredentialError> {
         match &self.store {
-            Store::Memory(keys) => Ok(keys.lock().unwrap_or_else(PoisonError::into_inner).remove(engine).is_some()),
+            Store::Memory(keys) => {
+                Ok(keys.lock().unwrap_or_else(PoisonError::into_inner).remove(engine).is_some())
+            }
             Store::System => {
                 let engine = engine.to_owned();
                 bounded(move || match entry(&engine)?.delete_credential() {
@@ -152,7 +161,10 @@ mod tests {
         credentials.set("lab", key()).unwrap();
         assert_eq!(credentials.get("lab").unwrap().unwrap().expose_secret(), "oto-CANARY-1");
         assert!(!format!("{credentials:?} {:?}", credentials.get("lab")).contains("CANARY"));
-        assert_eq!(credentials.set("lab", SecretString::from("two\nlines".to_owned())), Err(CredentialError::NotAKey));
+        assert_eq!(
+            credentials.set("lab", SecretString::from("two\nlines".to_owned())),
+            Err(CredentialError::NotAKey)
+        );
         assert_eq!((credentials.remove("lab"), credentials.remove("lab")), (Ok(true), Ok(false)));
     }
 }

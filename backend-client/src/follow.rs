@@ -16,7 +16,11 @@ pub(crate) fn backoff(attempt: u32) -> Duration {
 ///
 /// # Errors
 /// When the job is not known there, or the home stays silent for a minute.
-pub(crate) async fn follow(home: &Home, id: &str, mut changed: impl FnMut(&Job)) -> Result<Job, ClientError> {
+pub(crate) async fn follow(
+    home: &Home,
+    id: &str,
+    mut changed: impl FnMut(&Job),
+) -> Result<Job, ClientError> {
     let (mut version, mut silent) = (0, 0);
     loop {
         match home.job(id, 20, version).await {

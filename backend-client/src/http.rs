@@ -50,7 +50,9 @@ impl Home {
     }
 
     pub(crate) fn call(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.base)).bearer_auth(self.secret.expose_secret())
+        self.client
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(self.secret.expose_secret())
     }
 
     pub(crate) async fn send(&self, call: RequestBuilder) -> Result<Response, ClientError> {
@@ -78,7 +80,11 @@ impl Home {
         response.json().await.or(Err(ClientError::Nonsense))
     }
 
-    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
         let response = self.send(self.call(Method::POST, path).json(body)).await?;
         response.json().await.or(Err(ClientError::Nonsense))
     }
@@ -86,7 +92,8 @@ impl Home {
     /// Fetches media into a file, which is complete when this returns.
     pub(crate) async fn download(&self, hash: &str, into: &Path) -> Result<(), ClientError> {
         let file_error = |e: std::io::Error| ClientError::File(e.to_string());
-        let mut response = self.send(self.call(Method::GET, &format!("/assets/{hash}/content"))).await?;
+        let mut response =
+            self.send(self.call(Method::GET, &format!("/assets/{hash}/content"))).await?;
         let mut file = tokio::fs::File::create(into).await.map_err(file_error)?;
         loop {
             match response.chunk().await {

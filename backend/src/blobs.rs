@@ -20,7 +20,8 @@ impl Blobs {
 
     /// Where a blob lies; `None` when the name is no hash or the blob is not there.
     pub(crate) fn find(&self, hash: &str) -> Option<PathBuf> {
-        let fits = hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let fits = hash.len() == 64
+            && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         let path = self.root.join(hash);
         (fits && path.is_file()).then_some(path)
     }

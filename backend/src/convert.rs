@@ -25,26 +25,56 @@ fn job_kind(kind: Kind) -> JobKind {
 }
 
 fn input_of(input: &JobInput, blobs: &Blobs) -> Result<Input, EngineError> {
-    let missing = || EngineError::new(ErrorClass::InvalidRequest, "missing_source", format!("The source “{}” did not arrive. Run the agent again.", input.title));
-    let file = |hash: &Option<String>| hash.as_ref().map(|h| blobs.find(h).ok_or_else(missing)).transpose();
+    let missing = || {
+        EngineError::new(
+            ErrorClass::InvalidRequest,
+            "missing_source",
+            format!("The source “{}” did not arrive. Run the agent again.", input.title),
+        )
+    };
+    let file = |hash: &Option<String>| {
+        hash.as_ref().map(|h| blobs.find(h).ok_or_else(missing)).transpose()
+    };
     let role = match input.role.as_str() {
         "image" => Kind::Image,
         "voice" => Kind::Voice,
         "video" => Kind::Video,
         _ => Kind::Text,
     };
-    Ok(Input { kind: role, title: input.title.clone(), text: input.text.clone(), file: file(&input.hash)?, captions: file(&input.captions)? })
+    Ok(Input {
+        kind: role,
+        title: input.title.clone(),
+        text: input.text.clone(),
+        file: file(&input.hash)?,
+        captions: file(&input.captions)?,
+    })
 }
 
 /// What an engine is asked for a job.
 pub(crate) fn request_of(job: &NewJob, blobs: &Blobs) -> Result<Request, EngineError> {
-    let kind = kind_of(job.kind).ok_or_else(|| EngineError::new(ErrorClass::InvalidRequest, "unknown_kind", "This version of oTo does not make this kind of work."))?;
+    let kind = kind_of(job.kind).ok_or_else(|| {
+        EngineError::new(
+            ErrorClass::InvalidRequest,
+            "unknown_kind",
+            "This version of oTo does not make this kind of work.",
+        )
+    })?;
     let inputs = job.inputs.iter().map(|i| input_of(i, blobs)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Request { kind, model: job.model.clone(), prompt: job.prompt.clone(), seed: job.seed, params: job.params.clone(), inputs })
+    Ok(Request {
+        kind,
+        model: job.model.clone(),
+        prompt: job.prompt.clone(),
+        seed: job.seed,
+        params: job.params.clone(),
+        inputs,
+    })
 }
 
 /// An engine as the wire shows it.
-pub(crate) fn engine_of(engine: &dyn engines::Engine, added: Option<&engines::Added>) -> api::Engine {
+pub(crate) fn engine_of(
+    engine: &dyn engines::Engine,
+    added: Option<&engines::Added>,
+) -> api::Engine {
     let told = engine.describe();
     api::Engine {
         id: told.id,
@@ -60,7 +90,11 @@ pub(crate) fn engine_of(engine: &dyn engines::Engine, added: Option<&engines::Ad
         params: told
             .params
             .into_iter()
-            .map(|p| api::Parameter { name: p.name.to_owned(), default: p.default.to_owned(), choices: p.choices.iter().map(|c| (*c).to_owned()).collect() })
+            .map(|p| api::Parameter {
+                name: p.name.to_owned(),
+                default: p.default.to_owned(),
+                choices: p.choices.iter().map(|c| (*c).to_owned()).collect(),
+            })
             .collect(),
         base_url: added.map(|a| a.base_url.clone()),
         adapter: added.map(|a| a.adapter.clone()),

@@ -53,10 +53,13 @@ impl Embedded {
     /// # Errors
     /// When the port, the folder or the database cannot be had.
     pub fn start(config: EmbedConfig) -> Result<Self, BackendError> {
-        std::fs::create_dir_all(&config.data_dir).map_err(BackendError::io("making the backend's folder"))?;
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(BackendError::io("opening a local port"))?;
+        std::fs::create_dir_all(&config.data_dir)
+            .map_err(BackendError::io("making the backend's folder"))?;
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))
+            .map_err(BackendError::io("opening a local port"))?;
         listener.set_nonblocking(true).map_err(BackendError::io("opening a local port"))?;
-        let host = listener.local_addr().map_err(BackendError::io("opening a local port"))?.to_string();
+        let host =
+            listener.local_addr().map_err(BackendError::io("opening a local port"))?.to_string();
         let secret = LaunchSecret::new().map_err(BackendError::io("making the launch secret"))?;
         let (shown, base_url) = (SecretString::from(secret.expose()), format!("http://{host}"));
         let (tell, told) = sync_channel(1);
@@ -76,7 +79,9 @@ impl Embedded {
                         runtime.shutdown_timeout(Duration::from_secs(2));
                     }
                     // The other side waits for exactly one answer.
-                    Err(e) => drop(tell.send(Err(BackendError::Io { what: "starting threads", source: e }))),
+                    Err(e) => drop(
+                        tell.send(Err(BackendError::Io { what: "starting threads", source: e })),
+                    ),
                 }
             })
             .map_err(BackendError::io("starting the backend"))?;
@@ -114,8 +119,10 @@ async fn serve(
         let scratch = config.data_dir.join("scratch");
         // Left by a process that was killed; of no use to anybody.
         tokio::fs::remove_dir_all(&scratch).await.ok();
-        let listener = tokio::net::TcpListener::from_std(listener).map_err(BackendError::io("opening a local port"))?;
-        let mut state = AppState::new(db, registry, blobs, scratch, config.workers, config.keys, secret, host);
+        let listener = tokio::net::TcpListener::from_std(listener)
+            .map_err(BackendError::io("opening a local port"))?;
+        let mut state =
+            AppState::new(db, registry, blobs, scratch, config.workers, config.keys, secret, host);
         state.stop = ended.clone();
         Ok((state, listener))
     };
@@ -130,7 +137,8 @@ async fn serve(
         }
     };
     let worker = tokio::spawn(jobs::work(state.clone()));
-    let served = axum::serve(listener, router(state.clone())).with_graceful_shutdown(ended.clone().cancelled_owned());
+    let served = axum::serve(listener, router(state.clone()))
+        .with_graceful_shutdown(ended.clone().cancelled_owned());
     tokio::select! {
         outcome = served.into_future() => if let Err(error) = outcome { tracing::error!(%error, "the embedded backend stopped") },
         () = async { ended.cancelled().await; tokio::time::sleep(Duration::from_secs(1)).await } => {}
@@ -141,7 +149,10 @@ async fn serve(
 
 async fn read_registry(db: &sea_orm::DatabaseConnection) -> Result<Registry, BackendError> {
     let mut registry = Registry::local();
-    for row in db::all(db, "SELECT name, adapter, base_url, model FROM engine ORDER BY name", vec![]).await? {
+    for row in
+        db::all(db, "SELECT name, adapter, base_url, model FROM engine ORDER BY name", vec![])
+            .await?
+    {
         let added = Added {
             name: row.try_get("", "name")?,
             adapter: row.try_get("", "adapter")?,

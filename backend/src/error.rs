@@ -58,7 +58,11 @@ impl Refusal {
 impl From<BackendError> for Refusal {
     fn from(error: BackendError) -> Self {
         tracing::error!(%error, "request failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The backend could not do this. Look at the console for the reason.")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "The backend could not do this. Look at the console for the reason.",
+        )
     }
 }
 
@@ -78,6 +82,7 @@ impl IntoResponse for Refusal {
             code: self.code.to_owned(),
             retry_after: None,
         };
-        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], Json(problem)).into_response()
+        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], Json(problem))
+            .into_response()
     }
 }

@@ -25,7 +25,10 @@ impl MigrationTrait for First {
         Some(true)
     }
 
-    #[expect(elided_lifetimes_in_paths, reason = "the trait of the library leaves the lifetime out")]
+    #[expect(
+        elided_lifetimes_in_paths,
+        reason = "the trait of the library leaves the lifetime out"
+    )]
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let sql = "
             CREATE TABLE job (

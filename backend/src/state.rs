@@ -46,7 +46,16 @@ pub(crate) struct AppState {
 }
 
 impl AppState {
-    pub(crate) fn new(db: DatabaseConnection, registry: Registry, blobs: Blobs, scratch: PathBuf, workers: Workers, keys: Arc<dyn KeySource>, secret: LaunchSecret, host: String) -> Self {
+    pub(crate) fn new(
+        db: DatabaseConnection,
+        registry: Registry,
+        blobs: Blobs,
+        scratch: PathBuf,
+        workers: Workers,
+        keys: Arc<dyn KeySource>,
+        secret: LaunchSecret,
+        host: String,
+    ) -> Self {
         Self {
             db,
             registry: Arc::new(RwLock::new(registry)),

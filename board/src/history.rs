@@ -144,8 +144,7 @@ impl History {
         at_ms: i64,
         transactions: &[Arc<Transaction>],
     ) -> Result<Option<(Transaction, UndoReport)>, EditError> {
-        let selection =
-            transactions.first().map_or_else(Vec::new, |t| t.selection_hint.clone());
+        let selection = transactions.first().map_or_else(Vec::new, |t| t.selection_hint.clone());
         let mut report = UndoReport { left_alone: Vec::new(), selection: selection.clone() };
         let meta = TxMeta { op, origin, step, at_ms, selection_hint: selection };
         let made = board.transact(meta, |tx| {

@@ -18,16 +18,14 @@ pub fn place_beside(board: &Board, anchor: NoteId, size: [f64; 2], id: NoteId) -
     let Some(anchor_note) = board.note(anchor) else {
         return place_near(board, [0.0, 0.0], size);
     };
-    let start = f64::from((id.0 as u32) % DIRECTIONS) * std::f64::consts::TAU
-        / f64::from(DIRECTIONS);
+    let start =
+        f64::from((id.0 as u32) % DIRECTIONS) * std::f64::consts::TAU / f64::from(DIRECTIONS);
     let mut taken = [0u32; DIRECTIONS as usize];
     for twine in board.twines_of(anchor) {
         let other = if twine.from == anchor { twine.to } else { twine.from };
         if let Some(note) = board.note(other) {
-            let d = [
-                note.center[0] - anchor_note.center[0],
-                note.center[1] - anchor_note.center[1],
-            ];
+            let d =
+                [note.center[0] - anchor_note.center[0], note.center[1] - anchor_note.center[1]];
             taken[sector_of(d[1].atan2(d[0]))] += 1;
         }
     }
@@ -41,8 +39,7 @@ pub fn place_beside(board: &Board, anchor: NoteId, size: [f64; 2], id: NoteId) -
             let out = 1.0 + f64::from(ring) * 0.5;
             // On a rounded rectangle round the anchor, so that no corner is farther than needed.
             let scale = (cos.abs() / first[0]).max(sin.abs() / first[1]).recip() * out;
-            let center =
-                [anchor_note.center[0] + cos * scale, anchor_note.center[1] + sin * scale];
+            let center = [anchor_note.center[0] + cos * scale, anchor_note.center[1] + sin * scale];
             if !is_free(board, center, size) {
                 continue;
             }

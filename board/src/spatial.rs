@@ -71,7 +71,9 @@ impl Spatial {
             }
             for x in x0..=x1 {
                 for y in y0..=y1 {
-                    found.extend_from_slice(self.cells.get(&(class, x, y)).map_or(&[], Vec::as_slice));
+                    found.extend_from_slice(
+                        self.cells.get(&(class, x, y)).map_or(&[], Vec::as_slice),
+                    );
                 }
             }
         }

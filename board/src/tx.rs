@@ -1,9 +1,7 @@
 //! The only writer of a board. It keeps the present record as `before`, then writes.
 
 use crate::board::{NoteSlot, spatial_bounds};
-use crate::{
-    AssetInfo, Board, Change, EditError, Note, NoteId, Origin, Rec, Run, Twine, TwineId,
-};
+use crate::{AssetInfo, Board, Change, EditError, Note, NoteId, Origin, Rec, Run, Twine, TwineId};
 
 /// A transaction under way.
 pub struct Tx<'b> {
@@ -142,11 +140,8 @@ impl<'b> Tx<'b> {
         origin: Origin,
         live: usize,
     ) -> Result<(), EditError> {
-        let removed = self
-            .changes
-            .iter()
-            .filter(|c| matches!(c, Change::Note(Rec::Removed(_))))
-            .count();
+        let removed =
+            self.changes.iter().filter(|c| matches!(c, Change::Note(Rec::Removed(_)))).count();
         let foreign = matches!(origin, Origin::Import | Origin::Job | Origin::Remote);
         if foreign && removed > 20 && removed * 2 > live {
             return Err(EditError::WouldEmptyBoard { removed, live });
@@ -229,10 +224,8 @@ impl<'b> Tx<'b> {
         let slot = board.free_twines.pop().unwrap_or(board.twines.len() as u32);
         board.twine_slots.insert(twine.id, slot);
         for end in [twine.from, twine.to] {
-            if let Some(place) = board
-                .note_slots
-                .get(&end)
-                .and_then(|s| board.notes[*s as usize].as_mut())
+            if let Some(place) =
+                board.note_slots.get(&end).and_then(|s| board.notes[*s as usize].as_mut())
             {
                 place.twines.push(slot);
             }
@@ -248,10 +241,8 @@ impl<'b> Tx<'b> {
         let taken = board.twines[slot as usize].take()?;
         board.twine_slots.remove(&taken.id);
         for end in [taken.from, taken.to] {
-            if let Some(place) = board
-                .note_slots
-                .get(&end)
-                .and_then(|s| board.notes[*s as usize].as_mut())
+            if let Some(place) =
+                board.note_slots.get(&end).and_then(|s| board.notes[*s as usize].as_mut())
             {
                 place.twines.retain(|s| *s != slot);
             }

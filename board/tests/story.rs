@@ -1,4 +1,5 @@
 //! Stories of edits: after every step the board is sound, and undo brings every step back.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use oto_board::edit::Edit;
 use oto_board::geom::Rect;
@@ -168,11 +169,8 @@ fn undo_leaves_alone_what_a_job_changed_since() {
         .unwrap();
     desk.apply(Edit::BeginWork { note: making(2, 77), twines: vec![twine(3, 1, 2)] }, Origin::User)
         .unwrap();
-    let text = |text: &str| Edit::WriteText {
-        id: NoteId(2),
-        title: text.into(),
-        text: String::new(),
-    };
+    let text =
+        |text: &str| Edit::WriteText { id: NoteId(2), title: text.into(), text: String::new() };
     desk.apply(text("mine"), Origin::User).unwrap();
     let (run, asset) = run(5, 77);
     let finish = Edit::FinishWork {

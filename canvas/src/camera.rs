@@ -77,7 +77,8 @@ impl BoardCamera {
     /// Zooms so that the point under the pointer stays there.
     pub fn zoom_at(&mut self, pointer: [f64; 2], factor: f64) {
         self.glide = None;
-        (self.center, self.zoom) = space::zoom_at(self.center, self.zoom, self.size, pointer, factor);
+        (self.center, self.zoom) =
+            space::zoom_at(self.center, self.zoom, self.size, pointer, factor);
     }
 
     /// Moves the view with the hand: by logical pixels.
@@ -100,7 +101,8 @@ impl BoardCamera {
         if self.reduced_motion {
             self.jump(center, zoom);
         } else {
-            self.glide = Some(Glide { from: (self.center, self.zoom), to: (center, zoom), done: 0.0 });
+            self.glide =
+                Some(Glide { from: (self.center, self.zoom), to: (center, zoom), done: 0.0 });
         }
     }
 
@@ -139,13 +141,20 @@ fn follow_window(mut camera: ResMut<BoardCamera>, window: Option<Single<&Window>
     let Some(window) = window else { return };
     let size = [f64::from(window.width()), f64::from(window.height())];
     let scale_factor = f64::from(window.scale_factor());
-    if size[0] >= 1.0 && size[1] >= 1.0 && (camera.size != size || camera.scale_factor != scale_factor) {
+    if size[0] >= 1.0
+        && size[1] >= 1.0
+        && (camera.size != size || camera.scale_factor != scale_factor)
+    {
         camera.size = size;
         camera.scale_factor = scale_factor;
     }
 }
 
-fn advance(mut camera: ResMut<BoardCamera>, time: Res<Time<Real>>, mut redraw: MessageWriter<bevy::window::RequestRedraw>) {
+fn advance(
+    mut camera: ResMut<BoardCamera>,
+    time: Res<Time<Real>>,
+    mut redraw: MessageWriter<bevy::window::RequestRedraw>,
+) {
     if camera.is_gliding() {
         // After a sleep the first step is a frame, not the whole sleep.
         camera.advance(time.delta_secs_f64().min(0.033));

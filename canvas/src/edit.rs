@@ -103,13 +103,19 @@ fn apply(
                 let meta = open.meta(edit, request.origin, step, at_ms, selection.ids());
                 open.apply((**edit).clone(), meta).map(|made| made.map(|t| (t, None)))
             }
-            Request::Undo => open.step_back(true, step, at_ms).map(|m| m.map(|(t, r)| (t, Some(r)))),
-            Request::Redo => open.step_back(false, step, at_ms).map(|m| m.map(|(t, r)| (t, Some(r)))),
+            Request::Undo => {
+                open.step_back(true, step, at_ms).map(|m| m.map(|(t, r)| (t, Some(r))))
+            }
+            Request::Redo => {
+                open.step_back(false, step, at_ms).map(|m| m.map(|(t, r)| (t, Some(r))))
+            }
         };
         match outcome {
             Ok(Some((transaction, report))) => {
                 if let Some(report) = report {
-                    selection.set(report.selection.into_iter().filter(|id| open.board().note(*id).is_some()));
+                    selection.set(
+                        report.selection.into_iter().filter(|id| open.board().note(*id).is_some()),
+                    );
                 }
                 selection.forget_missing(open.board());
                 changed.write(BoardChanged { transaction: Arc::new(transaction) });

@@ -7,7 +7,9 @@ use bevy::camera::RenderTarget;
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
 use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
-use bevy::render::render_resource::{Extent3d, PollType, TextureDimension, TextureFormat, TextureUsages};
+use bevy::render::render_resource::{
+    Extent3d, PollType, TextureDimension, TextureFormat, TextureUsages,
+};
 use bevy::render::renderer::RenderDevice;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::ExitCondition;
@@ -15,7 +17,9 @@ use bevy::winit::WinitPlugin;
 use oto_board::{AssetId, Board, History};
 
 use crate::text::Texts;
-use crate::{BoardCamera, CanvasPlugin, Fonts, Lit, MakingLooks, Mint, OpenBoard, Palette, Thumb, Thumbs};
+use crate::{
+    BoardCamera, CanvasPlugin, Fonts, Lit, MakingLooks, Mint, OpenBoard, Palette, Thumb, Thumbs,
+};
 
 /// What to take a picture of.
 pub struct Still {
@@ -63,20 +67,32 @@ const MOST_FRAMES: u32 = 1_500;
 ///
 /// # Errors
 /// When there is no adapter, or no picture comes of it.
-pub fn shoot(still: Still, mut pixels: impl FnMut(AssetId) -> Option<Thumb>) -> Result<Vec<u8>, StillError> {
+pub fn shoot(
+    still: Still,
+    mut pixels: impl FnMut(AssetId) -> Option<Thumb>,
+) -> Result<Vec<u8>, StillError> {
     let [width, height] = still.size_px;
     let mut app = App::new();
     app.add_plugins(
         DefaultPlugins
             .build()
-            .set(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })
+            .set(WindowPlugin {
+                primary_window: None,
+                exit_condition: ExitCondition::DontExit,
+                ..default()
+            })
             .set(RenderPlugin { synchronous_pipeline_compilation: true, ..default() })
             .disable::<bevy::log::LogPlugin>()
             .disable::<WinitPlugin>()
             .disable::<PipelinedRenderingPlugin>(),
     );
     let mint = Mint { id: Arc::new(|| 0), now_ms: Arc::new(|| 0) };
-    app.add_plugins(CanvasPlugin { fonts: still.fonts, palette: still.palette, mint, wake: Arc::new(|| {}) });
+    app.add_plugins(CanvasPlugin {
+        fonts: still.fonts,
+        palette: still.palette,
+        mint,
+        wake: Arc::new(|| {}),
+    });
     app.finish();
     app.cleanup();
     if app.world().get_resource::<RenderDevice>().is_none() {
@@ -113,7 +129,8 @@ pub fn shoot(still: Still, mut pixels: impl FnMut(AssetId) -> Option<Thumb>) -> 
                 None => thumbs.give_up(asset),
             }
         }
-        let waiting = app.world().resource::<Texts>().is_waiting() || app.world().resource::<Thumbs>().is_waiting();
+        let waiting = app.world().resource::<Texts>().is_waiting()
+            || app.world().resource::<Thumbs>().is_waiting();
         settled = if waiting { 0 } else { settled + 1 };
         if settled > 3 {
             break;
@@ -124,9 +141,11 @@ pub fn shoot(still: Still, mut pixels: impl FnMut(AssetId) -> Option<Thumb>) -> 
     }
     let taken: Arc<Mutex<Option<Vec<u8>>>> = Arc::default();
     let out = Arc::clone(&taken);
-    app.world_mut().spawn(Screenshot::image(target)).observe(move |shot: On<'_, '_, ScreenshotCaptured>| {
-        *out.lock().unwrap_or_else(PoisonError::into_inner) = shot.image.data.clone();
-    });
+    app.world_mut().spawn(Screenshot::image(target)).observe(
+        move |shot: On<'_, '_, ScreenshotCaptured>| {
+            *out.lock().unwrap_or_else(PoisonError::into_inner) = shot.image.data.clone();
+        },
+    );
     for _ in 0..60 {
         step(&mut app);
         if let Some(rgba) = taken.lock().unwrap_or_else(PoisonError::into_inner).take() {

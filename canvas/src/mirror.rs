@@ -72,7 +72,14 @@ impl Mirror {
         }
     }
 
-    fn set_note(&mut self, slot: u32, note: &Note, board: &oto_board::Board, marks: u32, thumb: u16) {
+    fn set_note(
+        &mut self,
+        slot: u32,
+        note: &Note,
+        board: &oto_board::Board,
+        marks: u32,
+        thumb: u16,
+    ) {
         let page = self.page_of(note);
         let key = self.pages[page as usize];
         let (origin, edge) = (Self::origin(key), class_edge(key.0));
@@ -114,7 +121,10 @@ impl Mirror {
 
     fn set_twine(&mut self, slot: u32, twine: &Twine, open: &OpenBoard, bright: bool, dim: bool) {
         let board = open.board();
-        let (Some(from), Some(to)) = (board.note_slot(twine.from), board.note_slot(twine.to)) else { return };
+        let (Some(from), Some(to)) = (board.note_slot(twine.from), board.note_slot(twine.to))
+        else {
+            return;
+        };
         let look = u32::from(twine.color & 15) | u32::from(bright) << 8 | u32::from(dim) << 9;
         self.write_twine(slot, TwineGpu { from, to, look });
     }
@@ -168,18 +178,24 @@ fn looks_of(note: &Note, board: &oto_board::Board) -> (NoteStyle, u8, u16) {
             // The string keeps the colour when the agent is gone.
             let tied = board.twines_of(note.id).find(|t| t.to == note.id).map(|t| t.color);
             let pin = agent.map(|a| a.twine_color).or(tied).unwrap_or(PLAIN_PIN) & 15;
-            let average = work.asset().and_then(|a| board.asset(a)).map_or(0xe8e0, |a| rgb565(a.average_rgb));
+            let average =
+                work.asset().and_then(|a| board.asset(a)).map_or(0xe8e0, |a| rgb565(a.average_rgb));
             (style, pin, average)
         }
     }
 }
 
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<Mirror>().add_systems(Update, (follow, mark).chain().in_set(CanvasSystems::Mirror));
+    app.init_resource::<Mirror>()
+        .add_systems(Update, (follow, mark).chain().in_set(CanvasSystems::Mirror));
 }
 
 /// Follows the transactions.
-fn follow(mut mirror: ResMut<Mirror>, open: Res<OpenBoard>, mut changes: MessageReader<BoardChanged>) {
+fn follow(
+    mut mirror: ResMut<Mirror>,
+    open: Res<OpenBoard>,
+    mut changes: MessageReader<BoardChanged>,
+) {
     if mirror.generation != open.generation() {
         changes.clear();
         mirror.rebuild(&open);
@@ -191,7 +207,8 @@ fn follow(mut mirror: ResMut<Mirror>, open: Res<OpenBoard>, mut changes: Message
             match change {
                 Change::Note(Rec::Inserted(note) | Rec::Updated { after: note, .. }) => {
                     // The note as it is now: a later transaction of the frame may have moved it on.
-                    if let (Some(slot), Some(now)) = (board.note_slot(note.id), board.note(note.id)) {
+                    if let (Some(slot), Some(now)) = (board.note_slot(note.id), board.note(note.id))
+                    {
                         mirror.set_note(slot, now, board, 0, u16::MAX);
                     }
                 }
@@ -199,7 +216,9 @@ fn follow(mut mirror: ResMut<Mirror>, open: Res<OpenBoard>, mut changes: Message
                     if let Some(slot) = board.twine_slot(twine.id) {
                         mirror.set_twine(slot, twine, &open, false, false);
                     }
-                    if let (Some(slot), Some(note)) = (board.note_slot(twine.to), board.note(twine.to)) {
+                    if let (Some(slot), Some(note)) =
+                        (board.note_slot(twine.to), board.note(twine.to))
+                    {
                         mirror.set_note(slot, note, board, 0, u16::MAX);
                     }
                 }
@@ -255,7 +274,7 @@ fn mark(
         let Some(twine) = board.twine_at(slot) else { continue };
         let bright = selection.twine == Some(twine.id) || gesture.hovered_twine() == Some(twine.id);
         let lights = |id: NoteId| board.note(id).is_some_and(|n| lit.lights(n));
-        let dim = !all_lit && !(lights(twine.from) && lights(twine.to));
+        let dim = !(all_lit || lights(twine.from) && lights(twine.to));
         mirror.set_twine(slot, twine, &open, bright, dim);
     }
 }

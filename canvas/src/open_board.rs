@@ -39,7 +39,11 @@ impl OpenBoard {
         self.generation
     }
 
-    pub(crate) fn apply(&mut self, edit: Edit, meta: TxMeta) -> Result<Option<Transaction>, EditError> {
+    pub(crate) fn apply(
+        &mut self,
+        edit: Edit,
+        meta: TxMeta,
+    ) -> Result<Option<Transaction>, EditError> {
         let made = self.board.transact(meta, |tx| edit.apply(tx))?;
         if let Some(transaction) = &made {
             self.history.record(transaction);
@@ -47,7 +51,12 @@ impl OpenBoard {
         Ok(made)
     }
 
-    pub(crate) fn step_back(&mut self, undo: bool, step: StepId, at_ms: i64) -> Result<Option<(Transaction, UndoReport)>, EditError> {
+    pub(crate) fn step_back(
+        &mut self,
+        undo: bool,
+        step: StepId,
+        at_ms: i64,
+    ) -> Result<Option<(Transaction, UndoReport)>, EditError> {
         if undo {
             self.history.undo(&mut self.board, step, at_ms)
         } else {
@@ -55,7 +64,14 @@ impl OpenBoard {
         }
     }
 
-    pub(crate) fn meta(&self, edit: &Edit, origin: Origin, step: StepId, at_ms: i64, selection: Vec<oto_board::NoteId>) -> TxMeta {
+    pub(crate) fn meta(
+        &self,
+        edit: &Edit,
+        origin: Origin,
+        step: StepId,
+        at_ms: i64,
+        selection: Vec<oto_board::NoteId>,
+    ) -> TxMeta {
         TxMeta { op: edit.op(), origin, step, at_ms, selection_hint: selection }
     }
 }

@@ -34,7 +34,8 @@ pub fn hit_at(board: &Board, p: [f64; 2], reach: f64) -> Option<Hit> {
         }
         // Under a note it crosses a string cannot be hit; over its own two only in the pin's band.
         let shown = note.is_none_or(|over| {
-            (over.id == a.id || over.id == b.id) && in_pin_band(over.center, over.size, over.tilt_deg, p)
+            (over.id == a.id || over.id == b.id)
+                && in_pin_band(over.center, over.size, over.tilt_deg, p)
         });
         let (distance, _) = distance_to_curve(&curve, p);
         if shown && distance <= reach && best.is_none_or(|(d, _)| distance < d) {

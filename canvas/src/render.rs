@@ -14,8 +14,8 @@ use bevy::window::RequestRedraw;
 
 pub(crate) use frame::Frame;
 
-use crate::text::Texts;
 use crate::Thumbs;
+use crate::text::Texts;
 
 pub(super) fn plugin(app: &mut App) {
     app.init_resource::<Frame>().add_systems(Last, (frame::build, keep_awake).chain());

@@ -144,9 +144,17 @@ fn collect(mut texts: ResMut<Texts>) {
 }
 
 /// Blocks of a note as it stands, unless it is being edited.
-pub(crate) fn current_blocks(open: &OpenBoard, id: NoteId, making: &MakingLooks, palette: &Palette, suppressed: &Suppressed) -> Vec<Block> {
+pub(crate) fn current_blocks(
+    open: &OpenBoard,
+    id: NoteId,
+    making: &MakingLooks,
+    palette: &Palette,
+    suppressed: &Suppressed,
+) -> Vec<Block> {
     if suppressed.0 == Some(id) {
         return Vec::new();
     }
-    open.board().note(id).map_or_else(Vec::new, |note| blocks_of(note, open.board(), making.0.get(&id), palette))
+    open.board()
+        .note(id)
+        .map_or_else(Vec::new, |note| blocks_of(note, open.board(), making.0.get(&id), palette))
 }

@@ -84,14 +84,17 @@ impl Thumbs {
     /// Puts a picture in place of the one looked at longest ago.
     pub fn fill(&mut self, asset: AssetId, thumb: &Thumb) {
         self.asked.remove(&asset);
-        if thumb.rgba.len() as u64 != u64::from(thumb.width) * u64::from(thumb.height) * 4 || thumb.rgba.is_empty() {
+        if thumb.rgba.len() as u64 != u64::from(thumb.width) * u64::from(thumb.height) * 4
+            || thumb.rgba.is_empty()
+        {
             return;
         }
         let layer = if (self.slots.len() as u32) < LAYERS {
             self.slots.push(None);
             self.slots.len() - 1
         } else {
-            let oldest = (0..self.slots.len()).min_by_key(|i| self.slots[*i].map_or(0, |s| s.last_used));
+            let oldest =
+                (0..self.slots.len()).min_by_key(|i| self.slots[*i].map_or(0, |s| s.last_used));
             oldest.unwrap_or(0)
         };
         if let Some(old) = self.slots[layer] {
@@ -108,7 +111,8 @@ fn stretched(thumb: &Thumb) -> Vec<u8> {
     if thumb.width == EDGE && thumb.height == EDGE {
         return thumb.rgba.clone();
     }
-    let Some(image) = image::RgbaImage::from_raw(thumb.width, thumb.height, thumb.rgba.clone()) else {
+    let Some(image) = image::RgbaImage::from_raw(thumb.width, thumb.height, thumb.rgba.clone())
+    else {
         return vec![0; (EDGE * EDGE * 4) as usize];
     };
     let filter = image::imageops::FilterType::Triangle;

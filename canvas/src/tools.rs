@@ -114,5 +114,11 @@ pub(super) fn plugin(app: &mut App) {
         .init_resource::<Gate>()
         .init_resource::<Gesture>()
         .add_message::<CanvasEvent>()
-        .add_systems(Update, (wheel::wheel, pointer::pointer).chain().in_set(CanvasSystems::Input).run_if(resource_exists::<ButtonInput<MouseButton>>));
+        .add_systems(
+            Update,
+            (wheel::wheel, pointer::pointer)
+                .chain()
+                .in_set(CanvasSystems::Input)
+                .run_if(resource_exists::<ButtonInput<MouseButton>>),
+        );
 }

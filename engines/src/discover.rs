@@ -35,7 +35,13 @@ fn names(list: &Value, key: &str) -> Option<Vec<String>> {
 }
 
 const PROBES: [Probe; 3] = [
-    Probe { server: "ollama", label: "Ollama", port: 11_434, path: "/api/tags", recognised: |v| names(&v["models"], "name") },
+    Probe {
+        server: "ollama",
+        label: "Ollama",
+        port: 11_434,
+        path: "/api/tags",
+        recognised: |v| names(&v["models"], "name"),
+    },
     Probe {
         server: "llamacpp",
         label: "llama.cpp",
@@ -43,7 +49,13 @@ const PROBES: [Probe; 3] = [
         path: "/props",
         recognised: |v| v["default_generation_settings"].is_object().then(Vec::new),
     },
-    Probe { server: "lmstudio", label: "LM Studio", port: 1_234, path: "/api/v0/models", recognised: |v| names(&v["data"], "id") },
+    Probe {
+        server: "lmstudio",
+        label: "LM Studio",
+        port: 1_234,
+        path: "/api/v0/models",
+        recognised: |v| names(&v["data"], "id"),
+    },
 ];
 
 /// Looks for servers at their usual ports.
@@ -71,5 +83,10 @@ async fn look(probe: &Probe, port: u16) -> Option<Found> {
     });
     let value: Value = serde_json::from_slice(&answer.await.ok()??).ok()?;
     let models = (probe.recognised)(&value)?;
-    Some(Found { server: probe.server, label: probe.label, base_url: format!("http://127.0.0.1:{port}/v1"), models })
+    Some(Found {
+        server: probe.server,
+        label: probe.label,
+        base_url: format!("http://127.0.0.1:{port}/v1"),
+        models,
+    })
 }

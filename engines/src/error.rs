@@ -93,9 +93,10 @@ impl From<MediaError> for EngineError {
             MediaError::NotThisKind(_) | MediaError::TooLarge(_) | MediaError::Damaged(_) => {
                 (ErrorClass::InvalidRequest, "bad_media")
             }
-            MediaError::TooSlow | MediaError::Killed | MediaError::Protocol | MediaError::Io { .. } => {
-                (ErrorClass::Internal, "media_worker")
-            }
+            MediaError::TooSlow
+            | MediaError::Killed
+            | MediaError::Protocol
+            | MediaError::Io { .. } => (ErrorClass::Internal, "media_worker"),
         };
         Self::new(class, code, error.to_string())
     }

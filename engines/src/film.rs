@@ -30,7 +30,11 @@ impl Engine for Film {
                 Parameter { name: "quality", default: "720", choices: &["360", "720", "1080"] },
                 Parameter { name: "captions", default: "yes", choices: &["yes", "no"] },
                 Parameter { name: "titles", default: "yes", choices: &["yes", "no"] },
-                Parameter { name: "language", default: "auto", choices: &["auto", "en", "fr", "de", "es"] },
+                Parameter {
+                    name: "language",
+                    default: "auto",
+                    choices: &["auto", "en", "fr", "de", "es"],
+                },
             ],
         }
     }

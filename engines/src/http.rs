@@ -70,9 +70,12 @@ fn is_private_v6(ip: Ipv6Addr) -> bool {
 /// # Errors
 /// With a sentence that says what is wrong.
 pub fn check_base_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text.trim()).map_err(|_| format!("“{text}” is not an address such as https://api.example.com/v1"))?;
+    let url = Url::parse(text.trim())
+        .or(Err(format!("“{text}” is not an address such as https://api.example.com/v1")))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("Leave name and password out of the address; a key is entered on its own.".to_owned());
+        return Err(
+            "Leave name and password out of the address; a key is entered on its own.".to_owned()
+        );
     }
     match url.scheme() {
         "https" => Ok(url),
@@ -110,22 +113,42 @@ pub fn client_for(base: &Url, first_byte: Duration) -> Result<Client, EngineErro
         builder = builder.https_only(true);
     }
     builder.build().map_err(|error| {
-        EngineError::new(ErrorClass::Internal, "no_client", format!("No secure connection is possible on this computer: {}", error.without_url()))
+        EngineError::new(
+            ErrorClass::Internal,
+            "no_client",
+            format!("No secure connection is possible on this computer: {}", error.without_url()),
+        )
     })
 }
 
 /// What a failed call means. `sent` tells whether the request may have reached the provider.
 pub(crate) fn from_transport(error: &reqwest::Error, sent: bool) -> EngineError {
     if error.is_connect() || error.is_builder() {
-        return EngineError::new(ErrorClass::Network, "unreachable", "The engine does not answer at its address. Check that it is running and that the network works.");
+        return EngineError::new(
+            ErrorClass::Network,
+            "unreachable",
+            "The engine does not answer at its address. Check that it is running and that the network works.",
+        );
     }
     if error.is_decode() || error.is_body() {
-        return EngineError::new(ErrorClass::BadResponse, "cut_off", "The engine’s answer was cut off. Try again; a paid engine may charge twice.");
+        return EngineError::new(
+            ErrorClass::BadResponse,
+            "cut_off",
+            "The engine’s answer was cut off. Try again; a paid engine may charge twice.",
+        );
     }
     if sent {
-        return EngineError::new(ErrorClass::UnknownOutcome, "no_answer", "The engine took the request and gave no answer. Try again; a paid engine may charge twice.");
+        return EngineError::new(
+            ErrorClass::UnknownOutcome,
+            "no_answer",
+            "The engine took the request and gave no answer. Try again; a paid engine may charge twice.",
+        );
     }
-    EngineError::new(ErrorClass::Network, "network", "The connection to the engine was lost. Try again.")
+    EngineError::new(
+        ErrorClass::Network,
+        "network",
+        "The connection to the engine was lost. Try again.",
+    )
 }
 
 /// How long an answer asks to wait: `retry-after-ms`, or `retry-after` in seconds.
@@ -147,9 +170,15 @@ pub async fn read_capped(mut response: Response, cap: u64) -> Result<Vec<u8>, En
     let mut bytes = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if (bytes.len() + chunk.len()) as u64 <= cap => bytes.extend_from_slice(&chunk),
+            Ok(Some(chunk)) if (bytes.len() + chunk.len()) as u64 <= cap => {
+                bytes.extend_from_slice(&chunk);
+            }
             Ok(Some(_)) => {
-                return Err(EngineError::new(ErrorClass::BadResponse, "too_large", "The engine’s answer is larger than oTo accepts."));
+                return Err(EngineError::new(
+                    ErrorClass::BadResponse,
+                    "too_large",
+                    "The engine’s answer is larger than oTo accepts.",
+                ));
             }
             Ok(None) => return Ok(bytes),
             Err(error) => return Err(from_transport(&error, true)),
@@ -163,26 +192,40 @@ pub async fn read_capped(mut response: Response, cap: u64) -> Result<Vec<u8>, En
 /// # Errors
 /// When the link leads somewhere else, or the result cannot be read.
 pub async fn download(link: &str, engine: &Url, cap: u64) -> Result<Vec<u8>, EngineError> {
-    let refused = || EngineError::new(ErrorClass::BadResponse, "bad_link", "The engine’s result lies at an address oTo does not open.");
-    let mut url = engine.join(link).map_err(|_| refused())?;
+    let refused = || {
+        EngineError::new(
+            ErrorClass::BadResponse,
+            "bad_link",
+            "The engine’s result lies at an address oTo does not open.",
+        )
+    };
+    let mut url = engine.join(link).or(Err(refused()))?;
     for _ in 0..4 {
         let same_origin = url.origin() == engine.origin();
         if !same_origin {
             if url.scheme() != "https" || !url.username().is_empty() || is_local_name(&url) {
                 return Err(refused());
             }
-            let (host, port) = (url.host_str().unwrap_or_default().to_owned(), url.port_or_known_default().unwrap_or(443));
-            let found = tokio::net::lookup_host((host.as_str(), port)).await.map_err(|_| refused())?;
+            let (host, port) = (
+                url.host_str().unwrap_or_default().to_owned(),
+                url.port_or_known_default().unwrap_or(443),
+            );
+            let found = tokio::net::lookup_host((host.as_str(), port)).await.or(Err(refused()))?;
             let addresses: Vec<std::net::SocketAddr> = found.collect();
             if addresses.is_empty() || addresses.iter().any(|a| is_private(a.ip())) {
                 return Err(refused());
             }
         }
         let client = client_for(&url, Duration::from_secs(60))?;
-        let response = client.get(url.clone()).send().await.map_err(|e| from_transport(&e, false))?;
+        let response =
+            client.get(url.clone()).send().await.map_err(|e| from_transport(&e, false))?;
         if response.status().is_redirection() {
-            let next = response.headers().get("location").and_then(|v| v.to_str().ok()).ok_or_else(refused)?;
-            let target = url.join(next).map_err(|_| refused())?;
+            let next = response
+                .headers()
+                .get("location")
+                .and_then(|v| v.to_str().ok())
+                .ok_or_else(refused)?;
+            let target = url.join(next).or(Err(refused()))?;
             if url.scheme() == "https" && target.scheme() != "https" {
                 return Err(refused());
             }
@@ -190,7 +233,11 @@ pub async fn download(link: &str, engine: &Url, cap: u64) -> Result<Vec<u8>, Eng
             continue;
         }
         if !response.status().is_success() {
-            return Err(EngineError::new(ErrorClass::BadResponse, "result_gone", "The engine’s result is no longer there. Run it again."));
+            return Err(EngineError::new(
+                ErrorClass::BadResponse,
+                "result_gone",
+                "The engine’s result is no longer there. Run it again.",
+            ));
         }
         return read_capped(response, cap).await;
     }
@@ -203,16 +250,41 @@ mod tests {
 
     #[test]
     fn hostile_addresses_are_told_apart() {
-        for private in ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"] {
+        for private in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+        ] {
             assert!(is_private(private.parse().unwrap()), "{private}");
         }
         for public in ["1.1.1.1", "93.184.216.34", "2606:4700::1111"] {
             assert!(!is_private(public.parse().unwrap()), "{public}");
         }
-        for good in ["https://api.example.com/v1", "http://127.0.0.1:11434/v1", "http://localhost:1234/v1", "http://192.168.1.7:8080/v1"] {
+        for good in [
+            "https://api.example.com/v1",
+            "http://127.0.0.1:11434/v1",
+            "http://localhost:1234/v1",
+            "http://192.168.1.7:8080/v1",
+        ] {
             assert!(check_base_url(good).is_ok(), "{good}");
         }
-        for bad in ["http://api.example.com/v1", "ftp://x", "nonsense", "https://me:secret@example.com", "file:///etc/passwd"] {
+        for bad in [
+            "http://api.example.com/v1",
+            "ftp://x",
+            "nonsense",
+            "https://me:secret@example.com",
+            "file:///etc/passwd",
+        ] {
             assert!(check_base_url(bad).is_err(), "{bad}");
         }
     }

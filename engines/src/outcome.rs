@@ -114,15 +114,15 @@ impl Check {
     }
 }
 
-/// A caption from a prompt: its first words, at most 40 letters, ending at a word.
+/// A caption from a prompt: its first words, at most 30 letters, ending at a word.
 #[must_use]
 pub(crate) fn title_from(prompt: &str) -> String {
     let line = prompt.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
     let mut title = String::new();
     for word in line.split_whitespace() {
-        if title.chars().count() + word.chars().count() + 1 > 40 {
+        if title.chars().count() + word.chars().count() + 1 > 30 {
             if title.is_empty() {
-                title = word.chars().take(40).collect();
+                title = word.chars().take(30).collect();
             }
             title = title.trim_end_matches([',', ';', ':', '.', '-']).to_owned();
             title.push('…');

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::Engine;
 use crate::film::Film;
 use crate::local::{Painter, Voice, Writer};
 use crate::remote::OpenAiCompatible;
-use crate::Engine;
 
 /// An engine that was added by its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,8 @@ impl Registry {
     /// The engines that are always there.
     #[must_use]
     pub fn local() -> Self {
-        let local: [Arc<dyn Engine>; 4] = [Arc::new(Writer), Arc::new(Painter), Arc::new(Voice), Arc::new(Film)];
+        let local: [Arc<dyn Engine>; 4] =
+            [Arc::new(Writer), Arc::new(Painter), Arc::new(Voice), Arc::new(Film)];
         Self { engines: local.into_iter().map(|e| (e, None)).collect() }
     }
 
@@ -47,13 +48,19 @@ impl Registry {
     pub fn add(&mut self, added: Added) -> Result<(), String> {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if added.name.is_empty() || added.name.len() > 60 || !added.name.chars().all(fits) {
-            return Err("An engine’s name has up to 60 letters, digits, dots and dashes.".to_owned());
+            return Err(
+                "An engine’s name has up to 60 letters, digits, dots and dashes.".to_owned()
+            );
         }
         if added.name.starts_with("local-") {
-            return Err("Names that begin with “local-” belong to the engines inside oTo.".to_owned());
+            return Err(
+                "Names that begin with “local-” belong to the engines inside oTo.".to_owned()
+            );
         }
         let engine: Arc<dyn Engine> = match added.adapter.as_str() {
-            "openai" => Arc::new(OpenAiCompatible::new(&added.name, &added.base_url, &added.model)?),
+            "openai" => {
+                Arc::new(OpenAiCompatible::new(&added.name, &added.base_url, &added.model)?)
+            }
             other => return Err(format!("oTo has no adapter “{other}”; it knows: openai")),
         };
         self.remove(&added.name);

@@ -34,11 +34,14 @@ pub fn cues(words: &[Word]) -> Vec<Cue> {
     let mut open: Vec<&Word> = Vec::new();
     let mut length = 0;
     for word in words {
-        let sentence_ended = open.last().is_some_and(|w| w.text.ends_with(['.', '!', '?', ';', ':', '…']));
+        let sentence_ended =
+            open.last().is_some_and(|w| w.text.ends_with(['.', '!', '?', ';', ':', '…']));
         let clause_ended = length > MAX_LINE && open.last().is_some_and(|w| w.text.ends_with(','));
         let pause = open.last().is_some_and(|w| word.start_ms.saturating_sub(w.end_ms) > 700);
         let n = word.text.chars().count() + 1;
-        if !open.is_empty() && (length + n > MAX_LINE * 2 - 6 || sentence_ended || clause_ended || pause) {
+        if !open.is_empty()
+            && (length + n > MAX_LINE * 2 - 6 || sentence_ended || clause_ended || pause)
+        {
             out.extend(close(&open));
             open.clear();
             length = 0;
@@ -88,7 +91,9 @@ pub fn estimated_words(text: &str, duration_ms: u32) -> Vec<Word> {
         .map(|word| {
             let start = at;
             at += word.chars().count() + 1;
-            let ms = |letters: usize| (letters as u64 * u64::from(duration_ms) / total.max(1) as u64) as u32;
+            let ms = |letters: usize| {
+                (letters as u64 * u64::from(duration_ms) / total.max(1) as u64) as u32
+            };
             Word { start_ms: ms(start), end_ms: ms(at), text: (*word).to_owned() }
         })
         .collect()
@@ -103,7 +108,12 @@ fn stamp(ms: u32) -> String {
 pub fn words_to_vtt(words: &[Word]) -> String {
     let mut out = "WEBVTT\n".to_owned();
     for word in words {
-        out.push_str(&format!("\n{} --> {}\n{}\n", stamp(word.start_ms), stamp(word.end_ms), word.text));
+        out.push_str(&format!(
+            "\n{} --> {}\n{}\n",
+            stamp(word.start_ms),
+            stamp(word.end_ms),
+            word.text
+        ));
     }
     out
 }
@@ -113,7 +123,12 @@ pub fn words_to_vtt(words: &[Word]) -> String {
 pub fn cues_to_vtt(cues: &[Cue]) -> String {
     let mut out = "WEBVTT\n".to_owned();
     for cue in cues {
-        out.push_str(&format!("\n{} --> {}\n{}\n", stamp(cue.start_ms), stamp(cue.end_ms), cue.text));
+        out.push_str(&format!(
+            "\n{} --> {}\n{}\n",
+            stamp(cue.start_ms),
+            stamp(cue.end_ms),
+            cue.text
+        ));
     }
     out
 }

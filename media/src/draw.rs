@@ -3,8 +3,13 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use parley::fontique::{Blob, Collection, CollectionOptions, FontInfoOverride, GenericFamily, SourceCache};
-use parley::{Alignment, AlignmentOptions, FontContext, FontFamily, Layout, LayoutContext, LineHeight, PositionedLayoutItem, StyleProperty};
+use parley::fontique::{
+    Blob, Collection, CollectionOptions, FontInfoOverride, GenericFamily, SourceCache,
+};
+use parley::{
+    Alignment, AlignmentOptions, FontContext, FontFamily, Layout, LayoutContext, LineHeight,
+    PositionedLayoutItem, StyleProperty,
+};
 use skrifa::instance::{LocationRef, NormalizedCoord, Size};
 use skrifa::outline::{DrawSettings, OutlinePen};
 use skrifa::{FontRef, GlyphId, MetadataProvider};
@@ -99,8 +104,10 @@ pub fn shape_text(text: &str, face: Face, size_px: f32, width: f32, align: Align
             let run = glyphs.run();
             let data = run.font();
             let Ok(font) = FontRef::from_index(data.data.data(), data.index) else { continue };
-            let coords: Vec<NormalizedCoord> = run.normalized_coords().iter().map(|c| NormalizedCoord::from_bits(*c)).collect();
-            let settings = || DrawSettings::unhinted(Size::new(run.font_size()), LocationRef::new(&coords));
+            let coords: Vec<NormalizedCoord> =
+                run.normalized_coords().iter().map(|c| NormalizedCoord::from_bits(*c)).collect();
+            let settings =
+                || DrawSettings::unhinted(Size::new(run.font_size()), LocationRef::new(&coords));
             let outlines = font.outline_glyphs();
             for glyph in glyphs.positioned_glyphs() {
                 pen.at = [glyph.x, glyph.y];
@@ -117,14 +124,22 @@ pub fn shape_text(text: &str, face: Face, size_px: f32, width: f32, align: Align
 impl TextShape {
     /// Draws it with its box's upper left corner at `at`; with an outline of `edge` pixels in the
     /// second colour when `edge` is not zero.
-    pub fn draw(&self, target: &mut Pixmap, at: [f32; 2], color: [u8; 4], edge: f32, edge_color: [u8; 4]) {
+    pub fn draw(
+        &self,
+        target: &mut Pixmap,
+        at: [f32; 2],
+        color: [u8; 4],
+        edge: f32,
+        edge_color: [u8; 4],
+    ) {
         let Some(path) = &self.path else { return };
         let place = Transform::from_translate(at[0], at[1]);
         let mut paint = Paint::default();
         if edge > 0.0 {
             let [r, g, b, a] = edge_color;
             paint.set_color_rgba8(r, g, b, a);
-            let stroke = Stroke { width: edge * 2.0, line_join: LineJoin::Round, ..Stroke::default() };
+            let stroke =
+                Stroke { width: edge * 2.0, line_join: LineJoin::Round, ..Stroke::default() };
             target.stroke_path(path, &paint, &stroke, place, None);
         }
         let [r, g, b, a] = color;

@@ -46,7 +46,8 @@ impl Rng {
     /// The next 32 bits.
     pub fn next_u32(&mut self) -> u32 {
         let state = self.0;
-        self.0 = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let shifted = (((state >> 18) ^ state) >> 27) as u32;
         shifted.rotate_right((state >> 59) as u32)
     }
@@ -63,7 +64,7 @@ impl Rng {
 
     /// In `0..n`.
     pub fn below(&mut self, n: u32) -> u32 {
-        (u64::from(self.next_u32()) * u64::from(n.max(1)) >> 32) as u32
+        ((u64::from(self.next_u32()) * u64::from(n.max(1))) >> 32) as u32
     }
 
     /// One of these.
@@ -75,7 +76,8 @@ impl Rng {
 /// A number from a text, the same everywhere (FNV-1a).
 #[must_use]
 pub fn hash_text(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn lattice(x: i32, y: i32, seed: u32) -> f32 {

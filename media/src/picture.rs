@@ -50,7 +50,8 @@ impl Picture {
         }
         let fit = |v: u32| (u64::from(v) * u64::from(side) / u64::from(longest)).max(1) as u32;
         let (width, height) = (fit(self.width), fit(self.height));
-        let Some(buffer) = image::RgbaImage::from_raw(self.width, self.height, self.rgba.clone()) else {
+        let Some(buffer) = image::RgbaImage::from_raw(self.width, self.height, self.rgba.clone())
+        else {
             return self.clone();
         };
         let small = image::imageops::thumbnail(&buffer, width, height);

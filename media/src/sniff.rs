@@ -75,7 +75,8 @@ impl Sniffed {
 #[must_use]
 pub fn sniff(bytes: &[u8]) -> Option<Sniffed> {
     let starts = |magic: &[u8]| bytes.starts_with(magic);
-    let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|b| b.starts_with(magic));
+    let at =
+        |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|b| b.starts_with(magic));
     if starts(b"\x89PNG\r\n\x1a\n") {
         Some(Sniffed::Png)
     } else if starts(b"\xff\xd8\xff") {

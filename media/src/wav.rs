@@ -53,19 +53,26 @@ impl Pcm {
         if !bytes.starts_with(b"RIFF") || bytes.get(8..12) != Some(b"WAVE") {
             return Err(MediaError::NotThisKind("WAV"));
         }
-        let u16_at = |b: &[u8], at: usize| b.get(at..at + 2).map(|b| u16::from_le_bytes([b[0], b[1]]));
-        let u32_at = |b: &[u8], at: usize| b.get(at..at + 4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        let u16_at =
+            |b: &[u8], at: usize| b.get(at..at + 2).map(|b| u16::from_le_bytes([b[0], b[1]]));
+        let u32_at = |b: &[u8], at: usize| {
+            b.get(at..at + 4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        };
         let (mut at, mut format) = (12, None);
         while let (Some(name), Some(size)) = (bytes.get(at..at + 4), u32_at(bytes, at + 4)) {
             let body = bytes.get(at + 8..).unwrap_or_default();
             let body = &body[..body.len().min(size as usize)];
             if name == b"fmt " {
-                format = Some((u16_at(body, 0), u16_at(body, 2), u32_at(body, 4), u16_at(body, 14)));
+                format =
+                    Some((u16_at(body, 0), u16_at(body, 2), u32_at(body, 4), u16_at(body, 14)));
             } else if name == b"data" {
-                let Some((Some(1), Some(channels @ 1..=2), Some(rate @ 8_000..=192_000), Some(16))) = format else {
+                let Some((Some(1), Some(channels @ 1..=2), Some(rate @ 8_000..=192_000), Some(16))) =
+                    format
+                else {
                     return Err(broken("the WAV format is not 16-bit PCM"));
                 };
-                let samples = body.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect();
+                let samples =
+                    body.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect();
                 return Ok(Self { rate, channels, samples });
             }
             at += 8 + size as usize + (size as usize & 1);
@@ -82,7 +89,8 @@ impl Pcm {
             return Vec::new();
         }
         let at = |frame: usize, channel: usize| {
-            f32::from(self.samples[frame.min(frames - 1) * channels + channel.min(channels - 1)]) / 32_768.0
+            f32::from(self.samples[frame.min(frames - 1) * channels + channel.min(channels - 1)])
+                / 32_768.0
         };
         let n = (frames as u64 * 48_000 / u64::from(self.rate.max(1))) as usize;
         (0..n)
@@ -101,12 +109,13 @@ mod tests {
 
     #[test]
     fn a_wav_survives_and_broken_ones_are_refused() {
-        let pcm = Pcm { rate: 22_050, channels: 1, samples: (0..500).map(|i| (i * 60) as i16).collect() };
+        let pcm =
+            Pcm { rate: 22_050, channels: 1, samples: (0..500).map(|i| (i * 60) as i16).collect() };
         let wav = pcm.to_wav();
         assert_eq!(Pcm::from_wav(&wav).unwrap(), pcm);
         assert_eq!(pcm.to_stereo_48k().len(), 500 * 48_000 / 22_050);
         for cut in 0..44 {
-            let _ = Pcm::from_wav(&wav[..cut]);
+            assert!(Pcm::from_wav(&wav[..cut]).is_err());
         }
         assert!(Pcm::from_wav(b"RIFF").is_err());
     }

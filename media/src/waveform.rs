@@ -11,7 +11,8 @@ pub fn waveform(pcm: &Pcm, n: usize) -> Vec<u8> {
     }
     let loudness: Vec<f32> = (0..n)
         .map(|i| {
-            let part = &samples[i * samples.len() / n..((i + 1) * samples.len() / n).max(i * samples.len() / n + 1).min(samples.len())];
+            let part = &samples[i * samples.len() / n
+                ..((i + 1) * samples.len() / n).max(i * samples.len() / n + 1).min(samples.len())];
             let sum: f32 = part.iter().map(|s| f32::from(*s) * f32::from(*s)).sum();
             (sum / part.len().max(1) as f32).sqrt()
         })

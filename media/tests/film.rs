@@ -1,26 +1,30 @@
 //! Real workers: speech, pictures and a film that other programs can play.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use oto_media::MediaError;
 use oto_media::caption::{Cue, cues};
 use oto_media::picture::Picture;
 use oto_media::timeline::{Aspect, FPS, Renderer, Shot, Timeline, Visual, export, mix};
 use oto_media::wav::Pcm;
 use oto_media::worker::Workers;
-use oto_media::MediaError;
 
 fn workers() -> Workers {
     Workers::of_program(env!("CARGO_BIN_EXE_oto-media-worker"))
 }
 
 fn picture(shade: u8) -> Picture {
-    let rgba = (0..400 * 300u32).flat_map(|i| [shade, (i % 256) as u8, (i / 400 % 256) as u8, 255]).collect();
+    let rgba = (0..400 * 300u32)
+        .flat_map(|i| [shade, (i % 256) as u8, (i / 400 % 256) as u8, 255])
+        .collect();
     Picture { width: 400, height: 300, rgba }
 }
 
 fn short_film(cues: Vec<Cue>) -> Renderer {
-    let shot = |i: usize, start_frame: u32| Shot { start_frame, frames: 45, visual: Visual::Still(i) };
+    let shot =
+        |i: usize, start_frame: u32| Shot { start_frame, frames: 45, visual: Visual::Still(i) };
     let timeline = Timeline {
         version: 1,
         size: Aspect::Wide.size(184),
@@ -55,7 +59,12 @@ fn pictures_are_decoded_and_hostile_ones_refused() {
     assert_eq!((read.rgba == made.rgba, source), (true, [400, 300]));
     let (small, _) = workers().picture(&path, 100).unwrap();
     assert_eq!([small.width, small.height], [100, 75]);
-    for bytes in [&b"<svg xmlns='http://www.w3.org/2000/svg'/>"[..], b"", b"\x89PNG\r\n\x1a\nbroken", b"GIF89a"] {
+    for bytes in [
+        &b"<svg xmlns='http://www.w3.org/2000/svg'/>"[..],
+        b"",
+        b"\x89PNG\r\n\x1a\nbroken",
+        b"GIF89a",
+    ] {
         std::fs::write(&path, bytes).unwrap();
         assert!(workers().picture(&path, 100).is_err());
     }
@@ -68,7 +77,15 @@ fn pictures_are_decoded_and_hostile_ones_refused() {
 
 fn probe(path: &Path) -> serde_json::Value {
     let out = std::process::Command::new("ffprobe")
-        .args(["-v", "error", "-print_format", "json", "-show_streams", "-show_format", "-count_frames"])
+        .args([
+            "-v",
+            "error",
+            "-print_format",
+            "json",
+            "-show_streams",
+            "-show_format",
+            "-count_frames",
+        ])
         .arg(path)
         .output()
         .expect("ffprobe is installed by `cargo xtask test`");
@@ -90,10 +107,16 @@ fn a_film_has_its_streams_its_length_and_changing_frames() {
     let report = export(&workers, &renderer, &sound, &path, &progress).unwrap();
     assert_eq!((report.duration_ms, steps.into_inner()), (2_500, 75));
     let told = probe(&path);
-    let kinds: Vec<&str> = told["streams"].as_array().unwrap().iter().map(|s| s["codec_type"].as_str().unwrap()).collect();
+    let kinds: Vec<&str> = told["streams"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["codec_type"].as_str().unwrap())
+        .collect();
     assert_eq!(kinds.iter().filter(|k| **k == "video").count(), 1);
     assert_eq!(kinds.iter().filter(|k| **k == "audio").count(), 1);
-    let video = told["streams"].as_array().unwrap().iter().find(|s| s["codec_type"] == "video").unwrap();
+    let video =
+        told["streams"].as_array().unwrap().iter().find(|s| s["codec_type"] == "video").unwrap();
     assert_eq!(video["nb_read_frames"], "75");
     let seconds: f64 = told["format"]["duration"].as_str().unwrap().parse().unwrap();
     assert!((seconds - 2.5).abs() < 0.2, "{seconds}");
@@ -134,7 +157,8 @@ fn a_stopped_export_leaves_no_file_and_damaged_films_are_refused() {
 fn sound_survives_the_worker() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.wav");
-    let tone: Vec<i16> = (0..22_050).map(|i| if i / 50 % 2 == 0 { 9_000 } else { -9_000 }).collect();
+    let tone: Vec<i16> =
+        (0..22_050).map(|i| if i / 50 % 2 == 0 { 9_000 } else { -9_000 }).collect();
     std::fs::write(&path, Pcm { rate: 22_050, channels: 1, samples: tone }.to_wav()).unwrap();
     let heard = workers().sound(&path).unwrap();
     assert_eq!((heard.rate, heard.channels, heard.duration_ms()), (48_000, 2, 1_000));

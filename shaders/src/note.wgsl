@@ -42,7 +42,7 @@ fn outline(local: vec2f, half: vec2f, unit: f32, side: f32) -> f32 {
     let x = clamp(local.x / half.x, -1.0, 1.0);
     let y = clamp(local.y / half.y, -1.0, 1.0);
     let lifted = max(x * side, 0.0);
-    let bottom = half.y - unit * (3.6 * (1.0 - x * x) - 1.2 * (1.0 - lifted)) + unit * 2.6 * lifted * lifted;
+    let bottom = half.y - unit * 2.6 * (1.0 - x * x) + unit * 1.6 * lifted * lifted;
     let bow = unit * 1.1 * (1.0 - y * y);
     let dx = abs(local.x) - (half.x - bow);
     let dy = max(local.y - bottom, -half.y - local.y);

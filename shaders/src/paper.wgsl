@@ -28,8 +28,8 @@ fn wall_color(px: vec2f) -> vec3f {
     let world = view.paper_origin + (px - view.size_px * 0.5) / view.px_per_unit;
     let l = wall_layers(world, zoom);
     let strength = palette.wall.a;
-    let shade = (l.r * 0.34 + l.g * 0.36 + l.b * 0.34) * strength;
-    return mix(palette.wall.rgb, palette.fibre.rgb, clamp(0.04 + shade, 0.0, 1.0)) + vec3f(max(-shade, 0.0)) * 0.22;
+    let shade = (l.r * 0.20 + l.g * 0.13 + l.b * 0.17) * strength;
+    return mix(palette.wall.rgb, palette.fibre.rgb, clamp(0.04 + shade, 0.0, 1.0)) + vec3f(max(-shade, 0.0)) * 0.16;
 }
 
 @fragment fn fs_wall(v: WallVertex) -> @location(0) vec4f { return finish(wall_color(v.px), 1.0); }

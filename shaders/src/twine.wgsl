@@ -100,6 +100,9 @@ fn string(v: TwineVertex) -> vec4f {
     let p = placed(select(tw.to_slot, tw.from_slot, v.own == 1u));
     let local = unturned(v.px - p.center, p.cos_sin);
     // The same rule as `board::geom::in_pin_band`.
-    if (abs(local.x) > p.half.x || local.y > p.half.y * 2.0 * (0.14 - 0.5)) { discard; }
-    return finish(s.rgb, s.a);
+    let bottom = p.half.y * 2.0 * (0.14 - 0.5);
+    if (abs(local.x) > p.half.x || local.y > bottom || local.y < -p.half.y) { discard; }
+    // It slips under the paper softly.
+    let slip = 1.0 - smoothstep(bottom - 5.0 * p.unit, bottom, local.y);
+    return finish(s.rgb, s.a * slip);
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use oto_board::AssetId;
 
-use crate::files::{create_new, ensure_folder, sync_folder, temporary_beside};
 use crate::StorageError;
+use crate::files::{create_new, ensure_folder, sync_folder, temporary_beside};
 
 /// The folder of media of one library.
 #[derive(Debug, Clone)]

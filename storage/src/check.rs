@@ -63,7 +63,12 @@ pub fn check_board(path: &Path, store: &AssetStore) -> Result<CheckReport, Stora
     Ok(report)
 }
 
-fn check_journal(connection: &rusqlite::Connection, board: &Board, head: (u64, [u8; 32]), report: &mut CheckReport) -> Result<(), StorageError> {
+fn check_journal(
+    connection: &rusqlite::Connection,
+    board: &Board,
+    head: (u64, [u8; 32]),
+    report: &mut CheckReport,
+) -> Result<(), StorageError> {
     let mut replayed = Board::new();
     let mut misfit = None;
     let outcome = journal::read_checked(connection, 0, journal::CHAIN_START, |transaction| {

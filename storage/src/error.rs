@@ -23,7 +23,9 @@ pub enum StorageError {
     #[error("this is not an oTo board: {0}")]
     NotABoard(PathBuf),
     /// Written by a newer oTo.
-    #[error("this board was made by a newer oTo (format {found}, this program knows {known}); update oTo to edit it")]
+    #[error(
+        "this board was made by a newer oTo (format {found}, this program knows {known}); update oTo to edit it"
+    )]
     Newer {
         /// Format of the file.
         found: i64,
@@ -48,7 +50,10 @@ pub enum StorageError {
 }
 
 impl StorageError {
-    pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(
+        what: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { what, path, source }
     }

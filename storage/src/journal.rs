@@ -11,7 +11,16 @@ use crate::codec::{CODEC_VERSION, DecodeError, decode, encode};
 pub(crate) const CHAIN_START: [u8; 32] = [0; 32];
 
 /// The hash of a row: previous hash, header (seq, step, op, origin, codec, time), body.
-fn link(previous: &[u8; 32], seq: i64, step: &[u8], op: &str, origin: &[u8], codec: i64, at_ms: i64, body: &[u8]) -> [u8; 32] {
+fn link(
+    previous: &[u8; 32],
+    seq: i64,
+    step: &[u8],
+    op: &str,
+    origin: &[u8],
+    codec: i64,
+    at_ms: i64,
+    body: &[u8],
+) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(previous);
     hasher.update(&seq.to_le_bytes());
@@ -23,7 +32,11 @@ fn link(previous: &[u8; 32], seq: i64, step: &[u8], op: &str, origin: &[u8], cod
 }
 
 /// Writes one row and returns its hash, the new head of the chain.
-pub(crate) fn append(connection: &Connection, previous: &[u8; 32], transaction: &Transaction) -> Result<[u8; 32], StorageError> {
+pub(crate) fn append(
+    connection: &Connection,
+    previous: &[u8; 32],
+    transaction: &Transaction,
+) -> Result<[u8; 32], StorageError> {
     let seq = transaction.seq as i64;
     let step = transaction.step.0.to_be_bytes();
     let op = transaction.op.word();
@@ -61,21 +74,35 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<RawRow> {
 }
 
 fn read(row: &RawRow) -> Result<Transaction, StorageError> {
-    let damaged = |error: DecodeError| StorageError::Damaged(format!("journal row {}: {error}", row.seq));
+    let damaged =
+        |error: DecodeError| StorageError::Damaged(format!("journal row {}: {error}", row.seq));
     if row.codec != CODEC_VERSION {
-        return Err(StorageError::Damaged(format!("journal row {}: unknown layout {}", row.seq, row.codec)));
+        return Err(StorageError::Damaged(format!(
+            "journal row {}: unknown layout {}",
+            row.seq, row.codec
+        )));
     }
-    let op = Op::from_word(&row.op)
-        .ok_or_else(|| StorageError::Damaged(format!("journal row {}: unknown operation", row.seq)))?;
-    let (changes, selection_hint): (Vec<Change>, Vec<NoteId>) = decode(&row.body).map_err(damaged)?;
+    let op = Op::from_word(&row.op).ok_or_else(|| {
+        StorageError::Damaged(format!("journal row {}: unknown operation", row.seq))
+    })?;
+    let (changes, selection_hint): (Vec<Change>, Vec<NoteId>) =
+        decode(&row.body).map_err(damaged)?;
     let origin: Origin = decode(&row.origin).map_err(damaged)?;
     let step = row
         .step
         .as_slice()
         .try_into()
         .map(|bytes| StepId(u128::from_be_bytes(bytes)))
-        .map_err(|_| damaged(DecodeError::Short))?;
-    Ok(Transaction { seq: row.seq as u64, step, op, origin, at_ms: row.at_ms, changes, selection_hint })
+        .or(Err(damaged(DecodeError::Short)))?;
+    Ok(Transaction {
+        seq: row.seq as u64,
+        step,
+        op,
+        origin,
+        at_ms: row.at_ms,
+        changes,
+        selection_hint,
+    })
 }
 
 /// The journal from `after` (exclusive), checked link by link from `previous`. Stops at the first
@@ -92,13 +119,26 @@ pub(crate) fn read_checked(
     let mut rows = statement.query([after as i64])?;
     let mut expected = after as i64 + 1;
     while let Some(row) = rows.next()? {
-        let row = raw(row).map_err(|error| StorageError::Damaged(format!("journal row {expected}: {error}")))?;
+        let row = raw(row)
+            .map_err(|error| StorageError::Damaged(format!("journal row {expected}: {error}")))?;
         if row.seq != expected {
             return Err(StorageError::Damaged(format!("journal row {expected} is missing")));
         }
-        let hash = link(&previous, row.seq, &row.step, &row.op, &row.origin, row.codec, row.at_ms, &row.body);
+        let hash = link(
+            &previous,
+            row.seq,
+            &row.step,
+            &row.op,
+            &row.origin,
+            row.codec,
+            row.at_ms,
+            &row.body,
+        );
         if row.hash != hash {
-            return Err(StorageError::Damaged(format!("journal row {} does not fit the chain", row.seq)));
+            return Err(StorageError::Damaged(format!(
+                "journal row {} does not fit the chain",
+                row.seq
+            )));
         }
         each(read(&row)?)?;
         previous = hash;
@@ -109,7 +149,8 @@ pub(crate) fn read_checked(
 
 /// Sequence number and hash of the last row, as kept in `meta`.
 pub(crate) fn head(connection: &Connection) -> Result<(u64, [u8; 32]), StorageError> {
-    let found = connection.query_row("SELECT value FROM meta WHERE key = 'head'", [], |row| row.get::<_, Vec<u8>>(0));
+    let found = connection
+        .query_row("SELECT value FROM meta WHERE key = 'head'", [], |row| row.get::<_, Vec<u8>>(0));
     match found {
         Ok(bytes) if bytes.len() == 40 => {
             let mut seq = [0; 8];

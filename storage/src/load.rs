@@ -22,7 +22,11 @@ pub struct Loaded {
     pub(crate) head: (u64, [u8; 32]),
 }
 
-fn records<T: Decode>(connection: &Connection, table: &str, warnings: &mut Vec<String>) -> Result<Vec<T>, StorageError> {
+fn records<T: Decode>(
+    connection: &Connection,
+    table: &str,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<T>, StorageError> {
     let mut statement = connection.prepare(&format!("SELECT body, sum FROM {table}"))?;
     let mut found = Vec::new();
     let mut rows = statement.query([])?;

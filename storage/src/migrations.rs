@@ -33,7 +33,8 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StorageError> {
     if found == SCHEMA_VERSION {
         return Ok(());
     }
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     for sql in &MIGRATIONS[found.max(0) as usize..] {
         transaction.execute_batch(sql)?;
     }

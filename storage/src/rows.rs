@@ -32,8 +32,10 @@ fn put_note(c: &Connection, note: &Note) -> Result<(), StorageError> {
     let work = note.kind.work();
     let run = work.and_then(|w| w.run()).map(|r| r.0.to_be_bytes());
     let asset = work.and_then(|w| w.asset()).map(|a| a.0);
-    c.prepare_cached("INSERT OR REPLACE INTO note (id, run, asset, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![note.id.0.to_be_bytes(), run, asset, body, sum])?;
+    c.prepare_cached(
+        "INSERT OR REPLACE INTO note (id, run, asset, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![note.id.0.to_be_bytes(), run, asset, body, sum])?;
     Ok(())
 }
 
@@ -54,27 +56,37 @@ fn put_twine(c: &Connection, twine: &Twine) -> Result<(), StorageError> {
 pub(crate) fn write(c: &Connection, transaction: &Transaction) -> Result<(), StorageError> {
     for change in &transaction.changes {
         match change {
-            Change::Note(Rec::Inserted(note) | Rec::Updated { after: note, .. }) => put_note(c, note)?,
-            Change::Note(Rec::Removed(note)) => {
-                c.prepare_cached("DELETE FROM note WHERE id = ?1")?.execute([note.id.0.to_be_bytes()])?;
+            Change::Note(Rec::Inserted(note) | Rec::Updated { after: note, .. }) => {
+                put_note(c, note)?;
             }
-            Change::Twine(Rec::Inserted(twine) | Rec::Updated { after: twine, .. }) => put_twine(c, twine)?,
+            Change::Note(Rec::Removed(note)) => {
+                c.prepare_cached("DELETE FROM note WHERE id = ?1")?
+                    .execute([note.id.0.to_be_bytes()])?;
+            }
+            Change::Twine(Rec::Inserted(twine) | Rec::Updated { after: twine, .. }) => {
+                put_twine(c, twine)?;
+            }
             Change::Twine(Rec::Removed(twine)) => {
-                c.prepare_cached("DELETE FROM twine WHERE id = ?1")?.execute([twine.id.0.to_be_bytes()])?;
+                c.prepare_cached("DELETE FROM twine WHERE id = ?1")?
+                    .execute([twine.id.0.to_be_bytes()])?;
             }
             Change::Run(run) => {
                 let (body, sum) = body_and_sum(run);
                 c.prepare_cached("INSERT INTO run (id, job, body, sum) VALUES (?1, ?2, ?3, ?4)")?
                     .execute(params![run.id.0.to_be_bytes(), run.job.0.to_be_bytes(), body, sum])?;
                 for output in &run.outputs {
-                    c.prepare_cached("INSERT OR IGNORE INTO run_asset (run, asset) VALUES (?1, ?2)")?
-                        .execute(params![run.id.0.to_be_bytes(), output.asset.0])?;
+                    c.prepare_cached(
+                        "INSERT OR IGNORE INTO run_asset (run, asset) VALUES (?1, ?2)",
+                    )?
+                    .execute(params![run.id.0.to_be_bytes(), output.asset.0])?;
                 }
             }
             Change::Asset(asset) => {
                 let (body, sum) = body_and_sum(asset);
-                c.prepare_cached("INSERT OR IGNORE INTO asset (id, body, sum) VALUES (?1, ?2, ?3)")?
-                    .execute(params![asset.id.0, body, sum])?;
+                c.prepare_cached(
+                    "INSERT OR IGNORE INTO asset (id, body, sum) VALUES (?1, ?2, ?3)",
+                )?
+                .execute(params![asset.id.0, body, sum])?;
             }
         }
     }

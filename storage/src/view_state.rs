@@ -68,7 +68,9 @@ impl Library {
             .recent
             .iter()
             .map(|board| match self.views.get(board) {
-                Some(v) => json!({"path": board, "x": v.center[0], "y": v.center[1], "zoom": v.zoom}),
+                Some(v) => {
+                    json!({"path": board, "x": v.center[0], "y": v.center[1], "zoom": v.zoom})
+                }
                 None => json!({"path": board}),
             })
             .collect();

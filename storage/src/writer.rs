@@ -48,7 +48,12 @@ fn lock_state(state: &Mutex<SaveState>) -> std::sync::MutexGuard<'_, SaveState> 
 }
 
 impl Writer {
-    pub(crate) fn start(path: &Path, connection: Connection, lock: BoardLock, loaded: &Loaded) -> Result<Self, StorageError> {
+    pub(crate) fn start(
+        path: &Path,
+        connection: Connection,
+        lock: BoardLock,
+        loaded: &Loaded,
+    ) -> Result<Self, StorageError> {
         let (orders, inbox) = sync_channel(QUEUE);
         let state = Arc::new(Mutex::new(SaveState::Saved(loaded.head.0)));
         let shared = Arc::clone(&state);
@@ -76,12 +81,20 @@ impl Writer {
     ///
     /// # Errors
     /// Gives it back when the queue is full or the writer has stopped: hold further edits back.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the transaction is given back, so that nothing is lost"
+    )]
     pub fn send(&self, transaction: Transaction) -> Result<(), Transaction> {
         match self.orders.try_send(Order::Write(Box::new(transaction))) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(Order::Write(t)) | TrySendError::Disconnected(Order::Write(t))) => Err(*t),
+            Err(
+                TrySendError::Full(Order::Write(t)) | TrySendError::Disconnected(Order::Write(t)),
+            ) => Err(*t),
             // Only `Write` is ever sent here.
-            Err(TrySendError::Full(Order::Stop) | TrySendError::Disconnected(Order::Stop)) => Ok(()),
+            Err(TrySendError::Full(Order::Stop) | TrySendError::Disconnected(Order::Stop)) => {
+                Ok(())
+            }
         }
     }
 
@@ -122,7 +135,13 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(path: &Path, mut connection: Connection, mut head: (u64, [u8; 32]), inbox: &Receiver<Order>, state: &Mutex<SaveState>) {
+fn write_all(
+    path: &Path,
+    mut connection: Connection,
+    mut head: (u64, [u8; 32]),
+    inbox: &Receiver<Order>,
+    state: &Mutex<SaveState>,
+) {
     loop {
         let order = match inbox.recv_timeout(Duration::from_secs(3600)) {
             Ok(order) => order,
@@ -167,12 +186,19 @@ fn write_all(path: &Path, mut connection: Connection, mut head: (u64, [u8; 32]),
     connection.pragma_update(None, "wal_checkpoint", "TRUNCATE").ok();
 }
 
-fn commit(connection: &mut Connection, head: (u64, [u8; 32]), batch: &[Transaction]) -> Result<(u64, [u8; 32]), StorageError> {
+fn commit(
+    connection: &mut Connection,
+    head: (u64, [u8; 32]),
+    batch: &[Transaction],
+) -> Result<(u64, [u8; 32]), StorageError> {
     let sql = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (mut seq, mut hash) = head;
     for transaction in batch {
         if transaction.seq != seq + 1 {
-            return Err(StorageError::Damaged(format!("transaction {} does not follow {seq}", transaction.seq)));
+            return Err(StorageError::Damaged(format!(
+                "transaction {} does not follow {seq}",
+                transaction.seq
+            )));
         }
         hash = journal::append(&sql, &hash, transaction)?;
         rows::write(&sql, transaction)?;
@@ -180,7 +206,8 @@ fn commit(connection: &mut Connection, head: (u64, [u8; 32]), batch: &[Transacti
     }
     let mut head_bytes = seq.to_le_bytes().to_vec();
     head_bytes.extend_from_slice(&hash);
-    sql.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES ('head', ?1)")?.execute([head_bytes])?;
+    sql.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES ('head', ?1)")?
+        .execute([head_bytes])?;
     sql.commit()?;
     Ok((seq, hash))
 }

@@ -1,4 +1,5 @@
 //! A board file keeps what was acknowledged, finds what was damaged, and is never half written.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::path::Path;
 
@@ -17,13 +18,19 @@ fn note(id: u128) -> Note {
         color: 3,
         title: "título".into(),
         text: format!("note {id} 🐈"),
-        starred: id % 2 == 0,
+        starred: id.is_multiple_of(2),
         created_at_ms: 5,
     }
 }
 
 fn apply(loaded: &mut Loaded, writer: &Writer, step: u128, edit: Edit) -> u64 {
-    let meta = TxMeta { op: edit.op(), origin: Origin::User, step: StepId(step), at_ms: step as i64, selection_hint: vec![] };
+    let meta = TxMeta {
+        op: edit.op(),
+        origin: Origin::User,
+        step: StepId(step),
+        at_ms: step as i64,
+        selection_hint: vec![],
+    };
     let made = loaded.board.transact(meta, |tx| edit.apply(tx)).unwrap().unwrap();
     loaded.history.record(&made);
     let seq = made.seq;
@@ -94,7 +101,10 @@ fn every_flipped_record_is_found_and_named() {
     filled(&path, 3);
     let store = AssetStore::new(folder.path().join("media"));
     for (sql, word) in [
-        ("UPDATE note SET body = substr(body, 1, length(body) - 1) || x'7f' WHERE rowid_of", "note"),
+        (
+            "UPDATE note SET body = substr(body, 1, length(body) - 1) || x'7f' WHERE rowid_of",
+            "note",
+        ),
         ("UPDATE journal SET body = body || x'00' WHERE seq = 2", "journal row 2"),
         ("DELETE FROM journal WHERE seq = 2", "journal row 2 is missing"),
         ("DELETE FROM note WHERE id = (SELECT id FROM note LIMIT 1)", "missing note"),
@@ -155,10 +165,12 @@ fn a_torn_log_gives_an_exact_prefix() {
     let live = folder.path().join("live.oto");
     let (mut loaded, writer) = create_board(&live).unwrap();
     for i in 1..=12 {
-        let seq = apply(&mut loaded, &writer, i, Edit::AddNotes { notes: vec![note(i)], twines: vec![] });
+        let seq =
+            apply(&mut loaded, &writer, i, Edit::AddNotes { notes: vec![note(i)], twines: vec![] });
         writer.wait_for(seq).unwrap();
     }
-    let (main, wal) = (std::fs::read(&live).unwrap(), std::fs::read(folder.path().join("live.oto-wal")).unwrap());
+    let (main, wal) =
+        (std::fs::read(&live).unwrap(), std::fs::read(folder.path().join("live.oto-wal")).unwrap());
     let seed = 7u64;
     println!("seed {seed}");
     let mut state = seed;

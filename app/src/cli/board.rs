@@ -43,7 +43,8 @@ pub(super) fn run(data: &DataDir, command: BoardCommand) -> Result<ExitCode> {
     match command {
         BoardCommand::New { board, json } => {
             let path = data.board(&board);
-            create_board(&path).with_context(|| format!("no board was made at {}", path.display()))?;
+            create_board(&path)
+                .with_context(|| format!("no board was made at {}", path.display()))?;
             if json {
                 print_json(&json!({ "board": path }));
             } else {
@@ -66,7 +67,13 @@ pub(super) fn run(data: &DataDir, command: BoardCommand) -> Result<ExitCode> {
                     "warnings": loaded.warnings,
                 }));
             } else {
-                println!("{} notes, {} strings, {} runs, {} media files ({bytes} bytes)", b.n_notes(), b.n_twines(), b.runs().len(), b.assets().len());
+                println!(
+                    "{} notes, {} strings, {} runs, {} media files ({bytes} bytes)",
+                    b.n_notes(),
+                    b.n_twines(),
+                    b.runs().len(),
+                    b.assets().len()
+                );
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -80,7 +87,10 @@ pub(super) fn run(data: &DataDir, command: BoardCommand) -> Result<ExitCode> {
                     "assets": report.assets, "transactions": report.transactions, "problems": report.problems,
                 }));
             } else if sound {
-                println!("sound: {} notes, {} strings, {} runs, {} media files, {} transactions", report.notes, report.twines, report.runs, report.assets, report.transactions);
+                println!(
+                    "sound: {} notes, {} strings, {} runs, {} media files, {} transactions",
+                    report.notes, report.twines, report.runs, report.assets, report.transactions
+                );
             }
             for problem in &report.problems {
                 eprintln!("oto: {problem}");

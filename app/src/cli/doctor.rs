@@ -29,13 +29,24 @@ struct Finding {
 
 pub(super) fn run(data: &DataDir, args: &DoctorArgs) -> Result<ExitCode> {
     let mut findings = Vec::new();
-    let mut found = |what: &str, ok: bool, sentence: String| findings.push(Finding { what: what.to_owned(), ok, sentence });
+    let mut found = |what: &str, ok: bool, sentence: String| {
+        findings.push(Finding { what: what.to_owned(), ok, sentence });
+    };
     found("data folder", true, data.root().display().to_string());
-    let display = std::env::var_os("WAYLAND_DISPLAY").is_some() || std::env::var_os("DISPLAY").is_some() || !cfg!(target_os = "linux");
-    found("display", display, if display { "there is one" } else { "there is none: commands work, the window does not" }.to_owned());
+    let display = std::env::var_os("WAYLAND_DISPLAY").is_some()
+        || std::env::var_os("DISPLAY").is_some()
+        || !cfg!(target_os = "linux");
+    found(
+        "display",
+        display,
+        if display { "there is one" } else { "there is none: commands work, the window does not" }
+            .to_owned(),
+    );
     match Credentials::default().get("oto-doctor") {
         Ok(_) => found("keyring", true, "keys can be kept".to_owned()),
-        Err(error) => found("keyring", false, format!("{error}; works open without it, keys cannot be kept")),
+        Err(error) => {
+            found("keyring", false, format!("{error}; works open without it, keys cannot be kept"));
+        }
     }
     match LocalHome::start(data, Arc::new(|| {})) {
         Err(error) => found("backend", false, format!("{error:#}")),
@@ -61,11 +72,19 @@ pub(super) fn run(data: &DataDir, args: &DoctorArgs) -> Result<ExitCode> {
     let needed = |f: &&Finding| !matches!(f.what.as_str(), "display" | "keyring");
     let all_well = findings.iter().filter(needed).all(|f| f.ok);
     if args.json {
-        let rows: Vec<_> = findings.iter().map(|f| json!({ "what": f.what, "ok": f.ok, "sentence": f.sentence })).collect();
+        let rows: Vec<_> = findings
+            .iter()
+            .map(|f| json!({ "what": f.what, "ok": f.ok, "sentence": f.sentence }))
+            .collect();
         print_json(&json!({ "ok": all_well, "findings": rows }));
     } else {
         for finding in &findings {
-            println!("{} {:12} {}", if finding.ok { "✓" } else { "✗" }, finding.what, finding.sentence);
+            println!(
+                "{} {:12} {}",
+                if finding.ok { "✓" } else { "✗" },
+                finding.what,
+                finding.sentence
+            );
         }
     }
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })

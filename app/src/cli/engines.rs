@@ -83,7 +83,10 @@ pub(super) enum KeysCommand {
 
 fn wait<T>(home: &LocalHome, mut pick: impl FnMut(Event) -> Option<T>) -> Result<T> {
     loop {
-        let event = home.client.wait_event(Duration::from_secs(60)).context("the backend gave no answer")?;
+        let event = home
+            .client
+            .wait_event(Duration::from_secs(60))
+            .context("the backend gave no answer")?;
         if let Some(found) = pick(event) {
             return Ok(found);
         }
@@ -104,10 +107,13 @@ fn changed(home: &LocalHome) -> Result<()> {
 fn test(data: &DataDir, name: String, as_json: bool) -> Result<ExitCode> {
     let home = LocalHome::start(data, Arc::new(|| {}))?;
     home.client.check(name.clone());
-    let told = wait(&home, |e| if let Event::Checked { result, .. } = e { Some(result) } else { None })??;
+    let told =
+        wait(&home, |e| if let Event::Checked { result, .. } = e { Some(result) } else { None })??;
     let ready = told.state == CheckState::Ready;
     if as_json {
-        print_json(&json!({ "engine": name, "state": told.state, "sentence": told.sentence, "models": told.models }));
+        print_json(
+            &json!({ "engine": name, "state": told.state, "sentence": told.sentence, "models": told.models }),
+        );
     } else {
         println!("{}", told.sentence);
         told.models.iter().for_each(|m| println!("  {m}"));
@@ -133,7 +139,9 @@ pub(super) fn engines(data: &DataDir, command: EnginesCommand) -> Result<ExitCod
             let home = LocalHome::start(data, Arc::new(|| {}))?;
             home.client.add_engine(name.clone(), EngineConfig { adapter, base_url, model });
             changed(&home)?;
-            eprintln!("added {name}; `oto keys set {name}` keeps its key, `oto engines test {name}` tries it");
+            eprintln!(
+                "added {name}; `oto keys set {name}` keeps its key, `oto engines test {name}` tries it"
+            );
         }
         EnginesCommand::Remove { name } => {
             let home = LocalHome::start(data, Arc::new(|| {}))?;
@@ -151,7 +159,10 @@ pub(super) fn keys(data: &DataDir, command: KeysCommand) -> Result<ExitCode> {
     match command {
         KeysCommand::Set { name } => {
             let mut text = String::new();
-            std::io::stdin().take(8_192).read_to_string(&mut text).context("the key could not be read from stdin")?;
+            std::io::stdin()
+                .take(8_192)
+                .read_to_string(&mut text)
+                .context("the key could not be read from stdin")?;
             credentials.set(&name, SecretString::from(text.trim().to_owned()))?;
             eprintln!("the key of {name} is in the keyring of this system");
         }
@@ -161,7 +172,11 @@ pub(super) fn keys(data: &DataDir, command: KeysCommand) -> Result<ExitCode> {
             for engine in listed(&home)?.into_iter().filter(|e| e.base_url.is_some()) {
                 let has_key = credentials.get(&engine.id)?.is_some();
                 if !json {
-                    println!("{:14} {}", engine.id, if has_key { "key in the keyring" } else { "no key" });
+                    println!(
+                        "{:14} {}",
+                        engine.id,
+                        if has_key { "key in the keyring" } else { "no key" }
+                    );
                 }
                 rows.push(json!({ "engine": engine.id, "has_key": has_key }));
             }

@@ -46,19 +46,36 @@ pub(super) fn run(data: &DataDir, args: &LineageArgs) -> Result<()> {
             .agents
             .iter()
             .map(|agent| {
-                let name = thread.runs.iter().find(|(_, r)| r.agent == *agent).map_or_else(String::new, |(_, r)| r.agent_name.clone());
+                let name = thread
+                    .runs
+                    .iter()
+                    .find(|(_, r)| r.agent == *agent)
+                    .map_or_else(String::new, |(_, r)| r.agent_name.clone());
                 json!({ "id": agent.to_string(), "name": name })
             })
             .collect();
-        let sources: Vec<_> = thread.sources.iter().map(|s| json!({ "id": s.to_string(), "title": title(*s) })).collect();
-        print_json(&json!({ "note": id.to_string(), "runs": runs, "agents": agents, "sources": sources }));
+        let sources: Vec<_> = thread
+            .sources
+            .iter()
+            .map(|s| json!({ "id": s.to_string(), "title": title(*s) }))
+            .collect();
+        print_json(
+            &json!({ "note": id.to_string(), "runs": runs, "agents": agents, "sources": sources }),
+        );
         return Ok(());
     }
     if thread.runs.is_empty() {
         println!("nobody made this: it was written here");
     }
     for (note, run) in &thread.runs {
-        println!("{} made “{}” · {} · seed {} · {} ms", run.agent_name, title(*note), run.engine, run.seed, run.finished_at_ms - run.started_at_ms);
+        println!(
+            "{} made “{}” · {} · seed {} · {} ms",
+            run.agent_name,
+            title(*note),
+            run.engine,
+            run.seed,
+            run.finished_at_ms - run.started_at_ms
+        );
         println!("    {}", run.label);
     }
     Ok(())

@@ -66,8 +66,16 @@ struct Desk {
 impl Desk {
     /// Applies an edit and waits until it is on disk.
     fn apply(&mut self, edit: Edit, origin: Origin) -> Result<()> {
-        let meta = TxMeta { op: edit.op(), origin, step: StepId(mint::id()), at_ms: mint::now_ms(), selection_hint: Vec::new() };
-        let Some(made) = self.loaded.board.transact(meta, |tx| edit.apply(tx))? else { return Ok(()) };
+        let meta = TxMeta {
+            op: edit.op(),
+            origin,
+            step: StepId(mint::id()),
+            at_ms: mint::now_ms(),
+            selection_hint: Vec::new(),
+        };
+        let Some(made) = self.loaded.board.transact(meta, |tx| edit.apply(tx))? else {
+            return Ok(());
+        };
         let seq = made.seq;
         if self.writer.send(made).is_err() {
             bail!("the board cannot be written any more; free some disk space and try again");
@@ -77,7 +85,10 @@ impl Desk {
     }
 
     fn agent(&mut self, name: &str) -> Result<NoteId> {
-        let is_it = |n: &&Note| n.kind.agent().is_some() && (n.title.eq_ignore_ascii_case(name) || n.id.to_string() == name);
+        let is_it = |n: &&Note| {
+            n.kind.agent().is_some()
+                && (n.title.eq_ignore_ascii_case(name) || n.id.to_string() == name)
+        };
         if let Some(note) = self.loaded.board.notes().find(is_it) {
             return Ok(note.id);
         }
@@ -86,7 +97,11 @@ impl Desk {
             bail!("there is no agent “{name}” on this board; the tray has {}", known.join(", "));
         };
         let row = self.loaded.board.notes().filter(|n| n.kind.agent().is_some()).count() as f64;
-        let note = making::new_agent(&self.loaded.board, tray, [0.0, row * 420.0]);
+        let note = making::new_agent(
+            &self.loaded.board,
+            tray,
+            [(row % 2.0) * 640.0, (row / 2.0).floor() * 400.0],
+        );
         let id = note.id;
         self.apply(Edit::AddNotes { notes: vec![note], twines: Vec::new() }, Origin::User)?;
         Ok(id)
@@ -110,7 +125,9 @@ impl Desk {
                 }
             }
             Event::Finished { job: told, folder } => {
-                if let Some(edit) = making::finish(&self.loaded.board, &told, &folder, &self.data.assets())? {
+                if let Some(edit) =
+                    making::finish(&self.loaded.board, &told, &folder, &self.data.assets())?
+                {
                     self.apply(edit, Origin::Job)?;
                 }
                 home.client.release(told.outputs.iter().map(|o| o.hash.clone()).collect());
@@ -119,7 +136,11 @@ impl Desk {
             Event::JobLost { id, error } => {
                 let Ok(lost) = id.parse::<JobId>() else { return Ok(false) };
                 if let Some(note) = making::waiting_for(&self.loaded.board, lost) {
-                    let edit = Edit::FailWork { id: note.id, job: lost, reason: Some(lost_sentence(&error)) };
+                    let edit = Edit::FailWork {
+                        id: note.id,
+                        job: lost,
+                        reason: Some(lost_sentence(&error)),
+                    };
                     self.apply(edit, Origin::Job)?;
                 }
                 return Ok(lost == job);
@@ -145,7 +166,10 @@ impl Desk {
         let (new_job, uploads) = job_of(kind, &recipe, &self.loaded.board, &self.data.assets());
         home.client.make(job.to_string(), new_job, uploads, self.data.downloads());
         loop {
-            let event = home.client.wait_event(Duration::from_secs(3600)).context("the backend fell silent")?;
+            let event = home
+                .client
+                .wait_event(Duration::from_secs(3600))
+                .context("the backend fell silent")?;
             if self.handle(home, event, job)? {
                 return Ok(note);
             }
@@ -156,7 +180,13 @@ impl Desk {
     fn settle(&mut self, home: &LocalHome) -> Result<()> {
         for (_, job) in making::all_waiting(&self.loaded.board) {
             home.client.follow(job.to_string(), self.data.downloads());
-            while !self.handle(home, home.client.wait_event(Duration::from_secs(3600)).context("the backend fell silent")?, job)? {}
+            while !self.handle(
+                home,
+                home.client
+                    .wait_event(Duration::from_secs(3600))
+                    .context("the backend fell silent")?,
+                job,
+            )? {}
         }
         Ok(())
     }
@@ -175,7 +205,9 @@ fn params_of(set: &[String]) -> Result<Vec<(String, String)>> {
     let mut params = Vec::new();
     for pair in set {
         match pair.split_once('=') {
-            Some((key, value)) if !key.is_empty() => params.push((key.to_owned(), value.to_owned())),
+            Some((key, value)) if !key.is_empty() => {
+                params.push((key.to_owned(), value.to_owned()));
+            }
             _ => bail!("--set wants KEY=VALUE, not “{pair}”"),
         }
     }
@@ -187,15 +219,27 @@ pub(super) fn run(data: &DataDir, args: &MakeArgs) -> Result<()> {
     let params = params_of(&args.set)?;
     let (loaded, writer) = open_board(&data.board(&args.board))?;
     let mut desk = Desk { loaded, writer, data: data.clone() };
-    let sources = args.from.iter().map(|f| find_note(&desk.loaded.board, f)).collect::<Result<Vec<_>>>()?;
+    let sources =
+        args.from.iter().map(|f| find_note(&desk.loaded.board, f)).collect::<Result<Vec<_>>>()?;
     if args.prompt.trim().is_empty() && sources.is_empty() {
         bail!("say what to make with --prompt, or name notes to make it from with --from");
     }
     let home = LocalHome::start(data, Arc::new(|| {}))?;
     desk.settle(&home)?;
     let agent = desk.agent(&args.agent)?;
-    let configured = desk.loaded.board.note(agent).and_then(|n| n.kind.agent()).cloned().context("the agent is gone")?;
-    let mut recipe = sample::recipe_of(agent, &configured, sources, args.seed.unwrap_or_else(|| mint::id() as u64 & 0xffff_ffff));
+    let configured = desk
+        .loaded
+        .board
+        .note(agent)
+        .and_then(|n| n.kind.agent())
+        .cloned()
+        .context("the agent is gone")?;
+    let mut recipe = sample::recipe_of(
+        agent,
+        &configured,
+        sources,
+        args.seed.unwrap_or_else(|| mint::id() as u64 & 0xffff_ffff),
+    );
     recipe.prompt.clone_from(&args.prompt);
     recipe.engine = args.engine.clone().unwrap_or(recipe.engine);
     recipe.model = args.model.clone().unwrap_or(recipe.model);
@@ -222,7 +266,12 @@ fn report(desk: &Desk, id: NoteId, took: Duration, as_json: bool) -> Result<()> 
             let run = board.run(*run).context("the run is missing")?;
             if !as_json {
                 let path = work.asset().map(|a| desk.data.assets().path(a));
-                println!("{}  {}  {}", note.id, note.kind.word(), path.unwrap_or_default().display());
+                println!(
+                    "{}  {}  {}",
+                    note.id,
+                    note.kind.word(),
+                    path.unwrap_or_default().display()
+                );
                 eprintln!("{}", run.label);
                 return Ok(());
             }
@@ -265,7 +314,13 @@ pub(super) fn tour(data: &DataDir, args: &TourArgs) -> Result<()> {
     let mut made: Vec<NoteId> = Vec::new();
     for name in ["Writer", "Painter", "Voice", "Film"] {
         let agent = desk.agent(name)?;
-        let configured = desk.loaded.board.note(agent).and_then(|n| n.kind.agent()).cloned().context("the agent is gone")?;
+        let configured = desk
+            .loaded
+            .board
+            .note(agent)
+            .and_then(|n| n.kind.agent())
+            .cloned()
+            .context("the agent is gone")?;
         let sources = match name {
             "Voice" => made[..1].to_vec(),
             "Film" => made.clone(),
@@ -293,7 +348,12 @@ mod tests {
     #[test]
     fn parameters_are_pairs() {
         let set = ["aspect=1:1".to_owned(), "style=flow=x".to_owned()];
-        assert_eq!(params_of(&set).unwrap(), [("aspect".to_owned(), "1:1".to_owned()), ("style".to_owned(), "flow=x".to_owned())]);
-        assert!(params_of(&["nonsense".to_owned()]).is_err() && params_of(&["=x".to_owned()]).is_err());
+        assert_eq!(
+            params_of(&set).unwrap(),
+            [("aspect".to_owned(), "1:1".to_owned()), ("style".to_owned(), "flow=x".to_owned())]
+        );
+        assert!(
+            params_of(&["nonsense".to_owned()]).is_err() && params_of(&["=x".to_owned()]).is_err()
+        );
     }
 }

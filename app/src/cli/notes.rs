@@ -93,12 +93,20 @@ pub(super) fn list(data: &DataDir, args: &NotesArgs) -> Result<()> {
     notes.retain(|n| args.kind.as_ref().is_none_or(|k| n.kind.word() == k));
     notes.sort_by_key(|n| (n.created_at_ms, n.id));
     if args.json {
-        print_json(&json!({ "notes": notes.iter().map(|n| note_json(n, board, data)).collect::<Vec<_>>() }));
+        print_json(
+            &json!({ "notes": notes.iter().map(|n| note_json(n, board, data)).collect::<Vec<_>>() }),
+        );
         return Ok(());
     }
     for note in notes {
         let words = if note.title.is_empty() { &note.text } else { &note.title };
-        println!("{}  {:6} {:8} {}", note.id, note.kind.word(), state_word(note), words.lines().next().unwrap_or_default());
+        println!(
+            "{}  {:6} {:8} {}",
+            note.id,
+            note.kind.word(),
+            state_word(note),
+            words.lines().next().unwrap_or_default()
+        );
     }
     Ok(())
 }
@@ -109,10 +117,14 @@ pub(super) fn save(data: &DataDir, args: &SaveArgs) -> Result<()> {
     let note = loaded.board.note(id).context("the note is gone")?;
     let bytes = match note.kind.work() {
         Some(work) => {
-            let asset = work.asset().context("this work is not finished, so there is nothing to save yet")?;
+            let asset = work
+                .asset()
+                .context("this work is not finished, so there is nothing to save yet")?;
             let store = data.assets();
             if store.verify(asset)? != asset {
-                bail!("the file of this work is damaged; restore it from a backup or make it again");
+                bail!(
+                    "the file of this work is damaged; restore it from a backup or make it again"
+                );
             }
             store.read(asset)?
         }

@@ -45,10 +45,13 @@ fn pair<T: std::str::FromStr>(text: &str, by: char) -> Option<[T; 2]> {
 pub(super) fn run(data: &DataDir, args: &ShotArgs) -> Result<()> {
     let size = pair::<u32>(&args.size, 'x')
         .filter(|s| s.iter().all(|v| (16..=8192).contains(v)))
-        .with_context(|| format!("--size wants WxH of 16 to 8192 pixels, not “{}”", args.size))?;
+        .with_context(|| {
+        format!("--size wants WxH of 16 to 8192 pixels, not “{}”", args.size)
+    })?;
     let view = match (&args.center, args.width) {
         (Some(center), Some(width)) => {
-            let center = pair::<f64>(center, ',').with_context(|| format!("--center wants X,Y, not “{center}”"))?;
+            let center = pair::<f64>(center, ',')
+                .with_context(|| format!("--center wants X,Y, not “{center}”"))?;
             if !(width.is_finite() && width > 0.0 && center.iter().all(|v| v.is_finite())) {
                 bail!("--width wants a positive number of units");
             }
@@ -62,10 +65,20 @@ pub(super) fn run(data: &DataDir, args: &ShotArgs) -> Result<()> {
 }
 
 /// Takes the picture and writes it.
-pub(super) fn take(data: &DataDir, board: &Path, out: &Path, size: [u32; 2], view: Option<([f64; 2], f64)>, dark: bool) -> Result<()> {
+pub(super) fn take(
+    data: &DataDir,
+    board: &Path,
+    out: &Path,
+    size: [u32; 2],
+    view: Option<([f64; 2], f64)>,
+    dark: bool,
+) -> Result<()> {
     let loaded = read_board(board)?;
     let workers = Workers::of_this_program()?;
-    let (store, mimes) = (data.assets(), loaded.board.assets().iter().map(|a| (a.id, a.mime.clone())).collect::<HashMap<_, _>>());
+    let (store, mimes) = (
+        data.assets(),
+        loaded.board.assets().iter().map(|a| (a.id, a.mime.clone())).collect::<HashMap<_, _>>(),
+    );
     let still = Still {
         board: loaded.board,
         size_px: size,

@@ -23,7 +23,8 @@ pub(crate) fn job_kind(kind: WorkKind) -> JobKind {
 fn input_of(note: &Note, board: &Board) -> JobInput {
     let (role, asset, captions) = match &note.kind {
         NoteKind::Work(work) => {
-            let captions = work.run().and_then(|r| board.run(r)).and_then(|r| r.output(OutputRole::Captions));
+            let captions =
+                work.run().and_then(|r| board.run(r)).and_then(|r| r.output(OutputRole::Captions));
             let asset = work.asset().filter(|_| work.kind != WorkKind::Text);
             (work.kind.word(), asset, captions.filter(|_| work.kind == WorkKind::Voice))
         }
@@ -40,14 +41,25 @@ fn input_of(note: &Note, board: &Board) -> JobInput {
 }
 
 /// What to submit for a recipe, and the files its home needs for it.
-pub(crate) fn job_of(kind: WorkKind, recipe: &Recipe, board: &Board, store: &AssetStore) -> (NewJob, Vec<Upload>) {
-    let inputs: Vec<JobInput> =
-        recipe.sources.iter().filter_map(|id| board.note(*id)).map(|note| input_of(note, board)).collect();
+pub(crate) fn job_of(
+    kind: WorkKind,
+    recipe: &Recipe,
+    board: &Board,
+    store: &AssetStore,
+) -> (NewJob, Vec<Upload>) {
+    let inputs: Vec<JobInput> = recipe
+        .sources
+        .iter()
+        .filter_map(|id| board.note(*id))
+        .map(|note| input_of(note, board))
+        .collect();
     let uploads = inputs
         .iter()
         .flat_map(|input| [&input.hash, &input.captions])
         .flatten()
-        .filter_map(|hash| Some(Upload { hash: hash.clone(), path: store.path(hash.parse::<AssetId>().ok()?) }))
+        .filter_map(|hash| {
+            Some(Upload { hash: hash.clone(), path: store.path(hash.parse::<AssetId>().ok()?) })
+        })
         .collect();
     let job = NewJob {
         kind: job_kind(kind),
@@ -62,7 +74,12 @@ pub(crate) fn job_of(kind: WorkKind, recipe: &Recipe, board: &Board, store: &Ass
 }
 
 /// The run and the asset records of a job that succeeded.
-pub(crate) fn run_of(job: &Job, recipe: &Recipe, board: &Board, id: RunId) -> Result<(Run, Vec<AssetInfo>)> {
+pub(crate) fn run_of(
+    job: &Job,
+    recipe: &Recipe,
+    board: &Board,
+    id: RunId,
+) -> Result<(Run, Vec<AssetInfo>)> {
     let mut outputs = Vec::new();
     let mut assets = Vec::new();
     for output in &job.outputs {
@@ -73,7 +90,8 @@ pub(crate) fn run_of(job: &Job, recipe: &Recipe, board: &Board, id: RunId) -> Re
             // A role of a later version: the bytes are not needed to show the work.
             _ => continue,
         };
-        let asset: AssetId = output.hash.parse().context("the backend named a file in a way oTo cannot read")?;
+        let asset: AssetId =
+            output.hash.parse().context("the backend named a file in a way oTo cannot read")?;
         outputs.push(RunOutput { role, asset });
         assets.push(AssetInfo {
             id: asset,
@@ -95,7 +113,10 @@ pub(crate) fn run_of(job: &Job, recipe: &Recipe, board: &Board, id: RunId) -> Re
         .collect();
     let run = Run {
         id,
-        job: job.id.parse::<JobId>().context("the backend named the job in a way oTo cannot read")?,
+        job: job
+            .id
+            .parse::<JobId>()
+            .context("the backend named the job in a way oTo cannot read")?,
         agent: recipe.agent,
         agent_name: board.note(recipe.agent).map_or_else(String::new, |n| n.title.clone()),
         engine: job.engine.clone(),

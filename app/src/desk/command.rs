@@ -121,7 +121,12 @@ pub(super) struct Bench<'w> {
 }
 
 pub(super) fn plugin(app: &mut App) {
-    app.add_systems(Update, (keys::keys, keys::canvas_events, carry_out, run::commit_typing).chain().in_set(CanvasSystems::Commands));
+    app.add_systems(
+        Update,
+        (keys::keys, keys::canvas_events, carry_out, run::commit_typing)
+            .chain()
+            .in_set(CanvasSystems::Commands),
+    );
 }
 
 /// Whether a command makes sense now; what does not is greyed everywhere.
@@ -130,9 +135,15 @@ pub(super) fn is_available(command: &Command, open: &OpenBoard, selection: &Sele
         Command::Undo => open.history().can_undo().is_some(),
         Command::Redo => open.history().can_redo().is_some(),
         Command::Delete => !selection.is_empty(),
-        Command::Star | Command::Duplicate | Command::Raise | Command::FitSelection => !selection.ids().is_empty(),
+        Command::Star | Command::Duplicate | Command::Raise | Command::FitSelection => {
+            !selection.ids().is_empty()
+        }
         Command::Variation | Command::Remix | Command::Download => {
-            let done = |id: NoteId| open.board().note(id).is_some_and(|n| n.kind.work().is_some_and(|w| w.asset().is_some()));
+            let done = |id: NoteId| {
+                open.board()
+                    .note(id)
+                    .is_some_and(|n| n.kind.work().is_some_and(|w| w.asset().is_some()))
+            };
             selection.single().is_some_and(done)
         }
         Command::Edit => selection.single().is_some(),
@@ -154,7 +165,11 @@ fn carry_out(mut bench: Bench, mut redraw: MessageWriter<bevy::window::RequestRe
             | Command::RunAgent(..)
             | Command::Retry(_)
             | Command::StopJob(_) => run::carry_out(&mut bench, command),
-            Command::NewNote | Command::NewAgent(_) | Command::Edit | Command::Open(_) | Command::Download => {
+            Command::NewNote
+            | Command::NewAgent(_)
+            | Command::Edit
+            | Command::Open(_)
+            | Command::Download => {
                 agents::carry_out(&mut bench, command);
             }
             _ => wall::carry_out(&mut bench, command),

@@ -14,7 +14,7 @@ use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy_egui::input::EguiWantsInput;
 use bevy_egui::{EguiContexts, egui};
-use oto_canvas::{BoardCamera, Gate, Lit, MakingLooks, OpenBoard, Selection, Suppressed};
+use oto_canvas::{BoardCamera, Gate, Lit, OpenBoard, Selection, Suppressed};
 
 use super::bridge::media::Preview;
 use super::state::{Desk, UiState};
@@ -27,16 +27,25 @@ const PREVIEW_WIDTH: f32 = 330.0;
 
 /// What panels look at.
 #[derive(SystemParam)]
-pub(super) struct Scene<'w> {
+pub(super) struct Scene<'w, 's> {
     desk: Res<'w, Desk>,
     ui: ResMut<'w, UiState>,
     open: Res<'w, OpenBoard>,
     camera: ResMut<'w, BoardCamera>,
     selection: ResMut<'w, Selection>,
     lit: ResMut<'w, Lit>,
-    making: Res<'w, MakingLooks>,
     suppressed: ResMut<'w, Suppressed>,
     preview: Option<ResMut<'w, Preview>>,
+    ticker: Res<'w, super::ticker::Ticker>,
+    keys: Res<'w, super::bridge::keys::KeyBridge>,
+    ticks: Local<'s, Ticks>,
+}
+
+/// What the ticker was asked for already.
+#[derive(Default)]
+struct Ticks {
+    toasts: usize,
+    making: Option<std::time::Instant>,
 }
 
 /// Whether panels take the pointer and the keys, from what egui said last.

@@ -10,7 +10,9 @@ use bevy::prelude::*;
 use bevy::render::RenderPlugin;
 use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
 use bevy::window::{ExitCondition, PresentMode, WindowResolution};
-use bevy::winit::{EventLoopProxy, EventLoopProxyWrapper, UpdateMode, WinitSettings, WinitUserEvent};
+use bevy::winit::{
+    EventLoopProxy, EventLoopProxyWrapper, UpdateMode, WinitSettings, WinitUserEvent,
+};
 use bevy_egui::EguiPrimaryContextPass;
 use oto_canvas::{BoardCamera, CanvasPlugin, CanvasSystems, Mint, OpenBoard};
 use oto_storage::view_state::Library;
@@ -78,7 +80,11 @@ pub(super) fn run(start: Start) -> Result<()> {
         Mutex::new((**app.world().resource::<EventLoopProxyWrapper>()).clone());
     let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
         // An error means that the window is closing.
-        proxy.lock().unwrap_or_else(PoisonError::into_inner).send_event(WinitUserEvent::WakeUp).ok();
+        proxy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .send_event(WinitUserEvent::WakeUp)
+            .ok();
     });
     app.insert_resource(WinitSettings { focused_mode: at_rest(), unfocused_mode: at_rest() });
     app.insert_resource(ClearColor(Color::BLACK));
@@ -110,7 +116,9 @@ pub(super) fn run(start: Start) -> Result<()> {
     app.world_mut().resource_mut::<OpenBoard>().put(start.loaded.board, start.loaded.history);
     let mut library = start.library;
     library.remember(&start.path, None);
-    app.insert_resource(Waker(wake))
+    app.insert_resource(super::ticker::Ticker::start(Arc::clone(&wake)))
+        .insert_resource(bridge::keys::KeyBridge::new(Arc::clone(&wake)))
+        .insert_resource(Waker(wake))
         .insert_resource(StartedAt(start.started))
         .insert_resource(camera)
         .insert_resource(ui)
@@ -147,7 +155,12 @@ fn first_frame(mut done: Local<u32>, started: Res<StartedAt>, mut ui: ResMut<UiS
 }
 
 /// The view is kept when the window closes; losing it loses no work.
-fn remember_view(mut exits: MessageReader<AppExit>, mut closing: MessageReader<bevy::window::WindowCloseRequested>, mut desk: ResMut<Desk>, camera: Res<BoardCamera>) {
+fn remember_view(
+    mut exits: MessageReader<AppExit>,
+    mut closing: MessageReader<bevy::window::WindowCloseRequested>,
+    mut desk: ResMut<Desk>,
+    camera: Res<BoardCamera>,
+) {
     if exits.read().next().is_none() && closing.read().next().is_none() {
         return;
     }

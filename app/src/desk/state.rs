@@ -122,7 +122,6 @@ pub(super) struct UiState {
     pub(super) checks: BTreeMap<String, CheckResult>,
     pub(super) form: EngineForm,
     pub(super) styled: Option<bool>,
-    pub(super) panel_rects: Vec<bevy_egui::egui::Rect>,
 }
 
 impl UiState {
@@ -136,7 +135,11 @@ impl UiState {
     pub(super) fn toast(&mut self, text: impl Into<String>, show: Option<NoteId>) {
         let text = text.into();
         self.log(Level::Info, text.clone());
-        self.toasts.push(Toast { text, show, until: Instant::now() + std::time::Duration::from_secs(6) });
+        self.toasts.push(Toast {
+            text,
+            show,
+            until: Instant::now() + std::time::Duration::from_secs(6),
+        });
         if self.toasts.len() > 3 {
             self.toasts.remove(0);
         }

@@ -46,10 +46,12 @@ fn bars(pcm: &Pcm) -> Thumb {
             let bar = ((x as f32 / pitch) as usize).min(BARS - 1);
             let height = (0.05 + 0.95 * f32::from(loudness[bar]) / 255.0) * EDGE as f32 * 0.46;
             let dx = (x as f32 + 0.5 - (bar as f32 + 0.5) * pitch).abs();
-            let dy = ((y as f32 + 0.5 - EDGE as f32 / 2.0).abs() - (height - half).max(0.0)).max(0.0);
+            let dy =
+                ((y as f32 + 0.5 - EDGE as f32 / 2.0).abs() - (height - half).max(0.0)).max(0.0);
             // Bars are drawn on a slot that is wider than high on the note, hence the factor.
             let inside = half - (dx * dx + dy * dy * 0.3).sqrt();
-            rgba[((y * EDGE + x) * 4 + 3) as usize] = ((inside + 0.5).clamp(0.0, 1.0) * 255.0) as u8;
+            rgba[((y * EDGE + x) * 4 + 3) as usize] =
+                ((inside + 0.5).clamp(0.0, 1.0) * 255.0) as u8;
         }
     }
     Thumb { width: EDGE, height: EDGE, rgba }

@@ -14,7 +14,9 @@ impl TryFrom<String> for Hex {
     fn try_from(text: String) -> Result<Self, String> {
         let digits = text.strip_prefix('#').filter(|d| d.len() == 6 && d.is_ascii());
         let value = digits.and_then(|d| u32::from_str_radix(d, 16).ok());
-        value.map(|v| Self([(v >> 16) as u8, (v >> 8) as u8, v as u8])).ok_or_else(|| format!("“{text}” is no colour"))
+        value
+            .map(|v| Self([(v >> 16) as u8, (v >> 8) as u8, v as u8]))
+            .ok_or_else(|| format!("“{text}” is no colour"))
     }
 }
 
@@ -83,18 +85,26 @@ impl Theme {
     /// For the canvas.
     pub(crate) fn palette(&self) -> Palette {
         let b = &self.board;
-        let rgba = |c: Hex, a: f32| [f32::from(c.0[0]) / 255.0, f32::from(c.0[1]) / 255.0, f32::from(c.0[2]) / 255.0, a];
-        let mut gpu = <oto_canvas::PaletteRecord as Default>::default();
-        gpu.wall = rgba(b.wall, b.wall_texture);
-        gpu.fibre = rgba(b.fibre, 1.0);
-        gpu.gold = b.gold.map(|c| rgba(c, 1.0));
-        gpu.papers = b.papers.map(|c| rgba(c, 1.0));
-        gpu.twines = b.twines.map(|c| rgba(c, 1.0));
-        gpu.shadow = rgba(b.shadow, b.shadow_strength);
-        gpu.select = rgba(b.select, 1.0);
-        gpu.failed = rgba(b.failed, 1.0);
-        gpu.wave = rgba(b.wave, 1.0);
-        let ink = Ink { paper: b.ink.0, gold: b.ink_gold.0, faint: b.ink_faint.0, failed: b.ink_failed.0 };
+        let rgba = |c: Hex, a: f32| {
+            [f32::from(c.0[0]) / 255.0, f32::from(c.0[1]) / 255.0, f32::from(c.0[2]) / 255.0, a]
+        };
+        let gpu = oto_canvas::PaletteRecord {
+            wall: rgba(b.wall, b.wall_texture),
+            fibre: rgba(b.fibre, 1.0),
+            gold: b.gold.map(|c| rgba(c, 1.0)),
+            papers: b.papers.map(|c| rgba(c, 1.0)),
+            twines: b.twines.map(|c| rgba(c, 1.0)),
+            shadow: rgba(b.shadow, b.shadow_strength),
+            select: rgba(b.select, 1.0),
+            failed: rgba(b.failed, 1.0),
+            wave: rgba(b.wave, 1.0),
+        };
+        let ink = Ink {
+            paper: b.ink.0,
+            gold: b.ink_gold.0,
+            faint: b.ink_faint.0,
+            failed: b.ink_failed.0,
+        };
         Palette { gpu, ink, dark: self.dark }
     }
 }
@@ -127,8 +137,18 @@ mod tests {
                 assert!(contrast(b.ink_failed, paper) >= 4.5, "failed on {paper:?}");
             }
             b.gold.iter().for_each(|g| assert!(contrast(b.ink_gold, *g) >= 4.5));
-            for (ink, ground) in [(p.ink, p.fill), (p.faint, p.fill), (p.on_accent, p.accent), (p.on_toast, p.toast), (p.ink, p.button)] {
-                assert!(contrast(ink, ground) >= 4.5, "{ink:?} on {ground:?}: {}", contrast(ink, ground));
+            for (ink, ground) in [
+                (p.ink, p.fill),
+                (p.faint, p.fill),
+                (p.on_accent, p.accent),
+                (p.on_toast, p.toast),
+                (p.ink, p.button),
+            ] {
+                assert!(
+                    contrast(ink, ground) >= 4.5,
+                    "{ink:?} on {ground:?}: {}",
+                    contrast(ink, ground)
+                );
             }
         }
     }

@@ -1,7 +1,9 @@
 //! The SQL of the job engine: accept, claim, renew, end, cancel, recover.
 
 use oto_api_types::{JobError, JobKind, JobStatus, NewJob};
-use sea_orm::{DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, Value};
+use sea_orm::{
+    DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, Value,
+};
 
 use super::row::{COLUMNS, JobResult, JobRow, status_word};
 use crate::db::{all, execute, now_ms, one};
@@ -25,16 +27,28 @@ pub(crate) async fn find(db: &DatabaseConnection, id: &str) -> Result<Option<Job
 }
 
 pub(crate) async fn newest(db: &DatabaseConnection, limit: i64) -> Result<Vec<JobRow>, DbErr> {
-    let rows = all(db, &format!("SELECT {COLUMNS} FROM job ORDER BY created_at_ms DESC, id DESC LIMIT $1"), vec![limit.into()]).await?;
+    let rows = all(
+        db,
+        &format!("SELECT {COLUMNS} FROM job ORDER BY created_at_ms DESC, id DESC LIMIT $1"),
+        vec![limit.into()],
+    )
+    .await?;
     rows.iter().map(JobRow::read).collect()
 }
 
 fn immediate() -> TransactionOptions {
-    TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() }
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
+    }
 }
 
 /// One row for one id, however often it is submitted.
-pub(crate) async fn accept(db: &DatabaseConnection, id: &str, job: &NewJob) -> Result<Accepted, DbErr> {
+pub(crate) async fn accept(
+    db: &DatabaseConnection,
+    id: &str,
+    job: &NewJob,
+) -> Result<Accepted, DbErr> {
     let request = serde_json::to_string(job).map_err(|e| DbErr::Custom(e.to_string()))?;
     let fingerprint = blake3::hash(request.as_bytes()).to_hex().to_string();
     let now = now_ms();
@@ -77,19 +91,26 @@ pub(crate) async fn claim(db: &DatabaseConnection, owner: &str) -> Result<Option
         vec![id.clone().into(), owner.into(), (now + LEASE_MS).into(), now.into()],
     )
     .await?;
-    let row = one(&txn, &format!("SELECT {COLUMNS} FROM job WHERE id = $1"), vec![id.into()]).await?;
+    let row =
+        one(&txn, &format!("SELECT {COLUMNS} FROM job WHERE id = $1"), vec![id.into()]).await?;
     txn.commit().await?;
     row.as_ref().map(JobRow::read).transpose()
 }
 
 /// When the next waiting job is due.
 pub(crate) async fn next_due_ms(db: &DatabaseConnection) -> Result<Option<i64>, DbErr> {
-    let row = one(db, "SELECT MIN(run_at_ms) AS due FROM job WHERE status = 'queued'", vec![]).await?;
+    let row =
+        one(db, "SELECT MIN(run_at_ms) AS due FROM job WHERE status = 'queued'", vec![]).await?;
     row.map(|r| r.try_get::<Option<i64>>("", "due")).transpose().map(Option::flatten)
 }
 
 /// A write of the worker that holds the lease; false when it holds it no longer.
-async fn leased(db: &DatabaseConnection, row: &JobRow, set: &str, mut values: Vec<Value>) -> Result<bool, DbErr> {
+async fn leased(
+    db: &DatabaseConnection,
+    row: &JobRow,
+    set: &str,
+    mut values: Vec<Value>,
+) -> Result<bool, DbErr> {
     let n = values.len();
     values.extend([row.id.clone().into(), row.lease_seq.into()]);
     let sql = format!(
@@ -110,16 +131,35 @@ pub(crate) async fn submitting(db: &DatabaseConnection, row: &JobRow) -> Result<
 }
 
 /// Written with the provider's handle before anything else happens.
-pub(crate) async fn submitted(db: &DatabaseConnection, row: &JobRow, handle: &str) -> Result<bool, DbErr> {
+pub(crate) async fn submitted(
+    db: &DatabaseConnection,
+    row: &JobRow,
+    handle: &str,
+) -> Result<bool, DbErr> {
     leased(db, row, "submit_state = 'submitted', handle = $1", vec![handle.into()]).await
 }
 
-pub(crate) async fn succeed(db: &DatabaseConnection, row: &JobRow, result: &JobResult) -> Result<bool, DbErr> {
+pub(crate) async fn succeed(
+    db: &DatabaseConnection,
+    row: &JobRow,
+    result: &JobResult,
+) -> Result<bool, DbErr> {
     let result = serde_json::to_string(result).map_err(|e| DbErr::Custom(e.to_string()))?;
-    leased(db, row, "status = 'succeeded', result = $1, finished_at_ms = $2, stage = ''", vec![result.into(), now_ms().into()]).await
+    leased(
+        db,
+        row,
+        "status = 'succeeded', result = $1, finished_at_ms = $2, stage = ''",
+        vec![result.into(), now_ms().into()],
+    )
+    .await
 }
 
-pub(crate) async fn end(db: &DatabaseConnection, row: &JobRow, status: JobStatus, error: Option<&JobError>) -> Result<bool, DbErr> {
+pub(crate) async fn end(
+    db: &DatabaseConnection,
+    row: &JobRow,
+    status: JobStatus,
+    error: Option<&JobError>,
+) -> Result<bool, DbErr> {
     let error = error.and_then(|e| serde_json::to_string(e).ok());
     leased(
         db,
@@ -131,8 +171,19 @@ pub(crate) async fn end(db: &DatabaseConnection, row: &JobRow, status: JobStatus
 }
 
 /// Back into the queue, to be tried again at `run_at_ms`, with a reason people can read.
-pub(crate) async fn postpone(db: &DatabaseConnection, row: &JobRow, run_at_ms: i64, stage: &str) -> Result<bool, DbErr> {
-    leased(db, row, "status = 'queued', run_at_ms = $1, stage = $2", vec![run_at_ms.into(), stage.into()]).await
+pub(crate) async fn postpone(
+    db: &DatabaseConnection,
+    row: &JobRow,
+    run_at_ms: i64,
+    stage: &str,
+) -> Result<bool, DbErr> {
+    leased(
+        db,
+        row,
+        "status = 'queued', run_at_ms = $1, stage = $2",
+        vec![run_at_ms.into(), stage.into()],
+    )
+    .await
 }
 
 /// Asks for a stop: a waiting job ends at once, a running one is told.
@@ -147,7 +198,11 @@ pub(crate) async fn cancel(db: &DatabaseConnection, id: &str) -> Result<(), DbEr
 /// After a start: what another process held and no longer renews. Jobs that may have been sent to
 /// a paid engine fail with `submission_unknown`; all others run again. `everything` is for a home
 /// whose database only one process uses: no other can be alive.
-pub(crate) async fn recover(db: &DatabaseConnection, owner: &str, everything: bool) -> Result<u64, DbErr> {
+pub(crate) async fn recover(
+    db: &DatabaseConnection,
+    owner: &str,
+    everything: bool,
+) -> Result<u64, DbErr> {
     let now = now_ms();
     let horizon = if everything { i64::MAX } else { now };
     let error = JobError {

@@ -55,7 +55,8 @@ pub(crate) fn status_word(status: JobStatus) -> &'static str {
 impl JobRow {
     pub(crate) fn read(row: &QueryResult) -> Result<Self, DbErr> {
         let word: String = row.try_get("", "status")?;
-        let status = serde_json::from_value(serde_json::Value::String(word)).unwrap_or(JobStatus::Unknown);
+        let status =
+            serde_json::from_value(serde_json::Value::String(word)).unwrap_or(JobStatus::Unknown);
         Ok(Self {
             id: row.try_get("", "id")?,
             fingerprint: row.try_get("", "fingerprint")?,
@@ -81,12 +82,18 @@ impl JobRow {
     /// The job as people see it; `live` is its progress if it runs here.
     pub(crate) fn job(&self, live: Option<&Live>) -> Job {
         let asked = self.new_job();
-        let result: JobResult = self.result.as_deref().and_then(|r| serde_json::from_str(r).ok()).unwrap_or_default();
-        let error: Option<JobError> = self.error.as_deref().and_then(|e| serde_json::from_str(e).ok());
+        let result: JobResult =
+            self.result.as_deref().and_then(|r| serde_json::from_str(r).ok()).unwrap_or_default();
+        let error: Option<JobError> =
+            self.error.as_deref().and_then(|e| serde_json::from_str(e).ok());
         let progress = match live {
             Some(live) => Some(JobProgress { value: live.value, message: live.message.clone() }),
-            None if self.status == JobStatus::Succeeded => Some(JobProgress { value: 1.0, message: String::new() }),
-            None if !self.stage.is_empty() => Some(JobProgress { value: 0.0, message: self.stage.clone() }),
+            None if self.status == JobStatus::Succeeded => {
+                Some(JobProgress { value: 1.0, message: String::new() })
+            }
+            None if !self.stage.is_empty() => {
+                Some(JobProgress { value: 0.0, message: self.stage.clone() })
+            }
             None => None,
         };
         Job {
@@ -94,7 +101,11 @@ impl JobRow {
             version: self.version as u64 * 1_000_000 + live.map_or(0, |l| l.ticks),
             kind: asked.as_ref().map_or(JobKind::Unknown, |a| a.kind),
             engine: asked.as_ref().map_or_else(String::new, |a| a.engine.clone()),
-            model: if result.model.is_empty() { asked.as_ref().map_or_else(String::new, |a| a.model.clone()) } else { result.model },
+            model: if result.model.is_empty() {
+                asked.as_ref().map_or_else(String::new, |a| a.model.clone())
+            } else {
+                result.model
+            },
             status: self.status,
             progress,
             queue_position: None,

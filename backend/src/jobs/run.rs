@@ -77,7 +77,11 @@ async fn run(state: &AppState, row: JobRow) {
 
 /// Lets the engine work while the lease is renewed. `None` when the lease was lost or the home
 /// stops: then nothing more is written.
-async fn under_lease(state: &AppState, row: &JobRow, cancel: tokio_util::sync::CancellationToken) -> Option<Result<(Outcome, bool), EngineError>> {
+async fn under_lease(
+    state: &AppState,
+    row: &JobRow,
+    cancel: tokio_util::sync::CancellationToken,
+) -> Option<Result<(Outcome, bool), EngineError>> {
     let folder = state.scratch.join(&row.id);
     let prepared = prepare(state, row, &folder, cancel).await;
     let (engine, context, request) = match prepared {
@@ -113,11 +117,35 @@ async fn under_lease(state: &AppState, row: &JobRow, cancel: tokio_util::sync::C
     }
 }
 
-async fn prepare(state: &AppState, row: &JobRow, folder: &std::path::Path, cancel: tokio_util::sync::CancellationToken) -> Result<(Arc<dyn Engine>, Context, Request), EngineError> {
-    let internal = |e: std::io::Error| EngineError::new(ErrorClass::Internal, "disk", format!("No folder could be made for this job: {e}"));
-    let asked = row.new_job().ok_or_else(|| EngineError::new(ErrorClass::Internal, "old_job", "This job was made by another version of oTo and cannot be read."))?;
+async fn prepare(
+    state: &AppState,
+    row: &JobRow,
+    folder: &std::path::Path,
+    cancel: tokio_util::sync::CancellationToken,
+) -> Result<(Arc<dyn Engine>, Context, Request), EngineError> {
+    let internal = |e: std::io::Error| {
+        EngineError::new(
+            ErrorClass::Internal,
+            "disk",
+            format!("No folder could be made for this job: {e}"),
+        )
+    };
+    let asked = row.new_job().ok_or_else(|| {
+        EngineError::new(
+            ErrorClass::Internal,
+            "old_job",
+            "This job was made by another version of oTo and cannot be read.",
+        )
+    })?;
     let engine = state.registry().get(&asked.engine).ok_or_else(|| {
-        EngineError::new(ErrorClass::InvalidRequest, "no_engine", format!("There is no engine “{}” any more. Choose another one on the agent.", asked.engine))
+        EngineError::new(
+            ErrorClass::InvalidRequest,
+            "no_engine",
+            format!(
+                "There is no engine “{}” any more. Choose another one on the agent.",
+                asked.engine
+            ),
+        )
     })?;
     let request = request_of(&asked, &state.blobs)?;
     let keys = Arc::clone(&state.keys);
@@ -126,9 +154,13 @@ async fn prepare(state: &AppState, row: &JobRow, folder: &std::path::Path, cance
         None
     } else {
         let found = tokio::task::spawn_blocking(move || keys.key(&name)).await;
-        found
-            .unwrap_or_else(|_| Err("the keyring gave no answer".to_owned()))
-            .map_err(|e| EngineError::new(ErrorClass::Auth, "keyring", format!("The key could not be read: {e}. Unlock the keyring and try again.")))?
+        found.unwrap_or_else(|_| Err("the keyring gave no answer".to_owned())).map_err(|e| {
+            EngineError::new(
+                ErrorClass::Auth,
+                "keyring",
+                format!("The key could not be read: {e}. Unlock the keyring and try again."),
+            )
+        })?
     };
     tokio::fs::create_dir_all(folder).await.map_err(internal)?;
     let (sink, id) = (state.clone(), row.id.clone());
@@ -140,17 +172,35 @@ async fn prepare(state: &AppState, row: &JobRow, folder: &std::path::Path, cance
         }
         sink.tick();
     });
-    let context = Context { key, workers: state.workers.clone(), folder: folder.to_owned(), progress, cancel };
+    let context = Context {
+        key,
+        workers: state.workers.clone(),
+        folder: folder.to_owned(),
+        progress,
+        cancel,
+    };
     Ok((engine, context, request))
 }
 
-async fn make(state: &AppState, row: &JobRow, engine: &dyn Engine, context: &Context, request: &Request) -> Result<Outcome, EngineError> {
+async fn make(
+    state: &AppState,
+    row: &JobRow,
+    engine: &dyn Engine,
+    context: &Context,
+    request: &Request,
+) -> Result<Outcome, EngineError> {
     let mut answer = engine.submit(context, request).await?;
     loop {
         match answer {
             Submitted::Finished(outcome) => return Ok(outcome),
             Submitted::Accepted { handle } => {
-                let lost = |_| EngineError::new(ErrorClass::Internal, "database", "The job could not be written down.");
+                let lost = |_| {
+                    EngineError::new(
+                        ErrorClass::Internal,
+                        "database",
+                        "The job could not be written down.",
+                    )
+                };
                 queue::submitted(&state.db, row, &handle).await.map_err(lost)?;
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 answer = engine.poll(context, &handle).await?;
@@ -159,7 +209,11 @@ async fn make(state: &AppState, row: &JobRow, engine: &dyn Engine, context: &Con
     }
 }
 
-async fn finish(state: &AppState, row: &JobRow, outcome: Option<Result<(Outcome, bool), EngineError>>) -> Result<(), BackendError> {
+async fn finish(
+    state: &AppState,
+    row: &JobRow,
+    outcome: Option<Result<(Outcome, bool), EngineError>>,
+) -> Result<(), BackendError> {
     let folder = state.scratch.join(&row.id);
     match outcome {
         None => {}
@@ -171,8 +225,13 @@ async fn finish(state: &AppState, row: &JobRow, outcome: Option<Result<(Outcome,
                     queue::succeed(&state.db, row, &result).await?;
                 }
                 Ok(Err(error)) => {
-                    let error = EngineError::new(ErrorClass::Internal, "disk", format!("The result could not be kept: {error}"));
-                    queue::end(&state.db, row, JobStatus::Failed, Some(&wire_error(&error))).await?;
+                    let error = EngineError::new(
+                        ErrorClass::Internal,
+                        "disk",
+                        format!("The result could not be kept: {error}"),
+                    );
+                    queue::end(&state.db, row, JobStatus::Failed, Some(&wire_error(&error)))
+                        .await?;
                 }
                 Err(error) => return Err(BackendError::Stopped(error.to_string())),
             }
@@ -208,14 +267,19 @@ fn wire_error(error: &EngineError) -> JobError {
     }
 }
 
-fn store(blobs: &crate::blobs::Blobs, outcome: Outcome, draft: bool) -> Result<JobResult, BackendError> {
+fn store(
+    blobs: &crate::blobs::Blobs,
+    outcome: Outcome,
+    draft: bool,
+) -> Result<JobResult, BackendError> {
     let mut outputs = Vec::new();
     for output in outcome.outputs {
         let hash = match &output.body {
             Body::Memory(bytes) => blobs.put(bytes)?,
             Body::File(path) => blobs.adopt(path)?,
         };
-        let path = blobs.find(&hash).ok_or_else(|| BackendError::Stopped("media vanished".to_owned()))?;
+        let path =
+            blobs.find(&hash).ok_or_else(|| BackendError::Stopped("media vanished".to_owned()))?;
         let (size, head) = head_of(&path)?;
         let content_type = sniff(&head).map_or("application/octet-stream", Sniffed::mime);
         outputs.push(JobOutput {
@@ -246,6 +310,8 @@ fn head_of(path: &std::path::Path) -> Result<(u64, Vec<u8>), BackendError> {
     let file = std::fs::File::open(path).map_err(BackendError::io("opening media"))?;
     let size = file.metadata().map_err(BackendError::io("looking at media"))?.len();
     let mut head = Vec::new();
-    file.take(if size < 1 << 20 { 1 << 20 } else { 64 }).read_to_end(&mut head).map_err(BackendError::io("reading media"))?;
+    file.take(if size < 1 << 20 { 1 << 20 } else { 64 })
+        .read_to_end(&mut head)
+        .map_err(BackendError::io("reading media"))?;
     Ok((size, head))
 }

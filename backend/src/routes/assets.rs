@@ -14,9 +14,16 @@ use crate::error::Refusal;
 use crate::state::AppState;
 
 /// `POST /assets`: the body is the file.
-pub(crate) async fn upload(State(state): State<AppState>, body: Bytes) -> Result<(StatusCode, Json<Asset>), Refusal> {
+pub(crate) async fn upload(
+    State(state): State<AppState>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Asset>), Refusal> {
     let Some(kind) = sniff(&body) else {
-        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown_media", "oTo takes PNG, JPEG, WebP, GIF, WAV, FLAC, MP3, Ogg, MP4, WebM and text."));
+        return Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unknown_media",
+            "oTo takes PNG, JPEG, WebP, GIF, WAV, FLAC, MP3, Ogg, MP4, WebM and text.",
+        ));
     };
     let (blobs, size) = (state.blobs.clone(), body.len() as u64);
     let hash = tokio::task::spawn_blocking(move || blobs.put(&body))
@@ -34,7 +41,10 @@ pub(crate) async fn look(State(state): State<AppState>, Path(hash): Path<String>
 }
 
 /// `GET /assets/{hash}/content`: the bytes.
-pub(crate) async fn content(State(state): State<AppState>, Path(hash): Path<String>) -> Result<Response, Refusal> {
+pub(crate) async fn content(
+    State(state): State<AppState>,
+    Path(hash): Path<String>,
+) -> Result<Response, Refusal> {
     let path = state.blobs.find(&hash).ok_or_else(|| Refusal::not_found("asset"))?;
     let opened = async {
         let mut file = tokio::fs::File::open(&path).await?;

@@ -20,8 +20,13 @@ pub(crate) async fn list(State(state): State<AppState>) -> Json<Vec<api::Engine>
 }
 
 /// `PUT /engines/{id}`: adds or replaces one.
-pub(crate) async fn add(State(state): State<AppState>, Path(id): Path<String>, Json(config): Json<api::EngineConfig>) -> Result<StatusCode, Refusal> {
-    let added = Added { name: id, adapter: config.adapter, base_url: config.base_url, model: config.model };
+pub(crate) async fn add(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    Json(config): Json<api::EngineConfig>,
+) -> Result<StatusCode, Refusal> {
+    let added =
+        Added { name: id, adapter: config.adapter, base_url: config.base_url, model: config.model };
     let mut registry = state.registry();
     registry.add(added.clone()).map_err(Refusal::validation)?;
     db::execute(
@@ -36,7 +41,10 @@ pub(crate) async fn add(State(state): State<AppState>, Path(id): Path<String>, J
 }
 
 /// `DELETE /engines/{id}`.
-pub(crate) async fn remove(State(state): State<AppState>, Path(id): Path<String>) -> Result<StatusCode, Refusal> {
+pub(crate) async fn remove(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Refusal> {
     let mut registry = state.registry();
     if !registry.remove(&id) {
         return Err(Refusal::not_found("engine that was added"));
@@ -47,20 +55,35 @@ pub(crate) async fn remove(State(state): State<AppState>, Path(id): Path<String>
 }
 
 /// `POST /engines/{id}/check`: whether it can work, without paying for anything.
-pub(crate) async fn check(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<api::CheckResult>, Refusal> {
+pub(crate) async fn check(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+) -> Result<Json<api::CheckResult>, Refusal> {
     let engine = state.registry().get(&id).ok_or_else(|| Refusal::not_found("engine"))?;
     let keys = Arc::clone(&state.keys);
     let name = id.clone();
-    let key = tokio::task::spawn_blocking(move || keys.key(&name)).await.unwrap_or_else(|_| Err("no answer".to_owned()));
+    let key = tokio::task::spawn_blocking(move || keys.key(&name))
+        .await
+        .unwrap_or_else(|_| Err("no answer".to_owned()));
     let key = match key {
         Ok(key) => key,
         Err(error) => {
-            return Ok(Json(api::CheckResult { state: api::CheckState::NoKey, sentence: format!("The key could not be read: {error}."), models: Vec::new() }));
+            return Ok(Json(api::CheckResult {
+                state: api::CheckState::NoKey,
+                sentence: format!("The key could not be read: {error}."),
+                models: Vec::new(),
+            }));
         }
     };
     let folder = state.scratch.join(format!("check-{}", uuid::Uuid::now_v7()));
     tokio::fs::create_dir_all(&folder).await.map_err(crate::BackendError::io("making a folder"))?;
-    let context = Context { key, workers: state.workers.clone(), folder: folder.clone(), progress: Arc::new(|_, _| {}), cancel: CancellationToken::new() };
+    let context = Context {
+        key,
+        workers: state.workers.clone(),
+        folder: folder.clone(),
+        progress: Arc::new(|_, _| {}),
+        cancel: CancellationToken::new(),
+    };
     let told = engine.check(&context).await;
     // Scratch only.
     tokio::fs::remove_dir_all(folder).await.ok();
@@ -73,7 +96,12 @@ pub(crate) async fn discover() -> Json<Vec<api::Found>> {
     Json(
         found
             .into_iter()
-            .map(|f| api::Found { server: f.server.to_owned(), label: f.label.to_owned(), base_url: f.base_url, models: f.models })
+            .map(|f| api::Found {
+                server: f.server.to_owned(),
+                label: f.label.to_owned(),
+                base_url: f.base_url,
+                models: f.models,
+            })
             .collect(),
     )
 }

@@ -23,16 +23,27 @@ fn shown(state: &AppState, row: &JobRow) -> Job {
 }
 
 /// `POST /jobs`: the `Idempotency-Key` is the job's id, so a lost answer never makes a second job.
-pub(crate) async fn submit(State(state): State<AppState>, headers: HeaderMap, body: Result<Json<NewJob>, JsonRejection>) -> Result<Response, Refusal> {
+pub(crate) async fn submit(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Result<Json<NewJob>, JsonRejection>,
+) -> Result<Response, Refusal> {
     let key = headers.get("idempotency-key").and_then(|v| v.to_str().ok());
     let Some(id) = key.and_then(|k| uuid::Uuid::parse_str(k).ok()) else {
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, "idempotency_key_missing", "A job needs an Idempotency-Key header with a UUID."));
+        return Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "idempotency_key_missing",
+            "A job needs an Idempotency-Key header with a UUID.",
+        ));
     };
     let Json(job) = body.map_err(|e| Refusal::validation(e.body_text()))?;
     if job.prompt.len() > MAX_PROMPT {
         return Err(Refusal::validation("A prompt has up to 100,000 bytes; shorten it."));
     }
-    let engine = state.registry().get(&job.engine).ok_or_else(|| Refusal::validation(format!("There is no engine “{}” here.", job.engine)))?;
+    let engine = state
+        .registry()
+        .get(&job.engine)
+        .ok_or_else(|| Refusal::validation(format!("There is no engine “{}” here.", job.engine)))?;
     let makes = engine.describe().kinds.iter().any(|k| {
         matches!(
             (k, job.kind),
@@ -43,15 +54,25 @@ pub(crate) async fn submit(State(state): State<AppState>, headers: HeaderMap, bo
         )
     });
     if !makes {
-        return Err(Refusal::validation(format!("The engine “{}” does not make this kind of work.", job.engine)));
+        return Err(Refusal::validation(format!(
+            "The engine “{}” does not make this kind of work.",
+            job.engine
+        )));
     }
     match queue::accept(&state.db, &id.to_string(), &job).await? {
         Accepted::New(row) => {
             state.work.notify_one();
             Ok((StatusCode::ACCEPTED, Json(shown(&state, &row))).into_response())
         }
-        Accepted::Replayed(row) => Ok((StatusCode::OK, [("idempotency-replayed", "true")], Json(shown(&state, &row))).into_response()),
-        Accepted::OtherBody => Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reuse", "Another job was submitted with this key.")),
+        Accepted::Replayed(row) => {
+            Ok((StatusCode::OK, [("idempotency-replayed", "true")], Json(shown(&state, &row)))
+                .into_response())
+        }
+        Accepted::OtherBody => Err(Refusal::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reuse",
+            "Another job was submitted with this key.",
+        )),
     }
 }
 
@@ -72,7 +93,11 @@ pub(crate) struct Wait {
 
 /// `GET /jobs/{id}?wait=25&version=V`: at once when it differs from V or is final, else as soon as
 /// it changes.
-pub(crate) async fn show(State(state): State<AppState>, Path(id): Path<String>, Query(wait): Query<Wait>) -> Result<Json<Job>, Refusal> {
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    Query(wait): Query<Wait>,
+) -> Result<Json<Job>, Refusal> {
     let mut changes = state.changes();
     let patience = tokio::time::sleep(Duration::from_secs(wait.wait.min(25)));
     tokio::pin!(patience);
@@ -91,7 +116,10 @@ pub(crate) async fn show(State(state): State<AppState>, Path(id): Path<String>, 
 }
 
 /// `POST /jobs/{id}/cancel`: repeatable; a finished job is answered as it is.
-pub(crate) async fn cancel(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<Job>, Refusal> {
+pub(crate) async fn cancel(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+) -> Result<Json<Job>, Refusal> {
     queue::cancel(&state.db, &id).await?;
     if let Some(live) = state.live().get(&id) {
         live.cancel.cancel();

@@ -2,11 +2,7 @@
 
 use crate::{Agent, EditError, Note, NoteId, NoteKind, Twine, Tx};
 
-pub(super) fn add(
-    tx: &mut Tx<'_>,
-    notes: Vec<Note>,
-    twines: Vec<Twine>,
-) -> Result<(), EditError> {
+pub(super) fn add(tx: &mut Tx<'_>, notes: Vec<Note>, twines: Vec<Twine>) -> Result<(), EditError> {
     for note in notes {
         tx.insert_note(note)?;
     }

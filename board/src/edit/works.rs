@@ -38,7 +38,9 @@ pub(super) fn finish(
     }
     // The note may be gone (undone, deleted): the result is kept all the same.
     let waits = match tx.board().note(id) {
-        Some(_) => matches!(&work_of(tx, id)?.state, WorkState::Making { job, .. } if *job == run.job),
+        Some(_) => {
+            matches!(&work_of(tx, id)?.state, WorkState::Making { job, .. } if *job == run.job)
+        }
         None => false,
     };
     let Some(asset) = run.output(OutputRole::Main) else {

@@ -22,7 +22,11 @@ pub fn distance_to_curve(curve: &TwineCurve, p: [f64; 2]) -> (f64, f64) {
         let b = curve.at(t1);
         let (ab, ap) = ([b[0] - a[0], b[1] - a[1]], [p[0] - a[0], p[1] - a[1]]);
         let square = ab[0] * ab[0] + ab[1] * ab[1];
-        let u = if square > 0.0 { ((ap[0] * ab[0] + ap[1] * ab[1]) / square).clamp(0.0, 1.0) } else { 0.0 };
+        let u = if square > 0.0 {
+            ((ap[0] * ab[0] + ap[1] * ab[1]) / square).clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
         let distance = (ap[0] - ab[0] * u).hypot(ap[1] - ab[1] * u);
         if distance < best.0 {
             best = (distance, (f64::from(i) + u) / f64::from(CHORDS));

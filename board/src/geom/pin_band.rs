@@ -10,5 +10,6 @@ pub const PIN_BAND: f64 = 0.14;
 #[must_use]
 pub fn in_pin_band(center: [f64; 2], size: [f64; 2], tilt_deg: f32, p: [f64; 2]) -> bool {
     let local = note_from_world(center, tilt_deg, p);
-    local[0].abs() <= size[0] / 2.0 && local[1] <= size[1] * (PIN_BAND - 0.5)
+    let band = -size[1] / 2.0..=size[1] * (PIN_BAND - 0.5);
+    local[0].abs() <= size[0] / 2.0 && band.contains(&local[1])
 }

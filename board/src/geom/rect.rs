@@ -11,8 +11,7 @@ pub struct Rect {
 
 impl Rect {
     /// Contains nothing; the start of a union.
-    pub const EMPTY: Self =
-        Self { min: [f64::INFINITY; 2], max: [f64::NEG_INFINITY; 2] };
+    pub const EMPTY: Self = Self { min: [f64::INFINITY; 2], max: [f64::NEG_INFINITY; 2] };
 
     /// From centre and size.
     #[must_use]
@@ -27,10 +26,7 @@ impl Rect {
     /// From two opposite corners in any order.
     #[must_use]
     pub fn from_corners(a: [f64; 2], b: [f64; 2]) -> Self {
-        Self {
-            min: [a[0].min(b[0]), a[1].min(b[1])],
-            max: [a[0].max(b[0]), a[1].max(b[1])],
-        }
+        Self { min: [a[0].min(b[0]), a[1].min(b[1])], max: [a[0].max(b[0]), a[1].max(b[1])] }
     }
 
     /// Grown by `by` on every side.

@@ -7,15 +7,31 @@ pub const MIN_ZOOM: f64 = 0.02;
 /// Nearest view.
 pub const MAX_ZOOM: f64 = 8.0;
 
-pub(super) fn screen_from_world(center: [f64; 2], zoom: f64, size: [f64; 2], p: [f64; 2]) -> [f64; 2] {
+pub(super) fn screen_from_world(
+    center: [f64; 2],
+    zoom: f64,
+    size: [f64; 2],
+    p: [f64; 2],
+) -> [f64; 2] {
     [(p[0] - center[0]) * zoom + size[0] / 2.0, (p[1] - center[1]) * zoom + size[1] / 2.0]
 }
 
-pub(super) fn world_from_screen(center: [f64; 2], zoom: f64, size: [f64; 2], p: [f64; 2]) -> [f64; 2] {
+pub(super) fn world_from_screen(
+    center: [f64; 2],
+    zoom: f64,
+    size: [f64; 2],
+    p: [f64; 2],
+) -> [f64; 2] {
     [(p[0] - size[0] / 2.0) / zoom + center[0], (p[1] - size[1] / 2.0) / zoom + center[1]]
 }
 
-pub(super) fn zoom_at(center: [f64; 2], zoom: f64, size: [f64; 2], pointer: [f64; 2], factor: f64) -> ([f64; 2], f64) {
+pub(super) fn zoom_at(
+    center: [f64; 2],
+    zoom: f64,
+    size: [f64; 2],
+    pointer: [f64; 2],
+    factor: f64,
+) -> ([f64; 2], f64) {
     let held = world_from_screen(center, zoom, size, pointer);
     let zoom = (zoom * factor).clamp(MIN_ZOOM, MAX_ZOOM);
     let moved = world_from_screen(center, zoom, size, pointer);
@@ -51,7 +67,10 @@ mod tests {
             let before = world_from_screen(view.0, view.1, size, pointer);
             view = zoom_at(view.0, view.1, size, pointer, if i % 3 == 0 { 0.7 } else { 1.2 });
             let after = world_from_screen(view.0, view.1, size, pointer);
-            assert!((before[0] - after[0]).abs() * view.1 < 1e-3 && (before[1] - after[1]).abs() * view.1 < 1e-3);
+            assert!(
+                (before[0] - after[0]).abs() * view.1 < 1e-3
+                    && (before[1] - after[1]).abs() * view.1 < 1e-3
+            );
             let back = screen_from_world(view.0, view.1, size, after);
             assert!((back[0] - pointer[0]).abs() < 1e-3);
         }

@@ -4,7 +4,9 @@
 use bevy::prelude::*;
 use bevy::render::renderer::RenderAdapterInfo;
 use oto_board::geom::{Rect, TwineCurve, sag_of};
-use oto_shaders::{CellGpu, GlyphGpu, NoteGpu, OverlayGpu, PageView, PaletteGpu, TwineGpu, ViewGpu};
+use oto_shaders::{
+    CellGpu, GlyphGpu, NoteGpu, OverlayGpu, PageView, PaletteGpu, TwineGpu, ViewGpu,
+};
 
 use crate::mirror::class_edge;
 use crate::text::{Suppressed, Texts, current_blocks};
@@ -111,13 +113,17 @@ pub(super) fn build(
         let edge = class_edge(note.size[0].max(note.size[1]).max(1.0).log2().ceil() as i32);
         let unit = |v: f32| (f64::from(v) / edge * 32_768.0).clamp(-32_768.0, 32_767.0) as i16;
         let letters = texts.letters(note.id, blocks);
-        frame.glyphs.extend(letters.iter().filter(|l| f64::from(l.size) * px_per_unit >= LEAST_FONT_PX * 0.6).map(|l| GlyphGpu {
-            note: slot,
-            at: [unit(l.x), unit(l.y)],
-            cell: l.cell,
-            size: (f64::from(l.size) / edge * 32_768.0).clamp(1.0, 65_535.0) as u16,
-            color: l.color,
-        }));
+        frame.glyphs.extend(
+            letters.iter().filter(|l| f64::from(l.size) * px_per_unit >= LEAST_FONT_PX * 0.6).map(
+                |l| GlyphGpu {
+                    note: slot,
+                    at: [unit(l.x), unit(l.y)],
+                    cell: l.cell,
+                    size: (f64::from(l.size) / edge * 32_768.0).clamp(1.0, 65_535.0) as u16,
+                    color: l.color,
+                },
+            ),
+        );
     }
     frame.overlays = overlays(&camera, &open, &gesture, &selection);
 
@@ -135,7 +141,13 @@ pub(super) fn build(
     frame.twine_capacity = mirror.twines.len() as u32;
 }
 
-fn view_of(camera: &BoardCamera, px_per_unit: f64, lift: [f64; 2], cheap: bool, dark: bool) -> ViewGpu {
+fn view_of(
+    camera: &BoardCamera,
+    px_per_unit: f64,
+    lift: [f64; 2],
+    cheap: bool,
+    dark: bool,
+) -> ViewGpu {
     let physical = |i: usize| (camera.size[i] * camera.scale_factor) as f32;
     let wrapped = |v: f64| v.rem_euclid(PAPER_PERIOD / 64.0) as f32;
     ViewGpu {
@@ -153,13 +165,29 @@ fn view_of(camera: &BoardCamera, px_per_unit: f64, lift: [f64; 2], cheap: bool, 
 /// Computed in f64, so that nothing trembles far from the origin.
 fn page_view(key: crate::mirror::PageKey, camera: &BoardCamera, px_per_unit: f64) -> PageView {
     let origin = Mirror::origin(key);
-    let at = |i: usize| ((origin[i] - camera.center[i]) * px_per_unit + camera.size[i] * camera.scale_factor / 2.0) as f32;
+    let at = |i: usize| {
+        ((origin[i] - camera.center[i]) * px_per_unit + camera.size[i] * camera.scale_factor / 2.0)
+            as f32
+    };
     let edge_px = class_edge(key.0) * px_per_unit;
-    let tier = if edge_px >= 120.0 { 0 } else if edge_px >= 48.0 { 1 } else if edge_px >= 20.0 { 2 } else { 3 };
+    let tier = if edge_px >= 120.0 {
+        0
+    } else if edge_px >= 48.0 {
+        1
+    } else if edge_px >= 20.0 {
+        2
+    } else {
+        3
+    };
     PageView { origin_px: [at(0), at(1)], class_edge: class_edge(key.0) as f32, tier }
 }
 
-fn visible_twines(board: &oto_board::Board, area: Rect, lifted: &[oto_board::NoteId], lift: [f64; 2]) -> Vec<u32> {
+fn visible_twines(
+    board: &oto_board::Board,
+    area: Rect,
+    lifted: &[oto_board::NoteId],
+    lift: [f64; 2],
+) -> Vec<u32> {
     let mut visible = Vec::new();
     for slot in 0..board.twine_slot_count() {
         let Some(twine) = board.twine_at(slot) else { continue };
@@ -178,19 +206,34 @@ fn visible_twines(board: &oto_board::Board, area: Rect, lifted: &[oto_board::Not
     visible
 }
 
-fn overlays(camera: &BoardCamera, open: &OpenBoard, gesture: &Gesture, selection: &Selection) -> Vec<OverlayGpu> {
+fn overlays(
+    camera: &BoardCamera,
+    open: &OpenBoard,
+    gesture: &Gesture,
+    selection: &Selection,
+) -> Vec<OverlayGpu> {
     let s = camera.scale_factor;
     let px = |p: [f64; 2]| camera.screen_from_world(p).map(|v| (v * s) as f32);
     let mut marks = Vec::new();
     let mut frame_round = |center: [f64; 2], size: [f64; 2], tilt: f32| {
         let half = |v: f64| (v / 2.0 * camera.zoom * s + 3.0 * s) as f32;
-        marks.push(OverlayGpu { center_px: px(center), half_px: [half(size[0]), half(size[1])], turn: tilt.to_radians(), kind: 0, pad: [0.0; 2] });
+        marks.push(OverlayGpu {
+            center_px: px(center),
+            half_px: [half(size[0]), half(size[1])],
+            turn: tilt.to_radians(),
+            kind: 0,
+            pad: [0.0; 2],
+        });
     };
     for id in selection.ids() {
         let Some(note) = open.board().note(id) else { continue };
         match gesture {
             Gesture::Move { notes, by } if notes.contains(&id) => {
-                frame_round([note.center[0] + by[0], note.center[1] + by[1]], note.size, note.tilt_deg);
+                frame_round(
+                    [note.center[0] + by[0], note.center[1] + by[1]],
+                    note.size,
+                    note.tilt_deg,
+                );
             }
             Gesture::Resize { note: resized, size } if *resized == id => {
                 let grown = [(size[0] - note.size[0]) / 2.0, (size[1] - note.size[1]) / 2.0];
@@ -204,7 +247,13 @@ fn overlays(camera: &BoardCamera, open: &OpenBoard, gesture: &Gesture, selection
         let area = Rect::from_corners(from, to);
         let [w, h] = area.size();
         let half = |v: f64| (v / 2.0 * camera.zoom * s) as f32;
-        OverlayGpu { center_px: px(area.center()), half_px: [half(w), half(h)], turn: 0.0, kind: 1, pad: [0.0; 2] }
+        OverlayGpu {
+            center_px: px(area.center()),
+            half_px: [half(w), half(h)],
+            turn: 0.0,
+            kind: 1,
+            pad: [0.0; 2],
+        }
     };
     match gesture {
         Gesture::Box { from, to } if from != to => marks.push(boxed(*from, *to)),
@@ -215,7 +264,13 @@ fn overlays(camera: &BoardCamera, open: &OpenBoard, gesture: &Gesture, selection
                 for i in 1..=18 {
                     let p = px(curve.at(f64::from(i) / 18.0));
                     let r = (2.2 * s) as f32;
-                    marks.push(OverlayGpu { center_px: p, half_px: [r, r], turn: 0.0, kind: 1, pad: [0.0; 2] });
+                    marks.push(OverlayGpu {
+                        center_px: p,
+                        half_px: [r, r],
+                        turn: 0.0,
+                        kind: 1,
+                        pad: [0.0; 2],
+                    });
                 }
             }
         }

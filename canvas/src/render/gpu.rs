@@ -10,7 +10,9 @@ use bevy::render::render_resource::*;
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use bevy::shader::Shader;
 use bytemuck::{Pod, bytes_of, cast_slice};
-use oto_shaders::{BOARD_WGSL, CellGpu, GlyphGpu, NoteGpu, OverlayGpu, PageView, PaletteGpu, TwineGpu, ViewGpu};
+use oto_shaders::{
+    BOARD_WGSL, CellGpu, GlyphGpu, NoteGpu, OverlayGpu, PageView, PaletteGpu, TwineGpu, ViewGpu,
+};
 
 use super::frame::Frame;
 use super::paper;
@@ -31,18 +33,30 @@ pub(super) struct Grown {
 impl Grown {
     fn new(device: &RenderDevice, label: &'static str, size: u64, usage: BufferUsages) -> Self {
         let usage = usage | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
-        let buffer = device.create_buffer(&BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false });
+        let buffer = device.create_buffer(&BufferDescriptor {
+            label: Some(label),
+            size,
+            usage,
+            mapped_at_creation: false,
+        });
         Self { label, buffer, size, usage }
     }
 
     /// True when the buffer is another one now.
-    fn reserve(&mut self, device: &RenderDevice, queue: &RenderQueue, size: u64, keep: bool) -> bool {
+    fn reserve(
+        &mut self,
+        device: &RenderDevice,
+        queue: &RenderQueue,
+        size: u64,
+        keep: bool,
+    ) -> bool {
         if size <= self.size {
             return false;
         }
         let grown = Self::new(device, self.label, size.next_power_of_two(), self.usage);
         if keep {
-            let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("grow") });
+            let mut encoder =
+                device.create_command_encoder(&CommandEncoderDescriptor { label: Some("grow") });
             encoder.copy_buffer_to_buffer(&self.buffer, 0, &grown.buffer, 0, self.size);
             queue.submit([encoder.finish()]);
         }
@@ -111,12 +125,23 @@ enum Depth {
     Tested,
 }
 
-fn pipeline(cache: &PipelineCache, shader: &Handle<Shader>, layout: &BindGroupLayoutDescriptor, name: &'static str, strip: bool, depth: Depth) -> CachedRenderPipelineId {
+fn pipeline(
+    cache: &PipelineCache,
+    shader: &Handle<Shader>,
+    layout: &BindGroupLayoutDescriptor,
+    name: &'static str,
+    strip: bool,
+    depth: Depth,
+) -> CachedRenderPipelineId {
     let opaque = depth == Depth::Written || name == "wall";
     cache.queue_render_pipeline(RenderPipelineDescriptor {
         label: Some(name.into()),
         layout: vec![layout.clone()],
-        vertex: VertexState { shader: shader.clone(), entry_point: Some(format!("vs_{name}").into()), ..default() },
+        vertex: VertexState {
+            shader: shader.clone(),
+            entry_point: Some(format!("vs_{name}").into()),
+            ..default()
+        },
         fragment: Some(FragmentState {
             shader: shader.clone(),
             entry_point: Some(format!("fs_{name}").into()),
@@ -130,19 +155,33 @@ fn pipeline(cache: &PipelineCache, shader: &Handle<Shader>, layout: &BindGroupLa
         depth_stencil: Some(DepthStencilState {
             format: CORE_2D_DEPTH_FORMAT,
             depth_write_enabled: Some(depth == Depth::Written),
-            depth_compare: Some(if depth == Depth::Ignored { CompareFunction::Always } else { CompareFunction::GreaterEqual }),
+            depth_compare: Some(if depth == Depth::Ignored {
+                CompareFunction::Always
+            } else {
+                CompareFunction::GreaterEqual
+            }),
             stencil: default(),
             bias: default(),
         }),
         primitive: PrimitiveState {
-            topology: if strip { PrimitiveTopology::TriangleStrip } else { PrimitiveTopology::TriangleList },
+            topology: if strip {
+                PrimitiveTopology::TriangleStrip
+            } else {
+                PrimitiveTopology::TriangleList
+            },
             ..default()
         },
         ..default()
     })
 }
 
-pub(super) fn start(mut commands: Commands, device: Res<RenderDevice>, queue: Res<RenderQueue>, cache: Res<PipelineCache>, server: Res<AssetServer>) {
+pub(super) fn start(
+    mut commands: Commands,
+    device: Res<RenderDevice>,
+    queue: Res<RenderQueue>,
+    cache: Res<PipelineCache>,
+    server: Res<AssetServer>,
+) {
     let shader = server.add(Shader::from_wgsl(BOARD_WGSL, "board.wgsl"));
     let storage = || storage_buffer_read_only_sized(false, None);
     let layout = BindGroupLayoutDescriptor::new(
@@ -198,7 +237,8 @@ pub(super) fn start(mut commands: Commands, device: Res<RenderDevice>, queue: Re
     let wall = texture("paper", paper::EDGE, 1, TextureFormat::Rgba8Unorm);
     write_texture(&queue, &wall, [0, 0, 0], paper::EDGE, &paper::texture());
     let flat = TextureViewDescriptor::default();
-    let array = TextureViewDescriptor { dimension: Some(TextureViewDimension::D2Array), ..default() };
+    let array =
+        TextureViewDescriptor { dimension: Some(TextureViewDimension::D2Array), ..default() };
     let views = [atlas.create_view(&flat), pictures.create_view(&array), wall.create_view(&flat)];
     let sampler_of = |mode| {
         device.create_sampler(&SamplerDescriptor {
@@ -211,7 +251,8 @@ pub(super) fn start(mut commands: Commands, device: Res<RenderDevice>, queue: Re
     };
     let samplers = [sampler_of(AddressMode::ClampToEdge), sampler_of(AddressMode::Repeat)];
     let buffer = |label, size| Grown::new(&device, label, size, BufferUsages::STORAGE);
-    let uniform = |label, size: usize| Grown::new(&device, label, size as u64, BufferUsages::UNIFORM).buffer;
+    let uniform =
+        |label, size: usize| Grown::new(&device, label, size as u64, BufferUsages::UNIFORM).buffer;
     commands.insert_resource(Gpu {
         layout,
         pipelines,
@@ -246,12 +287,22 @@ fn write_texture(queue: &RenderQueue, texture: &Texture, at: [u32; 3], edge: u32
             aspect: TextureAspect::All,
         },
         rgba,
-        TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(4 * edge), rows_per_image: Some(edge) },
+        TexelCopyBufferLayout {
+            offset: 0,
+            bytes_per_row: Some(4 * edge),
+            rows_per_image: Some(edge),
+        },
         Extent3d { width: edge, height: edge, depth_or_array_layers: 1 },
     );
 }
 
-pub(super) fn prepare(gpu: Option<ResMut<Gpu>>, mut frame: ResMut<Frame>, device: Res<RenderDevice>, queue: Res<RenderQueue>, cache: Res<PipelineCache>) {
+pub(super) fn prepare(
+    gpu: Option<ResMut<Gpu>>,
+    mut frame: ResMut<Frame>,
+    device: Res<RenderDevice>,
+    queue: Res<RenderQueue>,
+    cache: Res<PipelineCache>,
+) {
     let Some(mut gpu) = gpu else { return };
     let gpu = &mut *gpu;
     let (Some(view), Some(palette)) = (frame.view, frame.palette) else { return };
@@ -263,13 +314,25 @@ pub(super) fn prepare(gpu: Option<ResMut<Gpu>>, mut frame: ResMut<Frame>, device
     let mut grew = gpu.notes.reserve(&device, &queue, note_bytes, true);
     grew |= gpu.twines.reserve(&device, &queue, twine_bytes, true);
     for (from, records) in &uploads.notes {
-        queue.write_buffer(&gpu.notes.buffer, u64::from(*from) * size_of::<NoteGpu>() as u64, cast_slice(records));
+        queue.write_buffer(
+            &gpu.notes.buffer,
+            u64::from(*from) * size_of::<NoteGpu>() as u64,
+            cast_slice(records),
+        );
     }
     for (from, records) in &uploads.twines {
-        queue.write_buffer(&gpu.twines.buffer, u64::from(*from) * size_of::<TwineGpu>() as u64, cast_slice(records));
+        queue.write_buffer(
+            &gpu.twines.buffer,
+            u64::from(*from) * size_of::<TwineGpu>() as u64,
+            cast_slice(records),
+        );
     }
     for (cell, place, pixels) in &uploads.cells {
-        queue.write_buffer(&gpu.cells.buffer, u64::from(*cell) * size_of::<CellGpu>() as u64, bytes_of(place));
+        queue.write_buffer(
+            &gpu.cells.buffer,
+            u64::from(*cell) * size_of::<CellGpu>() as u64,
+            bytes_of(place),
+        );
         let (column, row) = (u32::from(*cell) % CELLS_A_ROW, u32::from(*cell) / CELLS_A_ROW);
         write_texture(&queue, &gpu.atlas, [column * CELL_PX, row * CELL_PX, 0], CELL_PX, pixels);
     }

@@ -5,7 +5,8 @@ pub(super) const EDGE: u32 = 512;
 
 fn lattice(x: i32, y: i32, period: [i32; 2], seed: u32) -> f32 {
     let (x, y) = (x.rem_euclid(period[0]) as u32, y.rem_euclid(period[1]) as u32);
-    let mut h = x.wrapping_mul(0x85eb_ca6b) ^ y.wrapping_mul(0xc2b2_ae35) ^ seed.wrapping_mul(0x27d4_eb2f);
+    let mut h =
+        x.wrapping_mul(0x85eb_ca6b) ^ y.wrapping_mul(0xc2b2_ae35) ^ seed.wrapping_mul(0x27d4_eb2f);
     h = (h ^ (h >> 15)).wrapping_mul(0x2c1b_3c6d);
     h = (h ^ (h >> 12)).wrapping_mul(0x297a_2d39);
     (h ^ (h >> 15)) as f32 / u32::MAX as f32
@@ -29,9 +30,11 @@ pub(super) fn texture() -> Vec<u8> {
     for y in 0..EDGE {
         for x in 0..EDGE {
             let (fx, fy) = (x as f32 / edge, y as f32 / edge);
-            let at = |cells: [i32; 2], seed: u32| noise(fx * cells[0] as f32, fy * cells[1] as f32, cells, seed);
+            let at = |cells: [i32; 2], seed: u32| {
+                noise(fx * cells[0] as f32, fy * cells[1] as f32, cells, seed)
+            };
             let grain = at([256, 256], 1) * 0.6 + at([512, 512], 2) * 0.4;
-            let fibre = at([7, 180], 3) * 0.55 + at([13, 256], 4) * 0.45;
+            let fibre = at([6, 128], 3) * 0.4 + at([14, 256], 4) * 0.35 + at([24, 384], 7) * 0.25;
             let mottle = at([3, 3], 5) * 0.6 + at([7, 7], 6) * 0.4;
             let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0) as u8;
             out.extend_from_slice(&[byte(grain), byte(fibre), byte(mottle), 255]);

@@ -3,7 +3,9 @@
 
 use bevy::prelude::*;
 use bevy::render::camera::ExtractedCamera;
-use bevy::render::render_resource::{CachedRenderPipelineId, PipelineCache, RenderPassDescriptor, StoreOp};
+use bevy::render::render_resource::{
+    CachedRenderPipelineId, PipelineCache, RenderPassDescriptor, StoreOp,
+};
 use bevy::render::renderer::{RenderContext, ViewQuery};
 use bevy::render::view::{ViewDepthTexture, ViewTarget};
 

@@ -64,7 +64,8 @@ impl Atlas {
 
 fn draw(font: &FontData, coords: &[i16], glyph: u32) -> Option<(CellGpu, Vec<u8>)> {
     let font = FontRef::from_index(font.data.data(), font.index).ok()?;
-    let coords: Vec<NormalizedCoord> = coords.iter().map(|c| NormalizedCoord::from_bits(*c)).collect();
+    let coords: Vec<NormalizedCoord> =
+        coords.iter().map(|c| NormalizedCoord::from_bits(*c)).collect();
     let location = LocationRef::new(&coords);
     let em = f64::from(font.metrics(Size::unscaled(), location).units_per_em);
     let outline = font.outline_glyphs().get(GlyphId::new(glyph))?;
@@ -79,17 +80,25 @@ fn draw(font: &FontData, coords: &[i16], glyph: u32) -> Option<(CellGpu, Vec<u8>
     }
     let (w, h) = (f64::from(bounds.x_max - bounds.x_min), f64::from(bounds.y_max - bounds.y_min));
     let scale = (EM_PX / em).min((f64::from(CELL_PX) - 2.0 * PAD_PX) / w.max(h).max(1.0));
-    let (tx, ty) = (PAD_PX - f64::from(bounds.x_min) * scale, PAD_PX + f64::from(bounds.y_max) * scale);
+    let (tx, ty) =
+        (PAD_PX - f64::from(bounds.x_min) * scale, PAD_PX + f64::from(bounds.y_max) * scale);
     let matrix = Matrix3::new(scale, 0.0, tx, 0.0, -scale, ty, 0.0, 0.0, 1.0);
     shape.transform(&Affine2::from_matrix_unchecked(matrix));
     let colored = Shape::edge_coloring_simple(shape, 0.03, 69_441_337_420);
     let prepared = colored.prepare();
     let mut field = Rgb32FImage::new(CELL_PX, CELL_PX);
     generate_msdf(&prepared, RANGE_PX, &mut field);
-    correct_error_msdf(&mut field, &colored, &prepared, RANGE_PX, &ErrorCorrectionConfig::default());
+    correct_error_msdf(
+        &mut field,
+        &colored,
+        &prepared,
+        RANGE_PX,
+        &ErrorCorrectionConfig::default(),
+    );
     correct_sign_msdf(&mut field, &prepared, FillRule::Nonzero);
     let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
-    let pixels = field.pixels().flat_map(|p| [byte(p.0[0]), byte(p.0[1]), byte(p.0[2]), 255]).collect();
+    let pixels =
+        field.pixels().flat_map(|p| [byte(p.0[0]), byte(p.0[1]), byte(p.0[2]), 255]).collect();
     let px_per_em = scale * em;
     let place = CellGpu {
         left: (-tx / px_per_em) as f32,

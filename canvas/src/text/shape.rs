@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use oto_board::NoteId;
 use oto_shaders::CellGpu;
-use parley::fontique::{Blob, Collection, CollectionOptions, FontInfoOverride, GenericFamily, SourceCache};
+use parley::fontique::{
+    Blob, Collection, CollectionOptions, FontInfoOverride, GenericFamily, SourceCache,
+};
 use parley::{
     Alignment, AlignmentOptions, FontContext, FontFamily, FontFamilyName, Layout, LayoutContext,
     LineHeight, OverflowWrap, PositionedLayoutItem, StyleProperty,
@@ -59,7 +61,9 @@ impl Shaper {
     /// False when the queue is full: ask again in the next frame.
     pub(crate) fn ask(&self, note: NoteId, hash: u64, blocks: Vec<Block>) -> bool {
         match &self.asked {
-            Some(asked) => !matches!(asked.try_send((note, hash, blocks)), Err(TrySendError::Full(_))),
+            Some(asked) => {
+                !matches!(asked.try_send((note, hash, blocks)), Err(TrySendError::Full(_)))
+            }
             None => true,
         }
     }
@@ -128,7 +132,11 @@ impl Context {
             size = (size * 0.92).max(block.least);
             layout = self.layout(block, size);
         }
-        let top = if block.middle { block.area[1] + ((room - layout.height()) / 2.0).max(0.0) } else { block.area[1] };
+        let top = if block.middle {
+            block.area[1] + ((room - layout.height()) / 2.0).max(0.0)
+        } else {
+            block.area[1]
+        };
         for line in layout.lines() {
             // Lines that do not fit are left out; the preview shows the whole text.
             if line.metrics().block_max_coord > room + size * 0.25 {
@@ -138,7 +146,10 @@ impl Context {
                 let PositionedLayoutItem::GlyphRun(glyphs) = item else { continue };
                 let run = glyphs.run();
                 for glyph in glyphs.positioned_glyphs() {
-                    let Some(cell) = self.atlas.cell(run.font(), run.normalized_coords(), glyph.id) else { continue };
+                    let Some(cell) = self.atlas.cell(run.font(), run.normalized_coords(), glyph.id)
+                    else {
+                        continue;
+                    };
                     letters.push(Letter {
                         x: block.area[0] + glyph.x,
                         y: top + glyph.y,

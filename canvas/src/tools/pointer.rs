@@ -46,7 +46,8 @@ pub(super) fn pointer(
         return;
     }
     let shift = keys.any_pressed([KeyCode::ShiftLeft, KeyCode::ShiftRight]);
-    if keys.just_pressed(KeyCode::Escape) && !matches!(*gesture, Gesture::None | Gesture::Hover(_)) {
+    if keys.just_pressed(KeyCode::Escape) && !matches!(*gesture, Gesture::None | Gesture::Hover(_))
+    {
         *gesture = Gesture::None;
     }
     for moved in moves.read() {
@@ -64,7 +65,8 @@ pub(super) fn pointer(
             (MouseButton::Left, ButtonState::Pressed) => {
                 let panning = (keys.pressed(KeyCode::Space) && !gate.typing) || *tool == Tool::Hand;
                 let double = memory.click.is_some_and(|(t, p)| {
-                    time.elapsed_secs_f64() - t < DOUBLE_SECS && (p[0] - at[0]).hypot(p[1] - at[1]) < SLOP
+                    time.elapsed_secs_f64() - t < DOUBLE_SECS
+                        && (p[0] - at[0]).hypot(p[1] - at[1]) < SLOP
                 });
                 memory.click = Some((time.elapsed_secs_f64(), at));
                 if double {
@@ -77,7 +79,14 @@ pub(super) fn pointer(
                 };
             }
             (MouseButton::Left | MouseButton::Middle, ButtonState::Released) => {
-                release(std::mem::take(&mut *gesture), &open, &mut selection, &mut edits, &mut events, shift);
+                release(
+                    std::mem::take(&mut *gesture),
+                    &open,
+                    &mut selection,
+                    &mut edits,
+                    &mut events,
+                    shift,
+                );
             }
             _ => {}
         }
@@ -178,12 +187,14 @@ fn follow(
             *to = world;
             let area = Rect::from_corners(*from, *to);
             let inside = open.board().notes_in(area).into_iter().map(|n| n.id);
-            let inside: Vec<NoteId> = if shift { inside.chain(selection.ids()).collect() } else { inside.collect() };
+            let inside: Vec<NoteId> =
+                if shift { inside.chain(selection.ids()).collect() } else { inside.collect() };
             selection.set(inside);
         }
         Gesture::Pull { to, .. } => *to = world,
         Gesture::None | Gesture::Hover(_) => {
-            let hit = if over_panel { None } else { hit_at(open.board(), world, REACH / camera.zoom) };
+            let hit =
+                if over_panel { None } else { hit_at(open.board(), world, REACH / camera.zoom) };
             *gesture = match hit {
                 Some(Hit::Twine(id)) => Gesture::Hover(id),
                 _ => Gesture::None,
@@ -192,7 +203,14 @@ fn follow(
     }
 }
 
-fn release(gesture: Gesture, open: &OpenBoard, selection: &mut Selection, edits: &mut MessageWriter<EditRequest>, events: &mut MessageWriter<CanvasEvent>, shift: bool) {
+fn release(
+    gesture: Gesture,
+    open: &OpenBoard,
+    selection: &mut Selection,
+    edits: &mut MessageWriter<EditRequest>,
+    events: &mut MessageWriter<CanvasEvent>,
+    shift: bool,
+) {
     match gesture {
         Gesture::Pressed { note, .. } => {
             if !shift {

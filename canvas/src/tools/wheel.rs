@@ -29,7 +29,12 @@ pub(super) fn wheel(
         return;
     }
     let shift = keys.any_pressed([KeyCode::ShiftLeft, KeyCode::ShiftRight]);
-    let control = keys.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight, KeyCode::SuperLeft, KeyCode::SuperRight]);
+    let control = keys.any_pressed([
+        KeyCode::ControlLeft,
+        KeyCode::ControlRight,
+        KeyCode::SuperLeft,
+        KeyCode::SuperRight,
+    ]);
     for event in wheels.read() {
         // A mouse turns by lines; a trackpad moves by pixels, and pans with two fingers.
         let trackpad = event.unit == MouseScrollUnit::Pixel;

@@ -93,7 +93,13 @@ fn narrate(context: &Context, request: &Request) -> Result<Narration, EngineErro
 }
 
 /// The joined pictures; without any, one painted for each scene.
-fn illustrate(context: &Context, request: &Request, scenes: &[super::Scene], size: [u32; 2], drafts: &mut Vec<&'static str>) -> Result<Vec<Picture>, EngineError> {
+fn illustrate(
+    context: &Context,
+    request: &Request,
+    scenes: &[super::Scene],
+    size: [u32; 2],
+    drafts: &mut Vec<&'static str>,
+) -> Result<Vec<Picture>, EngineError> {
     let mut pictures = Vec::new();
     let longest = size[0].max(size[1]) * 2;
     for input in request.inputs.iter().filter(|i| i.kind == Kind::Image) {
@@ -117,10 +123,20 @@ fn illustrate(context: &Context, request: &Request, scenes: &[super::Scene], siz
     Ok(pictures)
 }
 
-fn shots_of(scenes: &[super::Scene], first_frame: u32, last_frame: u32, pictures: usize, title: Option<&str>) -> Vec<Shot> {
+fn shots_of(
+    scenes: &[super::Scene],
+    first_frame: u32,
+    last_frame: u32,
+    pictures: usize,
+    title: Option<&str>,
+) -> Vec<Shot> {
     let mut shots = Vec::new();
     if let Some(title) = title {
-        shots.push(Shot { start_frame: 0, frames: first_frame, visual: Visual::Card(title.to_owned()) });
+        shots.push(Shot {
+            start_frame: 0,
+            frames: first_frame,
+            visual: Visual::Card(title.to_owned()),
+        });
     }
     let narration_at = |ms: u32| first_frame + frame_at(ms + LEAD_MS);
     for (i, scene) in scenes.iter().enumerate() {
@@ -152,16 +168,16 @@ fn shots_of(scenes: &[super::Scene], first_frame: u32, last_frame: u32, pictures
 }
 
 pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted, EngineError> {
-    let bad = |message: String| EngineError::new(ErrorClass::InvalidRequest, "bad_parameter", message);
+    let bad =
+        |message: String| EngineError::new(ErrorClass::InvalidRequest, "bad_parameter", message);
     let aspect = request.param("aspect", "16:9");
     let aspect = Aspect::parse(aspect)
         .ok_or_else(|| bad(format!("A film is 16:9, 9:16 or 1:1, not “{aspect}”.")))?;
     let quality = request.param("quality", "720");
-    let short = quality
-        .parse::<u32>()
-        .ok()
-        .filter(|q| (120..=1080).contains(q))
-        .ok_or_else(|| bad(format!("A film's quality is 120 to 1080 lines, not “{quality}”.")))?;
+    let short =
+        quality.parse::<u32>().ok().filter(|q| (120..=1080).contains(q)).ok_or_else(|| {
+            bad(format!("A film's quality is 120 to 1080 lines, not “{quality}”."))
+        })?;
     if request.prompt.trim().is_empty() && request.inputs.is_empty() {
         return Err(EngineError::new(
             ErrorClass::InvalidRequest,
@@ -182,7 +198,13 @@ pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted
     let scenes = scenes_of(&narration.words, said_ms, wanted);
     let pictures = illustrate(context, request, &scenes, size, &mut narration.drafts)?;
     let about = if request.prompt.trim().is_empty() {
-        request.inputs.iter().map(|i| i.title.as_str()).find(|t| !t.is_empty()).unwrap_or("Film").to_owned()
+        request
+            .inputs
+            .iter()
+            .map(|i| i.title.as_str())
+            .find(|t| !t.is_empty())
+            .unwrap_or("Film")
+            .to_owned()
     } else {
         request.prompt.clone()
     };
@@ -191,7 +213,13 @@ pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted
     let title_ms = if with_titles { TITLE_MS } else { 0 };
     let first_frame = frame_at(title_ms);
     let frames = frame_at(title_ms + LEAD_MS + said_ms + TAIL_MS);
-    let shots = shots_of(&scenes, first_frame, frames, pictures.len(), with_titles.then_some(title.as_str()));
+    let shots = shots_of(
+        &scenes,
+        first_frame,
+        frames,
+        pictures.len(),
+        with_titles.then_some(title.as_str()),
+    );
     let shift = title_ms + LEAD_MS;
     let film_cues: Vec<Cue> = cues(&narration.words)
         .into_iter()
@@ -202,7 +230,10 @@ pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted
     let timeline = Timeline { version: 1, size, frames, seed: request.seed, shots, cues: burnt_in };
     let record = serde_json::to_vec_pretty(&timeline).unwrap_or_default();
     let total = u64::from(frames) * u64::from(SAMPLE_RATE) / u64::from(FPS);
-    let sound = mix(&[(u64::from(shift) * u64::from(SAMPLE_RATE) / 1000, narration.samples.as_slice())], total);
+    let sound = mix(
+        &[(u64::from(shift) * u64::from(SAMPLE_RATE) / 1000, narration.samples.as_slice())],
+        total,
+    );
     let renderer = Renderer::new(timeline, &pictures);
     let path = context.folder.join("film.bin");
     let progress = |done: f32| {
@@ -216,7 +247,13 @@ pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted
         label.push_str("; ");
         label.push_str(draft);
     }
-    let small = |role, bytes| Output { role, body: Body::Memory(bytes), size_px: [0, 0], duration_ms: 0, average_rgb: 0 };
+    let small = |role, bytes| Output {
+        role,
+        body: Body::Memory(bytes),
+        size_px: [0, 0],
+        duration_ms: 0,
+        average_rgb: 0,
+    };
     let main = Output {
         role: OutputRole::Main,
         body: Body::File(path),
@@ -226,7 +263,11 @@ pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted
     };
     let text = narration.words.iter().map(|w| w.text.as_str()).collect::<Vec<_>>().join(" ");
     Ok(Submitted::Finished(Outcome {
-        outputs: vec![main, small(OutputRole::Captions, vtt.into_bytes()), small(OutputRole::Timeline, record)],
+        outputs: vec![
+            main,
+            small(OutputRole::Captions, vtt.into_bytes()),
+            small(OutputRole::Timeline, record),
+        ],
         title,
         text,
         model: String::new(),
@@ -238,7 +279,8 @@ pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted
 /// Encodes ten small frames, to say whether films can be written here and as what.
 pub(super) fn try_encoder(context: &Context) -> Result<&'static str, EngineError> {
     let shots = vec![Shot { start_frame: 0, frames: 10, visual: Visual::Card("oTo".to_owned()) }];
-    let timeline = Timeline { version: 1, size: [320, 184], frames: 10, seed: 0, shots, cues: Vec::new() };
+    let timeline =
+        Timeline { version: 1, size: [320, 184], frames: 10, seed: 0, shots, cues: Vec::new() };
     let path = context.folder.join("probe.bin");
     let sound = vec![[0.0; 2]; 16_000];
     let report = export(&context.workers, &Renderer::new(timeline, &[]), &sound, &path, &|_| true)?;

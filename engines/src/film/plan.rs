@@ -24,7 +24,9 @@ pub fn scenes_of(words: &[Word], duration_ms: u32, wanted: usize) -> Vec<Scene> 
     for word in words {
         if let Some(open) = sentences.last_mut() {
             open.push(word);
-            let long = open.first().is_some_and(|f| word.end_ms.saturating_sub(f.start_ms) > MAX_SCENE_MS - 2_000);
+            let long = open
+                .first()
+                .is_some_and(|f| word.end_ms.saturating_sub(f.start_ms) > MAX_SCENE_MS - 2_000);
             if word.text.ends_with(['.', '!', '?', '…']) || long {
                 sentences.push(Vec::new());
             }
@@ -75,7 +77,11 @@ mod tests {
             let scenes = scenes_of(&estimated_words(text, duration), duration, wanted);
             assert!(scenes.len() >= wanted.min(3), "{} scenes", scenes.len());
             assert_eq!((scenes[0].start_ms, scenes.last().unwrap().end_ms), (0, duration));
-            assert!(scenes.windows(2).all(|w| w[0].end_ms == w[1].start_ms && w[0].start_ms < w[0].end_ms));
+            assert!(
+                scenes
+                    .windows(2)
+                    .all(|w| w[0].end_ms == w[1].start_ms && w[0].start_ms < w[0].end_ms)
+            );
             let said: Vec<&str> = scenes.iter().flat_map(|s| s.text.split_whitespace()).collect();
             assert_eq!(said, text.split_whitespace().collect::<Vec<_>>());
         }

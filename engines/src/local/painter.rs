@@ -64,7 +64,8 @@ impl Engine for Painter {
 }
 
 fn make(context: &Context, request: &Request) -> Result<Submitted, EngineError> {
-    let about = if request.prompt.trim().is_empty() { request.words() } else { request.prompt.clone() };
+    let about =
+        if request.prompt.trim().is_empty() { request.words() } else { request.prompt.clone() };
     if about.trim().is_empty() {
         return Err(EngineError::new(
             ErrorClass::InvalidRequest,
@@ -143,9 +144,21 @@ fn chosen<'a>(style: &'a str, words: &str, rng: &mut Rng) -> &'a str {
     let has = |list: &[&str]| list.iter().any(|w| words.contains(w));
     if has(&["poster", "affiche", "typograph", "slogan", "title", "titre", "\""]) {
         "poster"
-    } else if has(&["pattern", "motif", "tile", "geometr", "géométr", "mosaic", "azulejo", "bauhaus"]) {
+    } else if has(&[
+        "pattern",
+        "motif",
+        "tile",
+        "geometr",
+        "géométr",
+        "mosaic",
+        "azulejo",
+        "bauhaus",
+    ]) {
         "pattern"
-    } else if has(&["flow", "wind", "vent", "dream", "rêve", "music", "musique", "abstract", "smoke", "hair", "dance"]) {
+    } else if has(&[
+        "flow", "wind", "vent", "dream", "rêve", "music", "musique", "abstract", "smoke", "hair",
+        "dance",
+    ]) {
         "flow"
     } else if landscape::has_motif(words) {
         "landscape"
@@ -181,7 +194,11 @@ mod tests {
             assert_eq!(made, paint(about, style, 5, [320, 240]), "{style}");
             assert_ne!(made, paint(about, style, 6, [320, 240]), "{style}");
             assert_ne!(made, paint("a forest at night", style, 5, [320, 240]), "{style}");
-            let lights: Vec<u32> = made.rgba.chunks_exact(4).map(|p| u32::from(p[0]) + u32::from(p[1]) + u32::from(p[2])).collect();
+            let lights: Vec<u32> = made
+                .rgba
+                .chunks_exact(4)
+                .map(|p| u32::from(p[0]) + u32::from(p[1]) + u32::from(p[2]))
+                .collect();
             let mean = lights.iter().sum::<u32>() / lights.len() as u32;
             let spread = lights.iter().map(|l| l.abs_diff(mean)).sum::<u32>() / lights.len() as u32;
             assert!(spread > 15, "{style} is almost one colour: {spread}");

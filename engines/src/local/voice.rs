@@ -56,8 +56,7 @@ impl Engine for Voice {
 
     fn check<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Check> {
         Box::pin(async move {
-            let spoken =
-                context.blocking(|c| Ok(c.workers.speak("oTo", "en-us", 160)?)).await;
+            let spoken = context.blocking(|c| Ok(c.workers.speak("oTo", "en-us", 160)?)).await;
             match spoken {
                 Ok(_) => Check::ready("espeak-ng speaks on this computer."),
                 Err(error) => Check {

@@ -52,7 +52,11 @@ impl Engine for Writer {
                 ));
             }
             context.report(0.5, "composing");
-            let about = if request.prompt.trim().is_empty() { request.words() } else { request.prompt.clone() };
+            let about = if request.prompt.trim().is_empty() {
+                request.words()
+            } else {
+                request.prompt.clone()
+            };
             let text = write(&about, request.param("form", "auto"), request.seed);
             Ok(Submitted::Finished(Outcome {
                 outputs: vec![Output {
@@ -75,8 +79,12 @@ impl Engine for Writer {
 /// True when a text looks French: by its small words and accents.
 #[must_use]
 pub(crate) fn is_french(text: &str) -> bool {
-    const FRENCH: &[&str] = &["le", "la", "les", "un", "une", "des", "du", "et", "sur", "dans", "au", "aux", "qui", "est", "pour", "avec", "chat"];
-    const ENGLISH: &[&str] = &["the", "a", "an", "and", "of", "on", "in", "at", "is", "with", "to", "over"];
+    const FRENCH: &[&str] = &[
+        "le", "la", "les", "un", "une", "des", "du", "et", "sur", "dans", "au", "aux", "qui",
+        "est", "pour", "avec", "chat",
+    ];
+    const ENGLISH: &[&str] =
+        &["the", "a", "an", "and", "of", "on", "in", "at", "is", "with", "to", "over"];
     let mut score = 0i32;
     for word in text.to_lowercase().split(|c: char| !c.is_alphanumeric()) {
         score += i32::from(FRENCH.contains(&word)) - i32::from(ENGLISH.contains(&word));
@@ -114,12 +122,24 @@ const ENGLISH: Voice = Voice {
         "That is all, and it is enough.",
         "Then the day turns the page.",
     ],
-    lines: &["{0}", "a thin line of light", "{1}, and then nothing", "the wall keeps what we pin to it", "someone laughs two streets away", "slowly, {0} again"],
+    lines: &[
+        "{0}",
+        "a thin line of light",
+        "{1}, and then nothing",
+        "the wall keeps what we pin to it",
+        "someone laughs two streets away",
+        "slowly, {0} again",
+    ],
     headings: &["Opening", "What we see", "What changes", "The turn", "Ending"],
 };
 
 const FRENCH: Voice = Voice {
-    openings: &["Tout commence par {0}.", "D’abord il y a {0}, et personne n’est pressé.", "Regardez bien : {0}.", "C’est l’heure de {0}."],
+    openings: &[
+        "Tout commence par {0}.",
+        "D’abord il y a {0}, et personne n’est pressé.",
+        "Regardez bien : {0}.",
+        "C’est l’heure de {0}.",
+    ],
     middles: &[
         "La lumière avance lentement, comme si elle comptait.",
         "Derrière une fenêtre, quelqu’un fredonne {1} sans savoir les paroles.",
@@ -127,8 +147,20 @@ const FRENCH: Voice = Voice {
         "Chaque couleur est plus douce que dans le souvenir.",
         "L’air sent la pluie, le papier et l’orange.",
     ],
-    closings: &["Et quand c’est fini, {0} reste encore un moment.", "Demain tout sera là, presque pareil.", "C’est tout, et cela suffit.", "Puis le jour tourne la page."],
-    lines: &["{0}", "un fil de lumière", "{1}, et puis rien", "le mur garde ce qu’on y épingle", "quelqu’un rit deux rues plus loin", "doucement, {0} encore"],
+    closings: &[
+        "Et quand c’est fini, {0} reste encore un moment.",
+        "Demain tout sera là, presque pareil.",
+        "C’est tout, et cela suffit.",
+        "Puis le jour tourne la page.",
+    ],
+    lines: &[
+        "{0}",
+        "un fil de lumière",
+        "{1}, et puis rien",
+        "le mur garde ce qu’on y épingle",
+        "quelqu’un rit deux rues plus loin",
+        "doucement, {0} encore",
+    ],
     headings: &["Ouverture", "Ce que l’on voit", "Ce qui change", "Le tournant", "Fin"],
 };
 
@@ -145,14 +177,12 @@ pub fn write(about: &str, form: &str, seed: u64) -> String {
         "auto" => "narration",
         other => other,
     };
-    let clauses: Vec<&str> = about
-        .split([',', ';', '\n', '.', ':'])
-        .map(str::trim)
-        .filter(|c| !c.is_empty())
-        .collect();
+    let clauses: Vec<&str> =
+        about.split([',', ';', '\n', '.', ':']).map(str::trim).filter(|c| !c.is_empty()).collect();
     let first = clauses.first().copied().unwrap_or(about);
     let second = clauses.get(1).or(clauses.first()).copied().unwrap_or(about);
-    let fill = |template: &str| template.replace("{0}", &lowered(first)).replace("{1}", &lowered(second));
+    let fill =
+        |template: &str| template.replace("{0}", &lowered(first)).replace("{1}", &lowered(second));
     let pick = |rng: &mut Rng, of: &[&str]| rng.pick(of).map_or_else(String::new, |t| fill(t));
     match form {
         "poem" => {
@@ -167,7 +197,9 @@ pub fn write(about: &str, form: &str, seed: u64) -> String {
             .iter()
             .enumerate()
             .map(|(i, heading)| {
-                let idea = clauses.get(i).map_or_else(|| pick(&mut rng, voice.middles), |c| capitalised(c));
+                let idea = clauses
+                    .get(i)
+                    .map_or_else(|| pick(&mut rng, voice.middles), |c| capitalised(c));
                 format!("{}. {heading}\n   {idea}", i + 1)
             })
             .collect::<Vec<_>>()
@@ -192,7 +224,11 @@ pub fn write(about: &str, form: &str, seed: u64) -> String {
 fn lowered(clause: &str) -> String {
     let (first, rest) = clause.split_once(' ').unwrap_or((clause, ""));
     const ARTICLES: &[&str] = &["A", "An", "The", "Un", "Une", "Le", "La", "Les", "Des"];
-    if ARTICLES.contains(&first) { format!("{} {rest}", first.to_lowercase()) } else { clause.to_owned() }
+    if ARTICLES.contains(&first) {
+        format!("{} {rest}", first.to_lowercase())
+    } else {
+        clause.to_owned()
+    }
 }
 
 fn capitalised(text: &str) -> String {

@@ -37,7 +37,9 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
 mod tests {
     #[test]
     fn vectors_of_the_standard() {
-        for (text, bytes) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar")] {
+        for (text, bytes) in
+            [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar")]
+        {
             assert_eq!(super::decode(text).unwrap(), bytes.as_bytes());
         }
         assert!(super::decode("Zm=9v").is_none() && super::decode("Zm9v!").is_none());

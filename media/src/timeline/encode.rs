@@ -3,8 +3,8 @@
 
 use std::fs::{self, OpenOptions};
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc::sync_channel;
 
 use super::{FPS, Renderer};
 use crate::MediaError;
@@ -167,7 +167,10 @@ fn i420(rgba: &[u8], size: [u32; 2]) -> Vec<u8> {
         for i in 0..w / 2 {
             let at = i * 8;
             let sum = |c: usize| {
-                i32::from(top[at + c]) + i32::from(top[at + 4 + c]) + i32::from(bottom[at + c]) + i32::from(bottom[at + 4 + c])
+                i32::from(top[at + c])
+                    + i32::from(top[at + 4 + c])
+                    + i32::from(bottom[at + c])
+                    + i32::from(bottom[at + 4 + c])
             };
             let (r, g, b) = (sum(0), sum(1), sum(2));
             let place = j * (w / 2) + i;

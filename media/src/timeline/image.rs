@@ -54,7 +54,9 @@ impl Pyramid {
         let pixels: Vec<[f32; 4]> = picture
             .rgba
             .chunks_exact(4)
-            .map(|p| [table[usize::from(p[0])], table[usize::from(p[1])], table[usize::from(p[2])], 1.0])
+            .map(|p| {
+                [table[usize::from(p[0])], table[usize::from(p[1])], table[usize::from(p[2])], 1.0]
+            })
             .collect();
         let mut levels = vec![Level { width, height, pixels }];
         while let Some(last) = levels.last().filter(|l| l.width > 64 && l.height > 64) {

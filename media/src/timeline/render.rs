@@ -55,12 +55,14 @@ impl Renderer {
         let captions = timeline
             .cues
             .iter()
-            .filter_map(|cue| caption(&cue.text, size).map(|(image, at)| Caption {
-                start_frame: frame_of(cue.start_ms),
-                end_frame: frame_of(cue.end_ms).max(frame_of(cue.start_ms) + 1),
-                image,
-                at,
-            }))
+            .filter_map(|cue| {
+                caption(&cue.text, size).map(|(image, at)| Caption {
+                    start_frame: frame_of(cue.start_ms),
+                    end_frame: frame_of(cue.end_ms).max(frame_of(cue.start_ms) + 1),
+                    image,
+                    at,
+                })
+            })
             .collect();
         let pictures = pictures.iter().map(Pyramid::new).collect();
         Self { timeline, pictures, cards, captions, to_srgb: srgb_table() }
@@ -124,14 +126,30 @@ impl Renderer {
             return;
         };
         let moving = matches!(shot.visual, Visual::Still(_));
-        let framing = framing(picture.size(), self.timeline.size, self.timeline.seed, index, shot.frames, into, moving);
+        let framing = framing(
+            picture.size(),
+            self.timeline.size,
+            self.timeline.seed,
+            index,
+            shot.frames,
+            into,
+            moving,
+        );
         picture.sample(framing, self.timeline.size[0] as usize, out);
     }
 }
 
 /// Ken Burns: from one framing to another, scale exponential in time, the focus on a straight
 /// line, eased over the first and last tenth. Never rounded to pixels.
-fn framing(picture: [f32; 2], frame: [u32; 2], seed: u64, index: usize, frames: u32, into: u32, moving: bool) -> Framing {
+fn framing(
+    picture: [f32; 2],
+    frame: [u32; 2],
+    seed: u64,
+    index: usize,
+    frames: u32,
+    into: u32,
+    moving: bool,
+) -> Framing {
     let frame = frame.map(|v| v as f32);
     let cover = (picture[0] / frame[0]).min(picture[1] / frame[1]);
     if !moving {
@@ -165,7 +183,11 @@ fn eased(t: f32) -> f32 {
 
 fn card(text: &str, size: [u32; 2]) -> Picture {
     let [width, height] = size;
-    let empty = || Picture { width, height, rgba: [PAPER_RGB[0], PAPER_RGB[1], PAPER_RGB[2], 255].repeat((width * height) as usize) };
+    let empty = || Picture {
+        width,
+        height,
+        rgba: [PAPER_RGB[0], PAPER_RGB[1], PAPER_RGB[2], 255].repeat((width * height) as usize),
+    };
     let Some(mut map) = Pixmap::new(width, height) else { return empty() };
     let [r, g, b] = PAPER_RGB;
     map.fill(tiny_skia::Color::from_rgba8(r, g, b, 255));
@@ -177,7 +199,13 @@ fn card(text: &str, size: [u32; 2]) -> Picture {
         px *= 0.88;
         shape = shape_text(text, Face::Marker, px, box_width, Align::Middle);
     }
-    shape.draw(&mut map, [width as f32 * 0.1, (height as f32 - shape.size[1]) / 2.0], INK, 0.0, INK);
+    shape.draw(
+        &mut map,
+        [width as f32 * 0.1, (height as f32 - shape.size[1]) / 2.0],
+        INK,
+        0.0,
+        INK,
+    );
     Picture { width, height, rgba: map.take_demultiplied() }
 }
 
@@ -206,7 +234,9 @@ fn blend(rgba: &mut [u8], width: usize, caption: &Caption) {
             if over[3] > 0 {
                 for c in 0..3 {
                     // Premultiplied over opaque.
-                    under[c] = over[c].saturating_add((u32::from(under[c]) * (255 - u32::from(over[3])) / 255) as u8);
+                    under[c] = over[c].saturating_add(
+                        (u32::from(under[c]) * (255 - u32::from(over[3])) / 255) as u8,
+                    );
                 }
             }
         }
@@ -240,8 +270,10 @@ mod tests {
 
     #[test]
     fn a_dissolve_mixes_and_captions_show_only_in_their_time() {
-        let picture = |v: u8| Picture { width: 320, height: 180, rgba: [v, v, v, 255].repeat(320 * 180) };
-        let shot = |i: usize, start_frame, frames| Shot { start_frame, frames, visual: Visual::Still(i) };
+        let picture =
+            |v: u8| Picture { width: 320, height: 180, rgba: [v, v, v, 255].repeat(320 * 180) };
+        let shot =
+            |i: usize, start_frame, frames| Shot { start_frame, frames, visual: Visual::Still(i) };
         let timeline = Timeline {
             version: 1,
             size: [320, 180],

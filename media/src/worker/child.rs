@@ -24,14 +24,23 @@ pub fn main() -> ExitCode {
 }
 
 fn work() -> Result<(), MediaError> {
-    let stdin = std::io::stdin().as_fd().try_clone_to_owned().map_err(MediaError::io("taking the control socket"))?;
+    let stdin = std::io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(MediaError::io("taking the control socket"))?;
     let socket = UnixStream::from(stdin);
     #[cfg(feature = "gst")]
     super::decode::init();
     send(&socket, &FromWorker::Ready)?;
     let mut files: Vec<File> = receive_files(&socket)?.into_iter().map(File::from).collect();
     let ToWorker::Start(role) = receive(&socket)? else { return Err(MediaError::Protocol) };
-    let mut next_file = || if files.is_empty() { Err((FailCode::Protocol, "a file is missing".to_owned())) } else { Ok(files.remove(0)) };
+    let mut next_file = || {
+        if files.is_empty() {
+            Err((FailCode::Protocol, "a file is missing".to_owned()))
+        } else {
+            Ok(files.remove(0))
+        }
+    };
     let outcome = (|| match role {
         Role::Picture { max_side } => {
             let (input, shared) = (next_file()?, next_file()?);
@@ -57,9 +66,10 @@ fn work() -> Result<(), MediaError> {
             super::decode::frames(&socket, &input, &shared, max_size).map(|()| None)
         }
         #[cfg(not(feature = "gst"))]
-        Role::Encode(_) | Role::Sound | Role::Frames { .. } => {
-            Err((FailCode::Unsupported, "this oTo was built without GStreamer, so it has no film".to_owned()))
-        }
+        Role::Encode(_) | Role::Sound | Role::Frames { .. } => Err((
+            FailCode::Unsupported,
+            "this oTo was built without GStreamer, so it has no film".to_owned(),
+        )),
     })();
     match outcome {
         Ok(Some(last)) => send(&socket, &last),
@@ -71,7 +81,13 @@ fn work() -> Result<(), MediaError> {
     }
 }
 
-fn speak(socket: &UnixStream, shared: &File, text: &str, voice: &str, words_per_minute: u32) -> Result<FromWorker, Failure> {
+fn speak(
+    socket: &UnixStream,
+    shared: &File,
+    text: &str,
+    voice: &str,
+    words_per_minute: u32,
+) -> Result<FromWorker, Failure> {
     let (pcm, words) = espeak::speak(text, voice, words_per_minute)?;
     let lost = |error: MediaError| (FailCode::Protocol, error.to_string());
     for part in words.chunks(200) {

@@ -21,10 +21,33 @@ use crate::wav::Pcm;
 
 /// Every element these roles may use, besides those of the encoder.
 pub const ELEMENTS: &[&str] = &[
-    "fdsrc", "queue", "capsfilter", "appsink", "qtdemux", "matroskademux", "oggdemux", "h264parse",
-    "avdec_h264", "openh264dec", "vp8dec", "vp9dec", "av1parse", "av1dec", "aacparse", "avdec_aac",
-    "opusparse", "opusdec", "vorbisdec", "mpegaudioparse", "avdec_mp3", "flacparse", "flacdec",
-    "videoconvert", "videoscale", "audioconvert", "audioresample",
+    "fdsrc",
+    "queue",
+    "capsfilter",
+    "appsink",
+    "qtdemux",
+    "matroskademux",
+    "oggdemux",
+    "h264parse",
+    "avdec_h264",
+    "openh264dec",
+    "vp8dec",
+    "vp9dec",
+    "av1parse",
+    "av1dec",
+    "aacparse",
+    "avdec_aac",
+    "opusparse",
+    "opusdec",
+    "vorbisdec",
+    "mpegaudioparse",
+    "avdec_mp3",
+    "flacparse",
+    "flacdec",
+    "videoconvert",
+    "videoscale",
+    "audioconvert",
+    "audioresample",
 ];
 
 /// Longest wait for a frame, in tenths of a second.
@@ -40,9 +63,12 @@ fn broken(what: impl std::fmt::Display) -> Failure {
 }
 
 fn element(name: &str) -> Result<gst::Element, Failure> {
-    gst::ElementFactory::make(name)
-        .build()
-        .map_err(|_| (FailCode::Unsupported, format!("the GStreamer element “{name}” is missing; install the good, bad and libav plugin sets")))
+    gst::ElementFactory::make(name).build().or(Err((
+        FailCode::Unsupported,
+        format!(
+            "the GStreamer element “{name}” is missing; install the good, bad and libav plugin sets"
+        ),
+    )))
 }
 
 fn first_of(names: &[&str]) -> Result<gst::Element, Failure> {
@@ -74,7 +100,9 @@ fn decoders(caps: &gst::StructureRef) -> Result<Vec<gst::Element>, Failure> {
             let codec = other.trim_start_matches("video/x-").trim_start_matches("audio/x-");
             return Err((
                 FailCode::Unsupported,
-                format!("This film uses {codec}, which oTo does not open. Convert it to MP4 (H.264) or WebM."),
+                format!(
+                    "This film uses {codec}, which oTo does not open. Convert it to MP4 (H.264) or WebM."
+                ),
             ));
         }
     })
@@ -127,7 +155,9 @@ fn open(input: &File, wanted: &'static str, max_size: [u32; 2]) -> Result<Opened
         let Some(pipeline) = inside.upgrade() else { return };
         let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
         let Some(stream) = caps.structure(0) else { return };
-        let message = if stream.name().starts_with(wanted) && end.static_pad("sink").is_some_and(|p| !p.is_linked() && end.parent().is_none()) {
+        let message = if stream.name().starts_with(wanted)
+            && end.static_pad("sink").is_some_and(|p| !p.is_linked() && end.parent().is_none())
+        {
             match connect(&pipeline, pad, stream, &end, max_size) {
                 Ok(size) => Seen::Wanted(size),
                 Err(failure) => Seen::Failed(failure),
@@ -145,7 +175,12 @@ fn open(input: &File, wanted: &'static str, max_size: [u32; 2]) -> Result<Opened
     Ok(Opened { pipeline, sink, size, has_sound })
 }
 
-fn open_plain(pipeline: gst::Pipeline, source: gst::Element, sink: gst_app::AppSink, mp3: bool) -> Result<Opened, Failure> {
+fn open_plain(
+    pipeline: gst::Pipeline,
+    source: gst::Element,
+    sink: gst_app::AppSink,
+    mp3: bool,
+) -> Result<Opened, Failure> {
     let names = if mp3 { ["mpegaudioparse", "avdec_mp3"] } else { ["flacparse", "flacdec"] };
     let mut chain = vec![source, element(names[0])?, element(names[1])?];
     chain.extend(sound_end()?);
@@ -181,7 +216,13 @@ fn picture_end(size: [u32; 2]) -> Result<Vec<gst::Element>, Failure> {
 }
 
 /// Builds the rest of the pipeline behind a demuxer's pad. Gives the size shown.
-fn connect(pipeline: &gst::Pipeline, pad: &gst::Pad, stream: &gst::StructureRef, sink: &gst_app::AppSink, max: [u32; 2]) -> Result<[u32; 2], Failure> {
+fn connect(
+    pipeline: &gst::Pipeline,
+    pad: &gst::Pad,
+    stream: &gst::StructureRef,
+    sink: &gst_app::AppSink,
+    max: [u32; 2],
+) -> Result<[u32; 2], Failure> {
     let mut chain = vec![element("queue")?];
     chain.extend(decoders(stream)?);
     let mut size = [0, 0];
@@ -190,7 +231,8 @@ fn connect(pipeline: &gst::Pipeline, pad: &gst::Pad, stream: &gst::StructureRef,
         let (Some(w), Some(h)) = (edge("width"), edge("height")) else {
             return Err((FailCode::TooLarge, "oTo opens films of up to 3840×2160".to_owned()));
         };
-        let scale = (f64::from(max[0]) / f64::from(w)).min(f64::from(max[1]) / f64::from(h)).min(1.0);
+        let scale =
+            (f64::from(max[0]) / f64::from(w)).min(f64::from(max[1]) / f64::from(h)).min(1.0);
         let shown = |v: i32| (((f64::from(v) * scale) as u32) & !1).max(2);
         size = [shown(w), shown(h)];
         chain.extend(picture_end(size)?);
@@ -221,7 +263,11 @@ fn bus_error(pipeline: &gst::Pipeline) -> Option<Failure> {
     }
 }
 
-fn wait_for_stream(pipeline: &gst::Pipeline, seen: &Receiver<Seen>, wanted: &str) -> Result<([u32; 2], bool), Failure> {
+fn wait_for_stream(
+    pipeline: &gst::Pipeline,
+    seen: &Receiver<Seen>,
+    wanted: &str,
+) -> Result<([u32; 2], bool), Failure> {
     let mut found = None;
     let mut has_sound = wanted == "audio";
     for _ in 0..80 {
@@ -271,7 +317,12 @@ pub(super) fn sound(input: &File, shared: &File) -> Result<FromWorker, Failure> 
         let mut bytes = vec![0; size as usize];
         input.read_exact_at(&mut bytes, 0).map_err(broken)?;
         let pcm = Pcm::from_wav(&bytes).map_err(broken)?;
-        let out: Vec<u8> = pcm.to_stereo_48k().iter().flatten().flat_map(|s| ((s * 32_767.0) as i16).to_le_bytes()).collect();
+        let out: Vec<u8> = pcm
+            .to_stereo_48k()
+            .iter()
+            .flatten()
+            .flat_map(|s| ((s * 32_767.0) as i16).to_le_bytes())
+            .collect();
         let room = shared.metadata().map_err(broken)?.len();
         if out.len() as u64 > room {
             return Err((FailCode::TooLarge, "oTo opens sounds of up to 15 minutes".to_owned()));
@@ -293,11 +344,17 @@ pub(super) fn sound(input: &File, shared: &File) -> Result<FromWorker, Failure> 
     Ok(FromWorker::Pcm { rate: 48_000, channels: 2, samples: written / 2 })
 }
 
-pub(super) fn frames(socket: &UnixStream, input: &File, shared: &File, max_size: [u32; 2]) -> Result<(), Failure> {
+pub(super) fn frames(
+    socket: &UnixStream,
+    input: &File,
+    shared: &File,
+    max_size: [u32; 2],
+) -> Result<(), Failure> {
     let lost = |error: MediaError| (FailCode::Protocol, error.to_string());
     let opened = open(input, "video", max_size)?;
     let mut waiting = pull(&opened)?;
-    let duration_ms = opened.pipeline.query_duration::<gst::ClockTime>().map_or(0, |d| d.mseconds());
+    let duration_ms =
+        opened.pipeline.query_duration::<gst::ClockTime>().map_or(0, |d| d.mseconds());
     let info = FromWorker::Info { size: opened.size, duration_ms, has_sound: opened.has_sound };
     send(socket, &info).map_err(lost)?;
     let slot_bytes = u64::from(max_size[0]) * u64::from(max_size[1]) * 4;
@@ -315,7 +372,10 @@ pub(super) fn frames(socket: &UnixStream, input: &File, shared: &File, max_size:
                 // Behind the end, the demuxer would show a wrong frame.
                 let ms = ms.min(duration_ms.saturating_sub(34));
                 let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE;
-                opened.pipeline.seek_simple(flags, gst::ClockTime::from_mseconds(ms)).map_err(broken)?;
+                opened
+                    .pipeline
+                    .seek_simple(flags, gst::ClockTime::from_mseconds(ms))
+                    .map_err(broken)?;
                 pull(&opened)?
             }
             ToWorker::Next => match waiting.take() {
@@ -334,7 +394,12 @@ pub(super) fn frames(socket: &UnixStream, input: &File, shared: &File, max_size:
                 if row < w as usize * 4 {
                     return Err(broken("a short frame"));
                 }
-                let packed: Vec<u8> = map.chunks_exact(row).take(h as usize).flat_map(|line| &line[..w as usize * 4]).copied().collect();
+                let packed: Vec<u8> = map
+                    .chunks_exact(row)
+                    .take(h as usize)
+                    .flat_map(|line| &line[..w as usize * 4])
+                    .copied()
+                    .collect();
                 shared.write_all_at(&packed, slot * slot_bytes).map_err(broken)?;
                 let ms = buffer.pts().map_or(0, |t| t.mseconds());
                 FromWorker::Frame { slot, size: opened.size, source: opened.size, ms }

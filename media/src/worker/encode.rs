@@ -29,7 +29,12 @@ const OPENH264: &str = "openh264enc complexity=medium rate-control=bitrate bitra
 
 /// Encoder chains, best first.
 const CHAINS: [Chain; 4] = [
-    Chain { video: OPENH264, mux: "mp4mux", sound: "avenc_aac bitrate=160000 ! aacparse", priming: 1_024 },
+    Chain {
+        video: OPENH264,
+        mux: "mp4mux",
+        sound: "avenc_aac bitrate=160000 ! aacparse",
+        priming: 1_024,
+    },
     Chain {
         video: "x264enc speed-preset=veryfast pass=qual quantizer=21 bitrate={max_kbps} key-int-max=60 bframes=0 \
             ! video/x-h264,profile=high ! h264parse",
@@ -37,7 +42,12 @@ const CHAINS: [Chain; 4] = [
         sound: "avenc_aac bitrate=160000 ! aacparse",
         priming: 1_024,
     },
-    Chain { video: OPENH264, mux: "mp4mux", sound: "voaacenc bitrate=160000 ! aacparse", priming: 1_600 },
+    Chain {
+        video: OPENH264,
+        mux: "mp4mux",
+        sound: "voaacenc bitrate=160000 ! aacparse",
+        priming: 1_600,
+    },
     Chain {
         video: "vp9enc deadline=1 cpu-used=8 row-mt=true threads=2 tile-columns=2 target-bitrate={bps} keyframe-max-dist=60",
         mux: "webmmux",

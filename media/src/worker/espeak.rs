@@ -1,6 +1,9 @@
 //! Role `Speak`: espeak-ng's library opened at run time (nothing is linked), which gives exact
 //! word times. The interface is that of `speak_lib.h`, API revision 12.
-#![allow(unsafe_code, reason = "a C library opened at run time; this process is the worker, which is disposable")]
+#![allow(
+    unsafe_code,
+    reason = "a C library opened at run time; this process is the worker, which is disposable"
+)]
 
 use std::ffi::{CString, c_char, c_int, c_short, c_uint, c_void};
 use std::sync::Mutex;
@@ -55,7 +58,11 @@ extern "C" fn on_sound(wav: *mut c_short, n: c_int, mut events: *mut c_void) -> 
         while !events.is_null() && (*events.cast::<Event>()).kind != EVENT_END {
             let event = &*events.cast::<Event>();
             if event.kind == EVENT_WORD && event.length > 0 {
-                heard.words.push((event.text_position.max(1) as usize, event.length.max(0) as usize, event.audio_position.max(0) as u32));
+                heard.words.push((
+                    event.text_position.max(1) as usize,
+                    event.length.max(0) as usize,
+                    event.audio_position.max(0) as u32,
+                ));
             }
             events = events.cast::<Event>().add(1).cast();
         }
@@ -63,8 +70,14 @@ extern "C" fn on_sound(wav: *mut c_short, n: c_int, mut events: *mut c_void) -> 
     c_int::from(heard.samples.len() > MAX_SAMPLES)
 }
 
-pub(super) fn speak(text: &str, voice: &str, words_per_minute: u32) -> Result<(Pcm, Vec<Word>), Failure> {
-    let missing = |error: libloading::Error| (FailCode::Unsupported, format!("espeak-ng is not installed ({error})"));
+pub(super) fn speak(
+    text: &str,
+    voice: &str,
+    words_per_minute: u32,
+) -> Result<(Pcm, Vec<Word>), Failure> {
+    let missing = |error: libloading::Error| {
+        (FailCode::Unsupported, format!("espeak-ng is not installed ({error})"))
+    };
     let bad = |what: &str| (FailCode::Damaged, what.to_owned());
     let (Ok(c_text), Ok(c_voice)) = (CString::new(text), CString::new(voice)) else {
         return Err(bad("a text with a zero byte cannot be spoken"));
@@ -72,21 +85,37 @@ pub(super) fn speak(text: &str, voice: &str, words_per_minute: u32) -> Result<(P
     // SAFETY: the library's initialisers are those of espeak-ng; the signatures below are those of
     // its public header, and the library stays open until the process ends.
     let rate = unsafe {
-        let library = ["libespeak-ng.so.1", "libespeak-ng.so", "libespeak-ng.1.dylib", "libespeak-ng.dll"]
-            .iter()
-            .find_map(|name| libloading::Library::new(*name).ok())
-            .ok_or_else(|| (FailCode::Unsupported, "espeak-ng is not installed".to_owned()))?;
+        let library =
+            ["libespeak-ng.so.1", "libespeak-ng.so", "libespeak-ng.1.dylib", "libespeak-ng.dll"]
+                .iter()
+                .find_map(|name| libloading::Library::new(*name).ok())
+                .ok_or_else(|| (FailCode::Unsupported, "espeak-ng is not installed".to_owned()))?;
         let library: &'static libloading::Library = Box::leak(Box::new(library));
-        let initialize: libloading::Symbol<'_, extern "C" fn(c_int, c_int, *const c_char, c_int) -> c_int> =
-            library.get(b"espeak_Initialize").map_err(missing)?;
-        let set_callback: libloading::Symbol<'_, extern "C" fn(extern "C" fn(*mut c_short, c_int, *mut c_void) -> c_int)> =
-            library.get(b"espeak_SetSynthCallback").map_err(missing)?;
+        let initialize: libloading::Symbol<
+            '_,
+            extern "C" fn(c_int, c_int, *const c_char, c_int) -> c_int,
+        > = library.get(b"espeak_Initialize").map_err(missing)?;
+        let set_callback: libloading::Symbol<
+            '_,
+            extern "C" fn(extern "C" fn(*mut c_short, c_int, *mut c_void) -> c_int),
+        > = library.get(b"espeak_SetSynthCallback").map_err(missing)?;
         let set_voice: libloading::Symbol<'_, extern "C" fn(*const c_char) -> c_int> =
             library.get(b"espeak_SetVoiceByName").map_err(missing)?;
         let set_parameter: libloading::Symbol<'_, extern "C" fn(c_int, c_int, c_int) -> c_int> =
             library.get(b"espeak_SetParameter").map_err(missing)?;
-        let synth: libloading::Symbol<'_, extern "C" fn(*const c_void, usize, c_uint, c_int, c_uint, c_uint, *mut c_uint, *mut c_void) -> c_int> =
-            library.get(b"espeak_Synth").map_err(missing)?;
+        let synth: libloading::Symbol<
+            '_,
+            extern "C" fn(
+                *const c_void,
+                usize,
+                c_uint,
+                c_int,
+                c_uint,
+                c_uint,
+                *mut c_uint,
+                *mut c_void,
+            ) -> c_int,
+        > = library.get(b"espeak_Synth").map_err(missing)?;
         // Option 0x8000: do not exit the process when the data folder is missing.
         let rate = initialize(SYNCHRONOUS, 0, std::ptr::null(), 0x8000);
         if rate <= 0 {
@@ -98,13 +127,23 @@ pub(super) fn speak(text: &str, voice: &str, words_per_minute: u32) -> Result<(P
         }
         set_parameter(RATE_PARAMETER, words_per_minute.clamp(80, 400) as c_int, 0);
         // The library is never terminated: that can wait for ever. The process ends instead.
-        let spoken = synth(c_text.as_ptr().cast(), c_text.as_bytes_with_nul().len(), 0, 1, 0, CHARS_UTF8, std::ptr::null_mut(), std::ptr::null_mut());
+        let spoken = synth(
+            c_text.as_ptr().cast(),
+            c_text.as_bytes_with_nul().len(),
+            0,
+            1,
+            0,
+            CHARS_UTF8,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+        );
         if spoken != 0 {
             return Err(bad("espeak-ng refused the text"));
         }
         rate
     };
-    let heard = std::mem::take(&mut *HEARD.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    let heard =
+        std::mem::take(&mut *HEARD.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     let pcm = Pcm { rate: rate as u32, channels: 1, samples: heard.samples };
     if pcm.samples.is_empty() || heard.words.is_empty() {
         return Err(bad("there is nothing to speak in this text"));
@@ -135,7 +174,8 @@ fn join_words(text: &str, events: &[(usize, usize, u32)], duration_ms: u32) -> V
         spans.push((from, characters, &text[start..]));
     }
     for (from, to, word) in spans {
-        let Some(event) = events.iter().find(|(position, _, _)| (from + 1..=to).contains(position)) else {
+        let Some(event) = events.iter().find(|(position, _, _)| (from + 1..=to).contains(position))
+        else {
             continue;
         };
         let start_ms = event.2.min(duration_ms);
@@ -155,7 +195,8 @@ mod tests {
     fn split_words_are_joined_by_their_place_in_the_text() {
         let events = [(1, 2, 0), (4, 1, 200), (5, 2, 300), (8, 4, 500)];
         let words = join_words("An oTo wall.", &events, 900);
-        let told: Vec<(u32, u32, &str)> = words.iter().map(|w| (w.start_ms, w.end_ms, w.text.as_str())).collect();
+        let told: Vec<(u32, u32, &str)> =
+            words.iter().map(|w| (w.start_ms, w.end_ms, w.text.as_str())).collect();
         assert_eq!(told, [(0, 200, "An"), (200, 500, "oTo"), (500, 900, "wall.")]);
     }
 }

@@ -24,8 +24,9 @@ pub(super) fn send_files(socket: &UnixStream, files: &[BorrowedFd<'_>]) -> Resul
         return Err(MediaError::Protocol);
     }
     let count = [files.len() as u8];
-    sendmsg(socket, &[IoSlice::new(&count)], &mut ancillary, SendFlags::empty())
-        .map_err(|e| MediaError::Io { what: "handing files to the media worker", source: e.into() })?;
+    sendmsg(socket, &[IoSlice::new(&count)], &mut ancillary, SendFlags::empty()).map_err(|e| {
+        MediaError::Io { what: "handing files to the media worker", source: e.into() }
+    })?;
     Ok(())
 }
 
@@ -34,8 +35,13 @@ pub(super) fn receive_files(socket: &UnixStream) -> Result<Vec<OwnedFd>, MediaEr
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_FILES))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let mut count = [0u8];
-    let received = recvmsg(socket, &mut [IoSliceMut::new(&mut count)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
-        .map_err(|e| MediaError::Io { what: "receiving files", source: e.into() })?;
+    let received = recvmsg(
+        socket,
+        &mut [IoSliceMut::new(&mut count)],
+        &mut ancillary,
+        RecvFlags::CMSG_CLOEXEC,
+    )
+    .map_err(|e| MediaError::Io { what: "receiving files", source: e.into() })?;
     let mut files = Vec::new();
     for message in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(more) = message {
@@ -64,7 +70,11 @@ fn anonymous_file() -> Result<OwnedFd, MediaError> {
 #[cfg(not(target_os = "linux"))]
 fn anonymous_file() -> Result<OwnedFd, MediaError> {
     let path = std::env::temp_dir().join(format!("oto-media-{}-{:p}", std::process::id(), &()));
-    let file = std::fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path)
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(&path)
         .map_err(MediaError::io("making shared memory"))?;
     std::fs::remove_file(&path).map_err(MediaError::io("making shared memory"))?;
     Ok(file.into())

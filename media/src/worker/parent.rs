@@ -65,11 +65,18 @@ impl Workers {
     }
 
     fn start(&self, role: Role, files: &[File], silence: Duration) -> Result<Session, MediaError> {
-        let (ours, theirs) = UnixStream::pair().map_err(MediaError::io("starting the media worker"))?;
+        let (ours, theirs) =
+            UnixStream::pair().map_err(MediaError::io("starting the media worker"))?;
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).env_clear().env("LANG", "C.UTF-8").env("MALLOC_ARENA_MAX", "2");
+        command
+            .args(&self.arguments)
+            .env_clear()
+            .env("LANG", "C.UTF-8")
+            .env("MALLOC_ARENA_MAX", "2");
         // GStreamer keeps its registry there; without it each start would look at every plugin.
-        for name in ["HOME", "XDG_CACHE_HOME", "GST_PLUGIN_PATH", "GST_REGISTRY", "LD_LIBRARY_PATH", "PATH"] {
+        for name in
+            ["HOME", "XDG_CACHE_HOME", "GST_PLUGIN_PATH", "GST_REGISTRY", "LD_LIBRARY_PATH", "PATH"]
+        {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
@@ -80,9 +87,15 @@ impl Workers {
             .stderr(Stdio::null())
             .spawn()
             .map_err(MediaError::io("starting the media worker"))?;
-        let mut session = Session { child, socket: ours };
-        session.socket.set_read_timeout(Some(silence)).map_err(MediaError::io("starting the media worker"))?;
-        session.socket.set_write_timeout(Some(silence)).map_err(MediaError::io("starting the media worker"))?;
+        let session = Session { child, socket: ours };
+        session
+            .socket
+            .set_read_timeout(Some(silence))
+            .map_err(MediaError::io("starting the media worker"))?;
+        session
+            .socket
+            .set_write_timeout(Some(silence))
+            .map_err(MediaError::io("starting the media worker"))?;
         match session.next()? {
             FromWorker::Ready => {}
             _ => return Err(MediaError::Protocol),
@@ -101,9 +114,11 @@ impl Workers {
         let input = File::open(path).map_err(MediaError::io("opening the picture"))?;
         let shared = shared_file(u64::from(max_side) * u64::from(max_side) * 4)?;
         let files = [input, shared];
-        let mut session = self.start(Role::Picture { max_side }, &files, Duration::from_secs(15))?;
+        let session = self.start(Role::Picture { max_side }, &files, Duration::from_secs(15))?;
         match session.next()? {
-            FromWorker::Frame { size, source, .. } => Ok((frame_from(&files[1], 0, size, [max_side; 2])?, source)),
+            FromWorker::Frame { size, source, .. } => {
+                Ok((frame_from(&files[1], 0, size, [max_side; 2])?, source))
+            }
             _ => Err(MediaError::Protocol),
         }
     }
@@ -112,13 +127,20 @@ impl Workers {
     ///
     /// # Errors
     /// [`MediaError::Unsupported`] when espeak-ng or the voice is not there.
-    pub fn speak(&self, text: &str, voice: &str, words_per_minute: u32) -> Result<Speech, MediaError> {
+    pub fn speak(
+        &self,
+        text: &str,
+        voice: &str,
+        words_per_minute: u32,
+    ) -> Result<Speech, MediaError> {
         if text.len() > 40_000 {
-            return Err(MediaError::TooLarge("a voice reads at most 40,000 characters at once".to_owned()));
+            return Err(MediaError::TooLarge(
+                "a voice reads at most 40,000 characters at once".to_owned(),
+            ));
         }
         let files = [shared_file(22_050 * 2 * 960)?];
         let role = Role::Speak { text: text.to_owned(), voice: voice.to_owned(), words_per_minute };
-        let mut session = self.start(role, &files, Duration::from_secs(20))?;
+        let session = self.start(role, &files, Duration::from_secs(20))?;
         let mut words = Vec::new();
         loop {
             match session.next()? {
@@ -139,9 +161,11 @@ impl Workers {
     pub fn sound(&self, path: &Path) -> Result<Pcm, MediaError> {
         let input = File::open(path).map_err(MediaError::io("opening the sound"))?;
         let files = [input, shared_file(MAX_SOUND_BYTES)?];
-        let mut session = self.start(Role::Sound, &files, Duration::from_secs(30))?;
+        let session = self.start(Role::Sound, &files, Duration::from_secs(30))?;
         match session.next()? {
-            FromWorker::Pcm { rate, channels, samples } => pcm_from(&files[1], rate, channels, samples, MAX_SOUND_BYTES / 2),
+            FromWorker::Pcm { rate, channels, samples } => {
+                pcm_from(&files[1], rate, channels, samples, MAX_SOUND_BYTES / 2)
+            }
             _ => Err(MediaError::Protocol),
         }
     }
@@ -155,7 +179,7 @@ impl Workers {
         let max_size = max_size.map(|v| v.clamp(16, 3840));
         let slot = u64::from(max_size[0]) * u64::from(max_size[1]) * 4;
         let files = [input, shared_file(slot * SLOTS)?];
-        let mut session = self.start(Role::Frames { max_size }, &files, Duration::from_secs(10))?;
+        let session = self.start(Role::Frames { max_size }, &files, Duration::from_secs(10))?;
         let [_, shared] = files;
         match session.next()? {
             FromWorker::Info { size, duration_ms, has_sound } => {
@@ -181,7 +205,12 @@ impl Workers {
     }
 }
 
-fn frame_from(shared: &File, slot: u64, size: [u32; 2], max: [u32; 2]) -> Result<Picture, MediaError> {
+fn frame_from(
+    shared: &File,
+    slot: u64,
+    size: [u32; 2],
+    max: [u32; 2],
+) -> Result<Picture, MediaError> {
     if size[0] == 0 || size[1] == 0 || size[0] > max[0] || size[1] > max[1] || slot >= SLOTS {
         return Err(MediaError::Protocol);
     }
@@ -191,7 +220,13 @@ fn frame_from(shared: &File, slot: u64, size: [u32; 2], max: [u32; 2]) -> Result
     Ok(Picture { width: size[0], height: size[1], rgba })
 }
 
-fn pcm_from(shared: &File, rate: u32, channels: u16, samples: u64, most: u64) -> Result<Pcm, MediaError> {
+fn pcm_from(
+    shared: &File,
+    rate: u32,
+    channels: u16,
+    samples: u64,
+    most: u64,
+) -> Result<Pcm, MediaError> {
     if samples > most || !(1..=2).contains(&channels) || !(8_000..=192_000).contains(&rate) {
         return Err(MediaError::Protocol);
     }
@@ -214,11 +249,11 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    fn send(&mut self, message: &ToWorker) -> Result<(), MediaError> {
+    fn send(&self, message: &ToWorker) -> Result<(), MediaError> {
         send(&self.socket, message)
     }
 
-    fn next(&mut self) -> Result<FromWorker, MediaError> {
+    fn next(&self) -> Result<FromWorker, MediaError> {
         match receive(&self.socket)? {
             FromWorker::Failed { code, detail } => Err(match code {
                 FailCode::NotThisKind => MediaError::NotThisKind("media"),
@@ -270,9 +305,11 @@ impl FramePlayer {
         self.take()
     }
 
-    fn take(&mut self) -> Result<Option<(Picture, u64)>, MediaError> {
+    fn take(&self) -> Result<Option<(Picture, u64)>, MediaError> {
         match self.session.next()? {
-            FromWorker::Frame { slot, size, ms, .. } => Ok(Some((frame_from(&self.shared, slot, size, self.max_size)?, ms))),
+            FromWorker::Frame { slot, size, ms, .. } => {
+                Ok(Some((frame_from(&self.shared, slot, size, self.max_size)?, ms)))
+            }
             FromWorker::End => Ok(None),
             _ => Err(MediaError::Protocol),
         }
@@ -299,7 +336,9 @@ impl Encoder {
             .flatten()
             .flat_map(|s| ((s.clamp(-1.0, 1.0) * 32_767.0) as i16).to_le_bytes())
             .collect();
-        self.shared.write_all_at(&bytes, self.frame_bytes * SLOTS).map_err(MediaError::io("writing sound"))
+        self.shared
+            .write_all_at(&bytes, self.frame_bytes * SLOTS)
+            .map_err(MediaError::io("writing sound"))
     }
 
     /// Hands the next frame (I420) over; waits while all slots are in use.
@@ -315,11 +354,15 @@ impl Encoder {
                 break slot;
             }
             match self.session.next()? {
-                FromWorker::Free { slot } if slot < SLOTS && !self.free.contains(&slot) => self.free.push(slot),
+                FromWorker::Free { slot } if slot < SLOTS && !self.free.contains(&slot) => {
+                    self.free.push(slot);
+                }
                 _ => return Err(MediaError::Protocol),
             }
         };
-        self.shared.write_all_at(i420, slot * self.frame_bytes).map_err(MediaError::io("writing a frame"))?;
+        self.shared
+            .write_all_at(i420, slot * self.frame_bytes)
+            .map_err(MediaError::io("writing a frame"))?;
         self.session.send(&ToWorker::Push { slot })
     }
 
@@ -327,7 +370,7 @@ impl Encoder {
     ///
     /// # Errors
     /// When the worker fails or takes too long.
-    pub fn finish(mut self) -> Result<(), MediaError> {
+    pub fn finish(self) -> Result<(), MediaError> {
         self.session.send(&ToWorker::Finish)?;
         loop {
             match self.session.next()? {

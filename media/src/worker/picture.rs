@@ -1,7 +1,7 @@
 //! Role `Picture`: a still picture to RGBA, with strict limits checked before decoding.
 
-use std::io::{BufReader, Seek};
 use std::fs::File;
+use std::io::{BufReader, Seek};
 use std::os::unix::fs::FileExt;
 
 use image::{ImageDecoder, ImageReader, Limits};
@@ -29,8 +29,16 @@ pub(super) fn decode(input: File, shared: &File, max_side: u32) -> Result<FromWo
     }
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
-    if width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err((FailCode::TooLarge, format!("{width}x{height} pixels; oTo opens up to 64 megapixels")));
+    if width == 0
+        || height == 0
+        || width > MAX_SIDE
+        || height > MAX_SIDE
+        || u64::from(width) * u64::from(height) > MAX_PIXELS
+    {
+        return Err((
+            FailCode::TooLarge,
+            format!("{width}x{height} pixels; oTo opens up to 64 megapixels"),
+        ));
     }
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
@@ -42,7 +50,8 @@ pub(super) fn decode(input: File, shared: &File, max_side: u32) -> Result<FromWo
     image.apply_orientation(orientation);
     let rgba = image.into_rgba8();
     let source = [rgba.width(), rgba.height()];
-    let picture = Picture { width: source[0], height: source[1], rgba: rgba.into_raw() }.fitted(max_side);
+    let picture =
+        Picture { width: source[0], height: source[1], rgba: rgba.into_raw() }.fitted(max_side);
     shared.write_all_at(&picture.rgba, 0).map_err(io)?;
     Ok(FromWorker::Frame { slot: 0, size: [picture.width, picture.height], source, ms: 0 })
 }

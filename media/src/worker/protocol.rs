@@ -51,11 +51,15 @@ pub(crate) const SLOTS: u64 = 4;
 pub(crate) enum ToWorker {
     Start(Role),
     /// A frame lies in this slot.
-    Push { slot: u64 },
+    Push {
+        slot: u64,
+    },
     /// All frames were pushed.
     Finish,
     /// Show the frame at this time.
-    Seek { ms: u64 },
+    Seek {
+        ms: u64,
+    },
     /// Show the frame after the last one shown.
     Next,
     Stop,
@@ -66,19 +70,37 @@ pub(crate) enum ToWorker {
 pub(crate) enum FromWorker {
     Ready,
     /// What a film or sound is.
-    Info { size: [u32; 2], duration_ms: u64, has_sound: bool },
+    Info {
+        size: [u32; 2],
+        duration_ms: u64,
+        has_sound: bool,
+    },
     /// A picture lies in this slot.
-    Frame { slot: u64, size: [u32; 2], source: [u32; 2], ms: u64 },
+    Frame {
+        slot: u64,
+        size: [u32; 2],
+        source: [u32; 2],
+        ms: u64,
+    },
     /// No frame is left.
     End,
     /// Samples lie in the shared file.
-    Pcm { rate: u32, channels: u16, samples: u64 },
+    Pcm {
+        rate: u32,
+        channels: u16,
+        samples: u64,
+    },
     /// Word times; long texts come in several messages.
     Words(Vec<Word>),
     /// The encoder has taken the frame in this slot.
-    Free { slot: u64 },
+    Free {
+        slot: u64,
+    },
     Done,
-    Failed { code: FailCode, detail: String },
+    Failed {
+        code: FailCode,
+        detail: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

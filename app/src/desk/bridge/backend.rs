@@ -26,8 +26,14 @@ struct Arriving(Mutex<Receiver<anyhow::Result<LocalHome>>>);
 
 pub(super) fn plugin(app: &mut App) {
     app.add_systems(Startup, start)
-        .add_systems(Update, (arrive, hear, grow_sample, look).chain().in_set(CanvasSystems::Events))
-        .add_systems(Update, (note_begun, send).chain().after(CanvasSystems::Edit).in_set(CanvasSystems::Mirror));
+        .add_systems(
+            Update,
+            (arrive, hear, grow_sample, look).chain().in_set(CanvasSystems::Events),
+        )
+        .add_systems(
+            Update,
+            (note_begun, send).chain().after(CanvasSystems::Edit).in_set(CanvasSystems::Mirror),
+        );
 }
 
 fn start(mut commands: Commands, desk: Res<Desk>, waker: Res<Waker>) {
@@ -45,9 +51,16 @@ fn start(mut commands: Commands, desk: Res<Desk>, waker: Res<Waker>) {
     }
 }
 
-fn arrive(arriving: Option<Res<Arriving>>, mut desk: ResMut<Desk>, mut ui: ResMut<UiState>, open: Res<OpenBoard>) {
+fn arrive(
+    arriving: Option<Res<Arriving>>,
+    mut desk: ResMut<Desk>,
+    mut ui: ResMut<UiState>,
+    open: Res<OpenBoard>,
+) {
     let Some(arriving) = arriving else { return };
-    let Ok(home) = arriving.0.lock().unwrap_or_else(PoisonError::into_inner).try_recv() else { return };
+    let Ok(home) = arriving.0.lock().unwrap_or_else(PoisonError::into_inner).try_recv() else {
+        return;
+    };
     match home {
         Ok(home) => {
             home.client.engines();
@@ -71,10 +84,18 @@ fn arrive(arriving: Option<Res<Arriving>>, mut desk: ResMut<Desk>, mut ui: ResMu
 }
 
 /// A ghost that came with this frame's transactions is sent once it is on disk.
-fn note_begun(mut changes: MessageReader<BoardChanged>, mut desk: ResMut<Desk>, mut ui: ResMut<UiState>) {
+fn note_begun(
+    mut changes: MessageReader<BoardChanged>,
+    mut desk: ResMut<Desk>,
+    mut ui: ResMut<UiState>,
+) {
     for change in changes.read() {
         for record in &change.transaction.changes {
-            let (Change::Note(Rec::Inserted(note)) | Change::Note(Rec::Updated { after: note, .. })) = record else { continue };
+            let (Change::Note(Rec::Inserted(note))
+            | Change::Note(Rec::Updated { after: note, .. })) = record
+            else {
+                continue;
+            };
             let Some(work) = note.kind.work() else { continue };
             let WorkState::Making { job, .. } = &work.state else { continue };
             if !ui.begun.contains_key(job) {
@@ -96,13 +117,20 @@ fn send(mut desk: ResMut<Desk>, open: Res<OpenBoard>, mut redraw: MessageWriter<
         }
         let job = pending.job;
         desk.pending.pop_front();
-        let Some(work) = making::waiting_for(open.board(), job).and_then(|n| n.kind.work()) else { continue };
+        let Some(work) = making::waiting_for(open.board(), job).and_then(|n| n.kind.work()) else {
+            continue;
+        };
         let (new_job, uploads) = job_of(work.kind, &work.recipe, open.board(), &desk.data.assets());
         home.client.make(job.to_string(), new_job, uploads, desk.data.downloads());
     }
 }
 
-fn hear(desk: Res<Desk>, open: Res<OpenBoard>, mut ui: ResMut<UiState>, mut edits: MessageWriter<EditRequest>) {
+fn hear(
+    desk: Res<Desk>,
+    open: Res<OpenBoard>,
+    mut ui: ResMut<UiState>,
+    mut edits: MessageWriter<EditRequest>,
+) {
     let HomeState::Ready(home) = &desk.home else { return };
     let agent_of = |job: &str| {
         let id = job.parse::<JobId>().ok()?;
@@ -114,9 +142,13 @@ fn hear(desk: Res<Desk>, open: Res<OpenBoard>, mut ui: ResMut<UiState>, mut edit
         match event {
             Event::Job(job) => {
                 if let Some(edit) = making::ended(open.board(), &job) {
-                    if let (Edit::FailWork { reason: Some(reason), .. }, Some((note, agent))) = (&edit, agent_of(&job.id)) {
+                    if let (Edit::FailWork { reason: Some(reason), .. }, Some((note, agent))) =
+                        (&edit, agent_of(&job.id))
+                    {
                         ui.errors += 1;
-                        let text = desk.words.with("toast-failed", &[("agent", &agent), ("reason", reason)]);
+                        let text = desk
+                            .words
+                            .with("toast-failed", &[("agent", &agent), ("reason", reason)]);
                         ui.log(Level::Error, text.clone());
                         ui.toast(text, Some(note));
                     }
@@ -144,9 +176,14 @@ fn hear(desk: Res<Desk>, open: Res<OpenBoard>, mut ui: ResMut<UiState>, mut edit
                 if let (Ok(job), Some((note, agent))) = (id.parse::<JobId>(), agent_of(&id)) {
                     let reason = lost_sentence(&error);
                     ui.errors += 1;
-                    let text = desk.words.with("toast-failed", &[("agent", &agent), ("reason", &reason)]);
+                    let text =
+                        desk.words.with("toast-failed", &[("agent", &agent), ("reason", &reason)]);
                     ui.toast(text, Some(note));
-                    edits.write(EditRequest::job(Edit::FailWork { id: note, job, reason: Some(reason) }));
+                    edits.write(EditRequest::job(Edit::FailWork {
+                        id: note,
+                        job,
+                        reason: Some(reason),
+                    }));
                 }
             }
             Event::Engines(Ok(engines)) => ui.engines = engines,
@@ -170,7 +207,12 @@ fn hear(desk: Res<Desk>, open: Res<OpenBoard>, mut ui: ResMut<UiState>, mut edit
 }
 
 /// The tutorial of a first start, one edit a frame.
-fn grow_sample(mut desk: ResMut<Desk>, open: Res<OpenBoard>, mut edits: MessageWriter<EditRequest>, mut redraw: MessageWriter<RequestRedraw>) {
+fn grow_sample(
+    mut desk: ResMut<Desk>,
+    open: Res<OpenBoard>,
+    mut edits: MessageWriter<EditRequest>,
+    mut redraw: MessageWriter<RequestRedraw>,
+) {
     let Some(step) = desk.sample_step else { return };
     match sample::STEPS.get(step) {
         Some(make) => {

@@ -31,9 +31,16 @@ struct ThumbBridge {
 }
 
 enum Order {
-    Open { asset: AssetId, path: PathBuf, kind: WorkKind },
+    Open {
+        asset: AssetId,
+        path: PathBuf,
+        kind: WorkKind,
+    },
     /// Show the frame of this time.
-    Show { asset: AssetId, ms: u64 },
+    Show {
+        asset: AssetId,
+        ms: u64,
+    },
 }
 
 enum Answer {
@@ -143,7 +150,9 @@ fn start(mut commands: Commands, waker: Res<Waker>, mut ui: ResMut<UiState>) {
     let (orders, inbox) = channel();
     let (tell, back) = channel();
     let wake = Arc::clone(&waker.0);
-    let preview = std::thread::Builder::new().name("oto-preview".to_owned()).spawn(move || serve(&workers, &inbox, &tell, &*wake));
+    let preview = std::thread::Builder::new()
+        .name("oto-preview".to_owned())
+        .spawn(move || serve(&workers, &inbox, &tell, &*wake));
     for thread in [thumbs.err(), preview.err()].into_iter().flatten() {
         ui.log(Level::Error, thread.to_string());
     }
@@ -164,7 +173,12 @@ fn start(mut commands: Commands, waker: Res<Waker>, mut ui: ResMut<UiState>) {
     });
 }
 
-fn serve(workers: &Workers, inbox: &Receiver<Order>, tell: &Sender<Answer>, wake: &(dyn Fn() + Send + Sync)) {
+fn serve(
+    workers: &Workers,
+    inbox: &Receiver<Order>,
+    tell: &Sender<Answer>,
+    wake: &(dyn Fn() + Send + Sync),
+) {
     let mut films: HashMap<AssetId, FramePlayer> = HashMap::new();
     while let Ok(order) = inbox.recv() {
         let answers = match order {
@@ -172,7 +186,9 @@ fn serve(workers: &Workers, inbox: &Receiver<Order>, tell: &Sender<Answer>, wake
                 films.clear();
                 open(workers, &mut films, asset, &path, kind)
             }
-            Order::Show { asset, ms } => films.get_mut(&asset).map_or_else(Vec::new, |film| show(film, asset, ms)),
+            Order::Show { asset, ms } => {
+                films.get_mut(&asset).map_or_else(Vec::new, |film| show(film, asset, ms))
+            }
         };
         for answer in answers {
             if tell.send(answer).is_err() {
@@ -183,7 +199,13 @@ fn serve(workers: &Workers, inbox: &Receiver<Order>, tell: &Sender<Answer>, wake
     }
 }
 
-fn open(workers: &Workers, films: &mut HashMap<AssetId, FramePlayer>, asset: AssetId, path: &std::path::Path, kind: WorkKind) -> Vec<Answer> {
+fn open(
+    workers: &Workers,
+    films: &mut HashMap<AssetId, FramePlayer>,
+    asset: AssetId,
+    path: &std::path::Path,
+    kind: WorkKind,
+) -> Vec<Answer> {
     let failed = |error: oto_media::MediaError| Answer::Failed { asset, reason: error.to_string() };
     match kind {
         WorkKind::Text => Vec::new(),
@@ -193,7 +215,8 @@ fn open(workers: &Workers, films: &mut HashMap<AssetId, FramePlayer>, asset: Ass
         },
         WorkKind::Voice => match workers.sound(path) {
             Ok(pcm) => {
-                let (wave, length_ms) = (oto_media::waveform::waveform(&pcm, 90), pcm.duration_ms());
+                let (wave, length_ms) =
+                    (oto_media::waveform::waveform(&pcm, 90), pcm.duration_ms());
                 vec![Answer::Sound { asset, samples: pcm.to_stereo_48k(), wave, length_ms }]
             }
             Err(error) => vec![failed(error)],
@@ -201,7 +224,11 @@ fn open(workers: &Workers, films: &mut HashMap<AssetId, FramePlayer>, asset: Ass
         WorkKind::Video => match workers.film(path, FILM) {
             Ok(mut film) => {
                 let length_ms = film.info.duration_ms;
-                let samples = if film.info.has_sound { workers.sound(path).map(|p| p.to_stereo_48k()).unwrap_or_default() } else { Vec::new() };
+                let samples = if film.info.has_sound {
+                    workers.sound(path).map(|p| p.to_stereo_48k()).unwrap_or_default()
+                } else {
+                    Vec::new()
+                };
                 let mut answers = show(&mut film, asset, 0);
                 answers.push(Answer::Sound { asset, samples, wave: Vec::new(), length_ms });
                 films.insert(asset, film);
@@ -222,7 +249,12 @@ fn show(film: &mut FramePlayer, asset: AssetId, ms: u64) -> Vec<Answer> {
     }
 }
 
-fn thumbs(bridge: Option<Res<ThumbBridge>>, mut thumbs: ResMut<Thumbs>, open: Res<OpenBoard>, desk: Res<Desk>) {
+fn thumbs(
+    bridge: Option<Res<ThumbBridge>>,
+    mut thumbs: ResMut<Thumbs>,
+    open: Res<OpenBoard>,
+    desk: Res<Desk>,
+) {
     let Some(bridge) = bridge else { return };
     let store = desk.data.assets();
     for asset in thumbs.take_wanted() {
@@ -240,10 +272,14 @@ fn thumbs(bridge: Option<Res<ThumbBridge>>, mut thumbs: ResMut<Thumbs>, open: Re
     }
 }
 
-fn preview(preview: Option<ResMut<Preview>>, mut redraw: MessageWriter<bevy::window::RequestRedraw>) {
+fn preview(
+    preview: Option<ResMut<Preview>>,
+    mut redraw: MessageWriter<bevy::window::RequestRedraw>,
+) {
     let Some(mut preview) = preview else { return };
     let preview = preview.bypass_change_detection();
-    let answers: Vec<Answer> = preview.answers.lock().unwrap_or_else(PoisonError::into_inner).try_iter().collect();
+    let answers: Vec<Answer> =
+        preview.answers.lock().unwrap_or_else(PoisonError::into_inner).try_iter().collect();
     for answer in answers {
         preview.asked = false;
         match answer {
@@ -261,13 +297,16 @@ fn preview(preview: Option<ResMut<Preview>>, mut redraw: MessageWriter<bevy::win
                 preview.length_ms = length_ms;
                 preview.player = Some(Player::new(Arc::new(samples), length_ms));
             }
-            Answer::Failed { asset, reason } if preview.asset == Some(asset) => preview.failed = Some(reason),
+            Answer::Failed { asset, reason } if preview.asset == Some(asset) => {
+                preview.failed = Some(reason);
+            }
             // An answer for what is no longer open.
             _ => {}
         }
     }
     if preview.playing {
-        let (at, over) = preview.player.as_ref().map_or((0, true), |p| (p.position_ms(), p.is_over()));
+        let (at, over) =
+            preview.player.as_ref().map_or((0, true), |p| (p.position_ms(), p.is_over()));
         preview.at_ms = at.min(preview.length_ms);
         if over {
             preview.playing = false;

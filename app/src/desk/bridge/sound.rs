@@ -59,9 +59,17 @@ impl Player {
     }
 }
 
-fn open(samples: &Arc<Vec<[f32; 2]>>, at: &Arc<AtomicU64>, playing: &Arc<AtomicBool>) -> Option<cpal::Stream> {
+fn open(
+    samples: &Arc<Vec<[f32; 2]>>,
+    at: &Arc<AtomicU64>,
+    playing: &Arc<AtomicBool>,
+) -> Option<cpal::Stream> {
     let device = cpal::default_host().default_output_device()?;
-    let config = cpal::StreamConfig { channels: 2, sample_rate: RATE as u32, buffer_size: cpal::BufferSize::Default };
+    let config = cpal::StreamConfig {
+        channels: 2,
+        sample_rate: RATE as u32,
+        buffer_size: cpal::BufferSize::Default,
+    };
     let (samples, at, playing) = (Arc::clone(samples), Arc::clone(at), Arc::clone(playing));
     let fill = move |out: &mut [f32], _: &cpal::OutputCallbackInfo| {
         for frame in out.chunks_exact_mut(2) {

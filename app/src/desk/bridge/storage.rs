@@ -11,12 +11,23 @@ pub(super) fn plugin(app: &mut App) {
     app.add_systems(Update, (pass_on, watch).chain().in_set(CanvasSystems::Mirror));
 }
 
-fn pass_on(mut changes: MessageReader<BoardChanged>, mut refused: MessageReader<EditRefused>, mut desk: ResMut<Desk>, mut open: ResMut<OpenBoard>, mut ui: ResMut<UiState>) {
+fn pass_on(
+    mut changes: MessageReader<BoardChanged>,
+    mut refused: MessageReader<EditRefused>,
+    mut desk: ResMut<Desk>,
+    mut open: ResMut<OpenBoard>,
+    mut ui: ResMut<UiState>,
+) {
     for change in changes.read() {
         let seq = change.transaction.seq;
         match desk.writer.send((*change.transaction).clone()) {
             Ok(()) => desk.sent = seq,
-            Err(_) => open.read_only = Some("The disk does not keep up; wait a moment, then open the board again.".to_owned()),
+            Err(_) => {
+                open.read_only = Some(
+                    "The disk does not keep up; wait a moment, then open the board again."
+                        .to_owned(),
+                );
+            }
         }
     }
     for refusal in refused.read() {
@@ -26,7 +37,12 @@ fn pass_on(mut changes: MessageReader<BoardChanged>, mut refused: MessageReader<
 }
 
 /// Frames go on until what was sent is on disk, so that "Saved" follows.
-fn watch(desk: Res<Desk>, mut open: ResMut<OpenBoard>, mut ui: ResMut<UiState>, mut redraw: MessageWriter<RequestRedraw>) {
+fn watch(
+    desk: Res<Desk>,
+    mut open: ResMut<OpenBoard>,
+    mut ui: ResMut<UiState>,
+    mut redraw: MessageWriter<RequestRedraw>,
+) {
     match desk.writer.state() {
         SaveState::Saved(done) if done < desk.sent => {
             redraw.write(RequestRedraw);

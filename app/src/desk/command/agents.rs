@@ -18,7 +18,9 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
             let at = bench.ui.palette_at.take().unwrap_or_else(|| free_middle(bench));
             let note = making::new_agent(bench.open.board(), tray, at);
             let id = note.id;
-            bench.edits.write(EditRequest::user(Edit::AddNotes { notes: vec![note], twines: Vec::new() }));
+            bench
+                .edits
+                .write(EditRequest::user(Edit::AddNotes { notes: vec![note], twines: Vec::new() }));
             bench.selection.set([id]);
             bench.ui.editing = Some(editing(id, true, String::new()));
         }
@@ -28,7 +30,9 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
             let color = [0, 2, 3, 4, 5, 6][bench.open.board().n_notes() % 6];
             let note = making::new_plain(bench.open.board(), "", color, at);
             let id = note.id;
-            bench.edits.write(EditRequest::user(Edit::AddNotes { notes: vec![note], twines: Vec::new() }));
+            bench
+                .edits
+                .write(EditRequest::user(Edit::AddNotes { notes: vec![note], twines: Vec::new() }));
             bench.selection.set([id]);
             bench.ui.editing = Some(editing(id, false, String::new()));
         }
@@ -59,7 +63,9 @@ fn open(bench: &mut Bench, id: NoteId) {
     let Some(note) = bench.open.board().note(id) else { return };
     match &note.kind {
         NoteKind::Agent(agent) => bench.ui.editing = Some(editing(id, true, agent.prompt.clone())),
-        NoteKind::Plain | NoteKind::Frame => bench.ui.editing = Some(editing(id, false, note.text.clone())),
+        NoteKind::Plain | NoteKind::Frame => {
+            bench.ui.editing = Some(editing(id, false, note.text.clone()));
+        }
         NoteKind::Work(_) => bench.ui.preview = Some(id),
     }
 }
@@ -72,8 +78,12 @@ fn download_folder() -> PathBuf {
 
 /// A file name from a title that every system accepts.
 fn file_name(title: &str) -> String {
-    let kept: String = title.chars().map(|c| if c.is_alphanumeric() || " -_.,'".contains(c) { c } else { ' ' }).collect();
-    let short: String = kept.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(60).collect();
+    let kept: String = title
+        .chars()
+        .map(|c| if c.is_alphanumeric() || " -_.,'".contains(c) { c } else { ' ' })
+        .collect();
+    let short: String =
+        kept.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(60).collect();
     let trimmed = short.trim_matches(['.', ' ']);
     if trimmed.is_empty() { "oTo".to_owned() } else { trimmed.to_owned() }
 }
@@ -89,14 +99,22 @@ fn download(bench: &mut Bench) {
         let folder = download_folder();
         // A file that is there is never replaced.
         let path = (0..1_000)
-            .map(|n| if n == 0 { folder.join(format!("{title}.{extension}")) } else { folder.join(format!("{title} {n}.{extension}")) })
+            .map(|n| {
+                if n == 0 {
+                    folder.join(format!("{title}.{extension}"))
+                } else {
+                    folder.join(format!("{title} {n}.{extension}"))
+                }
+            })
             .find(|p| !p.exists())
             .unwrap_or_else(|| folder.join(format!("{asset}.{extension}")));
         oto_storage::files::write_whole(&path, &bytes)?;
         Ok::<_, oto_storage::StorageError>(path)
     })();
     let text = match outcome {
-        Ok(path) => bench.desk.words.with("toast-saved-file", &[("path", &path.display().to_string())]),
+        Ok(path) => {
+            bench.desk.words.with("toast-saved-file", &[("path", &path.display().to_string())])
+        }
         Err(error) => error.to_string(),
     };
     bench.ui.toast(text, None);

@@ -2,20 +2,52 @@
 //! single keys are off while typing.
 
 use bevy::input::ButtonState;
-use bevy::input::keyboard::{Key, KeyboardInput};
+use bevy::input::keyboard::{Key, KeyboardFocusLost, KeyboardInput};
 use bevy::prelude::*;
-use oto_canvas::{CanvasEvent, EditRequest, Gate, Gesture, OpenBoard, Selection};
 use oto_board::{Edit, NoteKind, Twine, TwineId, TwineRole};
+use oto_canvas::{CanvasEvent, EditRequest, Gate, Gesture, OpenBoard, Selection};
 
 use super::Command;
 use crate::desk::state::{Dialog, UiState};
 use crate::mint;
 
-pub(super) fn keys(mut pressed: MessageReader<KeyboardInput>, held: Res<ButtonInput<KeyCode>>, gate: Res<Gate>, gesture: Res<Gesture>, mut ui: ResMut<UiState>) {
-    let control = held.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight, KeyCode::SuperLeft, KeyCode::SuperRight]);
-    let shift = held.any_pressed([KeyCode::ShiftLeft, KeyCode::ShiftRight]);
-    let alt = held.any_pressed([KeyCode::AltLeft, KeyCode::AltRight]);
-    for key in pressed.read().filter(|k| k.state == ButtonState::Pressed) {
+/// Which modifiers are down, followed key by key: a chord may be over within one frame.
+#[derive(Default)]
+pub(super) struct Held {
+    control: bool,
+    shift: bool,
+    alt: bool,
+}
+
+impl Held {
+    fn follow(&mut self, key: &KeyboardInput) {
+        let down = key.state == ButtonState::Pressed;
+        match key.logical_key {
+            Key::Control | Key::Super => self.control = down,
+            Key::Shift => self.shift = down,
+            Key::Alt => self.alt = down,
+            _ => {}
+        }
+    }
+}
+
+pub(super) fn keys(
+    mut pressed: MessageReader<KeyboardInput>,
+    mut lost: MessageReader<KeyboardFocusLost>,
+    mut held: Local<Held>,
+    gate: Res<Gate>,
+    gesture: Res<Gesture>,
+    mut ui: ResMut<UiState>,
+) {
+    if lost.read().count() > 0 {
+        *held = Held::default();
+    }
+    for key in pressed.read() {
+        held.follow(key);
+        if key.state != ButtonState::Pressed {
+            continue;
+        }
+        let Held { control, shift, alt } = *held;
         let typing = gate.typing || ui.dialog.is_some();
         let character = match &key.logical_key {
             Key::Character(c) => c.to_lowercase(),
@@ -43,7 +75,14 @@ pub(super) fn keys(mut pressed: MessageReader<KeyboardInput>, held: Res<ButtonIn
     }
 }
 
-fn with_control(key: &Key, character: &str, code: KeyCode, shift: bool, alt: bool, typing: bool) -> Option<Command> {
+fn with_control(
+    key: &Key,
+    character: &str,
+    code: KeyCode,
+    shift: bool,
+    alt: bool,
+    typing: bool,
+) -> Option<Command> {
     match (key, character) {
         (Key::Enter, _) if alt => Some(Command::Stop),
         (Key::Enter, _) => Some(Command::Run),
@@ -97,7 +136,13 @@ fn plain(key: &Key, character: &str, code: KeyCode, shift: bool) -> Option<Comma
     }
 }
 
-pub(super) fn canvas_events(mut events: MessageReader<CanvasEvent>, open: Res<OpenBoard>, mut selection: ResMut<Selection>, mut ui: ResMut<UiState>, mut edits: MessageWriter<EditRequest>) {
+pub(super) fn canvas_events(
+    mut events: MessageReader<CanvasEvent>,
+    open: Res<OpenBoard>,
+    mut selection: ResMut<Selection>,
+    mut ui: ResMut<UiState>,
+    mut edits: MessageWriter<EditRequest>,
+) {
     for event in events.read() {
         match event {
             CanvasEvent::OpenPalette(at) => {
@@ -126,7 +171,15 @@ pub(super) fn canvas_events(mut events: MessageReader<CanvasEvent>, open: Res<Op
                 if onto_agent && !from_agent {
                     ui.queue.push(Command::RunAgent(*to, vec![*from]));
                 } else {
-                    let twine = Twine { id: TwineId(mint::id()), from: *from, to: *to, role: TwineRole::Reference, agent: None, color: 4, label: String::new() };
+                    let twine = Twine {
+                        id: TwineId(mint::id()),
+                        from: *from,
+                        to: *to,
+                        role: TwineRole::Reference,
+                        agent: None,
+                        color: 4,
+                        label: String::new(),
+                    };
                     edits.write(EditRequest::user(Edit::TieTwines { twines: vec![twine] }));
                     selection.set([*to]);
                 }

@@ -18,11 +18,20 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
     match command {
         Command::Run => {
             let ids = bench.selection.ids();
-            let is_agent = |id: &NoteId| bench.open.board().note(*id).is_some_and(|n| n.kind.agent().is_some());
-            let agent = bench.ui.editing.as_ref().filter(|e| e.prompt).map(|e| e.note).or_else(|| ids.iter().copied().find(is_agent));
+            let is_agent = |id: &NoteId| {
+                bench.open.board().note(*id).is_some_and(|n| n.kind.agent().is_some())
+            };
+            let agent = bench
+                .ui
+                .editing
+                .as_ref()
+                .filter(|e| e.prompt)
+                .map(|e| e.note)
+                .or_else(|| ids.iter().copied().find(is_agent));
             match agent {
                 Some(agent) => {
-                    let sources: Vec<NoteId> = ids.iter().copied().filter(|id| !is_agent(id)).collect();
+                    let sources: Vec<NoteId> =
+                        ids.iter().copied().filter(|id| !is_agent(id)).collect();
                     run_agent(bench, agent, sources);
                 }
                 None => {
@@ -34,17 +43,31 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
         Command::RunAgent(agent, sources) => run_agent(bench, agent, sources),
         Command::Stop => {
             let ids = bench.selection.ids();
-            let ids = if ids.is_empty() { making::all_waiting(bench.open.board()).into_iter().map(|(n, _)| n).collect() } else { ids };
+            let ids = if ids.is_empty() {
+                making::all_waiting(bench.open.board()).into_iter().map(|(n, _)| n).collect()
+            } else {
+                ids
+            };
             ids.into_iter().for_each(|id| stop_job(bench, id));
         }
         Command::StopJob(id) => stop_job(bench, id),
         Command::Retry(id) => {
             let job = JobId(mint::id());
-            bench.edits.write(EditRequest::user(Edit::RetryWork { id, home: EMBEDDED.to_owned(), job }));
+            bench.edits.write(EditRequest::user(Edit::RetryWork {
+                id,
+                home: EMBEDDED.to_owned(),
+                job,
+            }));
         }
         Command::Variation => again(bench, true),
         Command::Remix => {
-            let recipe = bench.selection.single().or(bench.ui.preview).and_then(|id| bench.open.board().note(id)).and_then(|n| n.kind.work()).map(|w| w.recipe.clone());
+            let recipe = bench
+                .selection
+                .single()
+                .or(bench.ui.preview)
+                .and_then(|id| bench.open.board().note(id))
+                .and_then(|n| n.kind.work())
+                .map(|w| w.recipe.clone());
             if let Some(recipe) = recipe
                 && bench.open.board().note(recipe.agent).is_some()
             {
@@ -68,7 +91,11 @@ fn run_agent(bench: &mut Bench, agent: NoteId, sources: Vec<NoteId>) {
         configured.prompt.clone_from(&editing.buffer);
         editing.changed = None;
         let edit = Edit::SetAgent { id: agent, agent: configured.clone() };
-        bench.edits.write(EditRequest { request: Request::Edit(Box::new(edit)), origin: Origin::User, step: Step::Part(editing.step) });
+        bench.edits.write(EditRequest {
+            request: Request::Edit(Box::new(edit)),
+            origin: Origin::User,
+            step: Step::Part(editing.step),
+        });
     }
     if configured.prompt.trim().is_empty() && sources.is_empty() {
         let text = bench.desk.say("toast-no-agent");
@@ -98,13 +125,17 @@ fn again(bench: &mut Bench, new_seed: bool) {
 /// Asks the home to stop a ghost's job; what comes of it is told by the job.
 pub(super) fn stop_job(bench: &Bench, id: NoteId) {
     let state = bench.open.board().note(id).and_then(|n| n.kind.work()).map(|w| &w.state);
-    if let (Some(WorkState::Making { job, .. }), HomeState::Ready(home)) = (state, &bench.desk.home) {
+    if let (Some(WorkState::Making { job, .. }), HomeState::Ready(home)) = (state, &bench.desk.home)
+    {
         home.client.cancel(job.to_string());
     }
 }
 
 /// Words typed on a note are kept at each pause and at the end, all as one step of undo.
-pub(super) fn commit_typing(mut bench: Bench, mut redraw: MessageWriter<bevy::window::RequestRedraw>) {
+pub(super) fn commit_typing(
+    mut bench: Bench,
+    mut redraw: MessageWriter<bevy::window::RequestRedraw>,
+) {
     let selected = bench.selection.single();
     let Some(editing) = bench.ui.editing.clone() else { return };
     let exists = bench.open.board().note(editing.note).is_some();
@@ -116,7 +147,11 @@ pub(super) fn commit_typing(mut bench: Bench, mut redraw: MessageWriter<bevy::wi
             return;
         }
         if let Some(edit) = edit_of(&bench, &editing) {
-            bench.edits.write(EditRequest { request: Request::Edit(Box::new(edit)), origin: Origin::User, step: Step::Part(editing.step) });
+            bench.edits.write(EditRequest {
+                request: Request::Edit(Box::new(edit)),
+                origin: Origin::User,
+                step: Step::Part(editing.step),
+            });
         }
         if exists && let Some(open) = bench.ui.editing.as_mut() {
             open.changed = None;
@@ -130,8 +165,15 @@ pub(super) fn commit_typing(mut bench: Bench, mut redraw: MessageWriter<bevy::wi
 fn edit_of(bench: &Bench, editing: &crate::desk::state::Editing) -> Option<Edit> {
     let note = bench.open.board().note(editing.note)?;
     if !editing.prompt {
-        return Some(Edit::WriteText { id: note.id, title: note.title.clone(), text: editing.buffer.clone() });
+        return Some(Edit::WriteText {
+            id: note.id,
+            title: note.title.clone(),
+            text: editing.buffer.clone(),
+        });
     }
     let NoteKind::Agent(agent) = &note.kind else { return None };
-    Some(Edit::SetAgent { id: note.id, agent: oto_board::Agent { prompt: editing.buffer.clone(), ..agent.clone() } })
+    Some(Edit::SetAgent {
+        id: note.id,
+        agent: oto_board::Agent { prompt: editing.buffer.clone(), ..agent.clone() },
+    })
 }

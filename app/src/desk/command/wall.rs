@@ -38,10 +38,8 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
             }
         }
         Command::Shortcuts => bench.ui.dialog = Some(Dialog::Shortcuts),
-        Command::CloseDialog => {
-            if bench.ui.dialog.take().is_none() && bench.ui.editing.is_none() {
-                bench.selection.set([]);
-            }
+        Command::CloseDialog if bench.ui.dialog.take().is_none() && bench.ui.editing.is_none() => {
+            bench.selection.set([]);
         }
         Command::Apply(edit) => {
             bench.edits.write(EditRequest::user(*edit));
@@ -54,7 +52,8 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
         }
         Command::Star => {
             let ids = bench.selection.ids();
-            let all_starred = ids.iter().all(|id| bench.open.board().note(*id).is_some_and(|n| n.starred));
+            let all_starred =
+                ids.iter().all(|id| bench.open.board().note(*id).is_some_and(|n| n.starred));
             bench.edits.write(EditRequest::user(Edit::StarNotes { ids, starred: !all_starred }));
         }
         Command::Raise => {
@@ -65,7 +64,9 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
         Command::Nudge(by) => {
             let ids = bench.selection.ids();
             if !ids.is_empty() {
-                bench.edits.write(EditRequest::user(Edit::MoveNotes { ids, by: by.map(f64::from) }));
+                bench
+                    .edits
+                    .write(EditRequest::user(Edit::MoveNotes { ids, by: by.map(f64::from) }));
             }
         }
         Command::Show(id) => {
@@ -109,7 +110,8 @@ fn step(bench: &mut Bench, undo: bool) {
     let Some(op) = op else { return };
     bench.ui.editing = None;
     let what = bench.desk.say(op.label());
-    let text = bench.desk.words.with(if undo { "toast-undo" } else { "toast-redo" }, &[("what", &what)]);
+    let text =
+        bench.desk.words.with(if undo { "toast-undo" } else { "toast-redo" }, &[("what", &what)]);
     bench.ui.toast(text, None);
     bench.edits.write(EditRequest::history(if undo { Request::Undo } else { Request::Redo }));
 }
@@ -146,8 +148,18 @@ fn duplicate(bench: &mut Bench) {
         }
         let copy = NoteId(mint::id());
         let center = [note.center[0] + 40.0, note.center[1] + 40.0];
-        notes.push(Note { id: copy, center, rank: board.top_rank() + 1 + notes.len() as u32, created_at_ms: mint::now_ms(), ..note.clone() });
-        twines.extend(board.twines_of(id).filter(|t| t.to == id).map(|t| oto_board::Twine { id: TwineId(mint::id()), to: copy, ..t.clone() }));
+        notes.push(Note {
+            id: copy,
+            center,
+            rank: board.top_rank() + 1 + notes.len() as u32,
+            created_at_ms: mint::now_ms(),
+            ..note.clone()
+        });
+        twines.extend(board.twines_of(id).filter(|t| t.to == id).map(|t| oto_board::Twine {
+            id: TwineId(mint::id()),
+            to: copy,
+            ..t.clone()
+        }));
     }
     let ids: Vec<NoteId> = notes.iter().map(|n| n.id).collect();
     if !ids.is_empty() {

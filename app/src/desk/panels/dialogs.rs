@@ -3,7 +3,6 @@
 use bevy_egui::egui;
 use egui::{RichText, ScrollArea, TextEdit};
 use oto_api_types::EngineConfig;
-use oto_backend_client::Credentials;
 use secrecy::SecretString;
 
 use super::Scene;
@@ -15,14 +14,17 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
     let Some(dialog) = scene.ui.dialog else { return };
     let t = scene.desk.theme.panel.clone();
     let backdrop = egui::Color32::from_rgba_unmultiplied(40, 30, 15, 60);
-    let modal = egui::Modal::new(egui::Id::new("dialog")).backdrop_color(backdrop).frame(frame(&t)).show(context, |ui| {
-        ui.set_width(if dialog == Dialog::Palette { 460.0 } else { 560.0 });
-        match dialog {
-            Dialog::Palette => palette(ui, scene),
-            Dialog::Engines => engines(ui, scene),
-            Dialog::Shortcuts => shortcuts(ui, scene),
-        }
-    });
+    let modal = egui::Modal::new(egui::Id::new("dialog"))
+        .backdrop_color(backdrop)
+        .frame(frame(&t))
+        .show(context, |ui| {
+            ui.set_width(if dialog == Dialog::Palette { 460.0 } else { 560.0 });
+            match dialog {
+                Dialog::Palette => palette(ui, scene),
+                Dialog::Engines => engines(ui, scene),
+                Dialog::Shortcuts => shortcuts(ui, scene),
+            }
+        });
     if modal.should_close() {
         scene.ui.dialog = None;
     }
@@ -31,10 +33,19 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
 fn palette(ui: &mut egui::Ui, scene: &mut Scene) {
     let t = scene.desk.theme.panel.clone();
     let hint = scene.desk.say("palette-hint");
-    let field = ui.add(TextEdit::singleline(&mut scene.ui.palette_query).hint_text(hint).desired_width(f32::INFINITY).margin(egui::Margin::symmetric(10, 8)));
+    let field = ui.add(
+        TextEdit::singleline(&mut scene.ui.palette_query)
+            .hint_text(hint)
+            .desired_width(f32::INFINITY)
+            .margin(egui::Margin::symmetric(10, 8)),
+    );
     field.request_focus();
     let query = scene.ui.palette_query.to_lowercase();
-    let fits: Vec<_> = rows().into_iter().map(|r| (scene.desk.say(r.label), r)).filter(|(label, _)| label.to_lowercase().contains(&query)).collect();
+    let fits: Vec<_> = rows()
+        .into_iter()
+        .map(|r| (scene.desk.say(r.label), r))
+        .filter(|(label, _)| label.to_lowercase().contains(&query))
+        .collect();
     let enter = ui.input(|i| i.key_pressed(egui::Key::Enter));
     let mut chosen = None;
     ScrollArea::vertical().max_height(340.0).show(ui, |ui| {
@@ -42,8 +53,12 @@ fn palette(ui: &mut egui::Ui, scene: &mut Scene) {
             let available = is_available(&row.command, &scene.open, &scene.selection);
             ui.add_enabled_ui(available, |ui| {
                 ui.horizontal(|ui| {
-                    let clicked = ui.add_sized([300.0, 26.0], egui::Button::new(label.as_str()).frame(false)).clicked();
-                    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| ui.label(faint(&t, row.keys).size(11.5)));
+                    let clicked = ui
+                        .add_sized([300.0, 26.0], egui::Button::new(label.as_str()).frame(false))
+                        .clicked();
+                    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                        ui.label(faint(&t, row.keys).size(11.5))
+                    });
                     if available && (clicked || (enter && chosen.is_none())) {
                         chosen = Some(row.command.clone());
                     }
@@ -72,17 +87,28 @@ fn shortcuts(ui: &mut egui::Ui, scene: &Scene) {
 }
 
 fn engines(ui: &mut egui::Ui, scene: &mut Scene) {
+    while let Some((engine, outcome)) = scene.keys.answer() {
+        let told = outcome.map_or_else(|e| e.to_string(), |()| scene.desk.say("engines-key-kept"));
+        scene.ui.form.told.insert(engine, told);
+    }
     let t = scene.desk.theme.panel.clone();
     ui.label(semi(scene.desk.say("engines-title"), 15.0));
     ScrollArea::vertical().max_height(440.0).show(ui, |ui| {
         for engine in scene.ui.engines.clone() {
             ui.horizontal(|ui| {
-                ui.add_sized([170.0, 20.0], egui::Label::new(semi(&engine.label, 13.0)).truncate().halign(egui::Align::LEFT));
+                ui.add_sized(
+                    [170.0, 20.0],
+                    egui::Label::new(semi(&engine.label, 13.0))
+                        .truncate()
+                        .halign(egui::Align::LEFT),
+                );
                 let HomeState::Ready(home) = &scene.desk.home else { return };
                 if button(ui, &scene.desk.say("engines-check")).clicked() {
                     home.client.check(engine.id.clone());
                 }
-                if engine.base_url.is_some() && button(ui, &scene.desk.say("engines-remove")).clicked() {
+                if engine.base_url.is_some()
+                    && button(ui, &scene.desk.say("engines-remove")).clicked()
+                {
                     home.client.remove_engine(engine.id.clone());
                 }
             });
@@ -104,7 +130,11 @@ fn engines(ui: &mut egui::Ui, scene: &mut Scene) {
                         && let HomeState::Ready(home) = &scene.desk.home
                     {
                         let model = found.models.first().cloned().unwrap_or_default();
-                        let config = EngineConfig { adapter: "openai".to_owned(), base_url: found.base_url.clone(), model };
+                        let config = EngineConfig {
+                            adapter: "openai".to_owned(),
+                            base_url: found.base_url.clone(),
+                            model,
+                        };
                         home.client.add_engine(found.server.clone(), config);
                     }
                 });
@@ -122,11 +152,7 @@ fn key_row(ui: &mut egui::Ui, scene: &mut Scene, engine: &str) {
         if button(ui, &scene.desk.say("engines-save-key")).clicked() {
             // Typed text leaves the form at once; the keyring answers on its own thread.
             let key = scene.ui.form.keys.remove(engine).unwrap_or_default();
-            let told = match Credentials::default().set(engine, SecretString::from(key.trim().to_owned())) {
-                Ok(()) => scene.desk.say("engines-key-kept"),
-                Err(error) => error.to_string(),
-            };
-            scene.ui.form.told.insert(engine.to_owned(), told);
+            scene.keys.keep(engine.to_owned(), SecretString::from(key.trim().to_owned()));
         }
     });
 }
@@ -136,16 +162,24 @@ fn add_form(ui: &mut egui::Ui, scene: &mut Scene) {
     ui.label(semi(scene.desk.say("engines-add"), 13.0));
     let labels = ["engines-name", "engines-address", "engines-model"].map(|k| scene.desk.say(k));
     let form = &mut scene.ui.form;
-    for (label, text) in labels.into_iter().zip([&mut form.name, &mut form.address, &mut form.model]) {
+    for (label, text) in
+        labels.into_iter().zip([&mut form.name, &mut form.address, &mut form.model])
+    {
         ui.add(TextEdit::singleline(text).hint_text(label).desired_width(340.0));
     }
     let t = scene.desk.theme.panel.clone();
     let ready = !scene.ui.form.name.trim().is_empty() && !scene.ui.form.address.trim().is_empty();
     ui.horizontal(|ui| {
-        let add = ui.add_enabled_ui(ready, |ui| primary(ui, &t, &scene.desk.say("engines-add")).clicked()).inner;
+        let add = ui
+            .add_enabled_ui(ready, |ui| primary(ui, &t, &scene.desk.say("engines-add")).clicked())
+            .inner;
         if add && let HomeState::Ready(home) = &scene.desk.home {
             let form = &scene.ui.form;
-            let config = EngineConfig { adapter: "openai".to_owned(), base_url: form.address.trim().to_owned(), model: form.model.trim().to_owned() };
+            let config = EngineConfig {
+                adapter: "openai".to_owned(),
+                base_url: form.address.trim().to_owned(),
+                model: form.model.trim().to_owned(),
+            };
             home.client.add_engine(form.name.trim().to_owned(), config);
         }
         if button(ui, &scene.desk.say("engines-look")).clicked()

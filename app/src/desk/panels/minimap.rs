@@ -4,7 +4,7 @@ use bevy_egui::egui;
 use egui::{Color32, Rect, Sense, Stroke, StrokeKind, vec2};
 use oto_board::NoteKind;
 
-use super::style::frame;
+use super::style::{frame, icon};
 use super::{Scene, screen};
 use crate::desk::command::Command;
 use crate::desk::third_party::egui::color;
@@ -20,18 +20,29 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
     egui::Area::new("minimap".into()).fixed_pos([t.gap, map_top]).show(context, |ui| {
         frame(&t).show(ui, |ui| map(ui, scene));
     });
-    egui::Area::new("zoom".into()).fixed_pos([t.gap + SIZE[0] + 34.0, bottom - 34.0]).show(context, |ui| {
-        frame(&t).inner_margin(egui::Margin::symmetric(8, 4)).show(ui, |ui| {
-            ui.horizontal(|ui| {
-                for (text, command) in [(egui_phosphor::regular::MINUS, Command::ZoomOut), ("", Command::ActualSize), (egui_phosphor::regular::PLUS, Command::ZoomIn)] {
-                    let label = if text.is_empty() { format!("{:.0} %", scene.camera.zoom * 100.0) } else { text.to_owned() };
-                    if ui.add(egui::Button::new(label).frame(false)).clicked() {
-                        scene.ui.queue.push(command);
+    egui::Area::new("zoom".into()).fixed_pos([t.gap + SIZE[0] + 34.0, bottom - 34.0]).show(
+        context,
+        |ui| {
+            frame(&t).inner_margin(egui::Margin::symmetric(8, 4)).show(ui, |ui| {
+                ui.horizontal(|ui| {
+                    for (text, command) in [
+                        (egui_phosphor::regular::MINUS, Command::ZoomOut),
+                        ("", Command::ActualSize),
+                        (egui_phosphor::regular::PLUS, Command::ZoomIn),
+                    ] {
+                        let label = if text.is_empty() {
+                            egui::RichText::new(format!("{:.0} %", scene.camera.zoom * 100.0))
+                        } else {
+                            icon(text, 13.0)
+                        };
+                        if ui.add(egui::Button::new(label).frame(false)).clicked() {
+                            scene.ui.queue.push(command);
+                        }
                     }
-                }
+                });
             });
-        });
-    });
+        },
+    );
 }
 
 fn map(ui: &mut egui::Ui, scene: &mut Scene) {
@@ -44,15 +55,22 @@ fn map(ui: &mut egui::Ui, scene: &mut Scene) {
     let scale = (f64::from(SIZE[0]) / w).min(f64::from(SIZE[1]) / h);
     let middle = all.center();
     let on_map = |p: [f64; 2]| {
-        area.center() + vec2(((p[0] - middle[0]) * scale) as f32, ((p[1] - middle[1]) * scale) as f32)
+        area.center()
+            + vec2(((p[0] - middle[0]) * scale) as f32, ((p[1] - middle[1]) * scale) as f32)
     };
     let painter = ui.painter_at(area);
-    let papers = [0xfdf3b0u32, 0xffffff, 0xd9ecf5, 0xdff0d2, 0xf9d5dc, 0xe6dcf5, 0xfbe0c3, 0xf6eccb];
+    let papers =
+        [0xfdf3b0u32, 0xffffff, 0xd9ecf5, 0xdff0d2, 0xf9d5dc, 0xe6dcf5, 0xfbe0c3, 0xf6eccb];
     let step = (board.n_notes() / MOST).max(1);
     for note in board.notes().step_by(step) {
-        let rgb = if matches!(note.kind, NoteKind::Agent(_)) { 0xf1c443 } else { papers[usize::from(note.color) % 8] };
+        let rgb = if matches!(note.kind, NoteKind::Agent(_)) {
+            0xf1c443
+        } else {
+            papers[usize::from(note.color) % 8]
+        };
         let fill = Color32::from_rgb((rgb >> 16) as u8, (rgb >> 8) as u8, rgb as u8);
-        let half = vec2((note.size[0] * scale / 2.0) as f32, (note.size[1] * scale / 2.0) as f32).max(vec2(1.5, 1.5));
+        let half = vec2((note.size[0] * scale / 2.0) as f32, (note.size[1] * scale / 2.0) as f32)
+            .max(vec2(1.5, 1.5));
         let rect = Rect::from_center_size(on_map(note.center), half * 2.0);
         painter.rect(rect, 0, fill, Stroke::new(0.5, color(t.line)), StrokeKind::Middle);
     }

@@ -8,7 +8,7 @@ use egui::{Color32, FontId, Frame, Margin, RichText, Stroke, TextEdit, pos2, vec
 use oto_board::{Agent, Edit, Note, NoteId, NoteKind, WorkState};
 
 use super::Scene;
-use super::style::{button, faint};
+use super::style::{button, faint, icon};
 use crate::convert::run::job_kind;
 use crate::desk::command::Command;
 use crate::desk::state::Editing;
@@ -37,7 +37,9 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
         ui.set_min_size(size);
         ui.set_max_size(size);
         match &note.kind {
-            NoteKind::Agent(agent) if editing.prompt => prompt(ui, scene, editing, &note, agent, zoom, size),
+            NoteKind::Agent(agent) if editing.prompt => {
+                prompt(ui, scene, editing, &note, agent, zoom, size);
+            }
             _ => words(ui, scene, editing, zoom, size),
         }
     });
@@ -47,7 +49,14 @@ fn changed(scene: &mut Scene, editing: Editing) {
     scene.ui.editing = Some(editing);
 }
 
-fn field(ui: &mut egui::Ui, editing: &mut Editing, font: FontId, ink: Color32, hint: String, size: egui::Vec2) -> bool {
+fn field(
+    ui: &mut egui::Ui,
+    editing: &mut Editing,
+    font: FontId,
+    ink: Color32,
+    hint: String,
+    size: egui::Vec2,
+) -> bool {
     let id = egui::Id::new(("words", editing.note.0 as u64));
     let rows = (size.y / (font.size * 1.2)).max(1.0) as usize;
     let text = TextEdit::multiline(&mut editing.buffer)
@@ -59,7 +68,11 @@ fn field(ui: &mut egui::Ui, editing: &mut Editing, font: FontId, ink: Color32, h
         .desired_width(size.x)
         .desired_rows(rows.min(12))
         .return_key(egui::KeyboardShortcut::new(egui::Modifiers::NONE, egui::Key::Enter));
-    let response = egui::ScrollArea::vertical().max_height(size.y).auto_shrink([false, false]).show(ui, |ui| ui.add(text)).inner;
+    let response = egui::ScrollArea::vertical()
+        .max_height(size.y)
+        .auto_shrink([false, false])
+        .show(ui, |ui| ui.add(text))
+        .inner;
     if std::mem::take(&mut editing.focus) {
         response.request_focus();
         let mut state = egui::text_edit::TextEditState::load(ui.ctx(), id).unwrap_or_default();
@@ -84,46 +97,86 @@ fn words(ui: &mut egui::Ui, scene: &mut Scene, mut editing: Editing, zoom: f32, 
     changed(scene, editing);
 }
 
-fn prompt(ui: &mut egui::Ui, scene: &mut Scene, mut editing: Editing, note: &Note, agent: &Agent, zoom: f32, size: egui::Vec2) {
+fn prompt(
+    ui: &mut egui::Ui,
+    scene: &mut Scene,
+    mut editing: Editing,
+    note: &Note,
+    agent: &Agent,
+    zoom: f32,
+    size: egui::Vec2,
+) {
     let ink = Color32::from_rgb(74, 50, 5);
     let t = scene.desk.theme.panel.clone();
     let hint = scene.desk.say("run-hint");
     let small = (12.0 * zoom).clamp(9.0, 13.0);
     let margin = 14.0 * zoom;
     ui.spacing_mut().item_spacing = vec2(5.0, 4.0) * zoom.min(1.2);
-    Frame::new().inner_margin(Margin { left: margin as i8, right: margin as i8, top: (30.0 * zoom) as i8, bottom: 0 }).show(ui, |ui| {
-        ui.label(RichText::new(&note.title).font(family(MARKER, 22.0 * zoom)).color(ink));
-        let controls = 66.0 * zoom.max(0.85);
-        let inner = vec2(size.x - 2.0 * margin, (size.y - 34.0 * zoom - 30.0 * zoom - controls - 10.0 * zoom).max(24.0));
-        if field(ui, &mut editing, family(BRUSH, 19.0 * zoom), ink, hint, inner) {
-            editing.changed = Some(Instant::now());
-        }
-        ui.horizontal(|ui| {
-            ui.spacing_mut().button_padding = vec2(8.0, 2.5) * zoom.min(1.2);
-            if let Some(engine) = engine_menu(ui, scene, agent, small) {
-                set_agent(scene, note.id, Agent { engine, params: Vec::new(), prompt: editing.buffer.clone(), ..agent.clone() });
+    Frame::new()
+        .inner_margin(Margin {
+            left: margin as i8,
+            right: margin as i8,
+            top: (30.0 * zoom) as i8,
+            bottom: 0,
+        })
+        .show(ui, |ui| {
+            ui.label(RichText::new(&note.title).font(family(MARKER, 22.0 * zoom)).color(ink));
+            let controls = 66.0 * zoom.max(0.85);
+            let inner = vec2(
+                size.x - 2.0 * margin,
+                (size.y - 34.0 * zoom - 30.0 * zoom - controls - 16.0 * zoom).max(20.0),
+            );
+            if field(ui, &mut editing, family(BRUSH, 19.0 * zoom), ink, hint, inner) {
+                editing.changed = Some(Instant::now());
             }
-            if let Some((name, value)) = format_menu(ui, scene, agent, small) {
-                let mut params = agent.params.clone();
-                params.retain(|(k, _)| *k != name);
-                params.push((name, value));
-                params.sort();
-                set_agent(scene, note.id, Agent { params, prompt: editing.buffer.clone(), ..agent.clone() });
-            }
+            ui.horizontal(|ui| {
+                ui.spacing_mut().button_padding = vec2(8.0, 2.5) * zoom.min(1.2);
+                if let Some(engine) = engine_menu(ui, scene, agent, small) {
+                    set_agent(
+                        scene,
+                        note.id,
+                        Agent {
+                            engine,
+                            params: Vec::new(),
+                            prompt: editing.buffer.clone(),
+                            ..agent.clone()
+                        },
+                    );
+                }
+                if let Some((name, value)) = format_menu(ui, scene, agent, small) {
+                    let mut params = agent.params.clone();
+                    params.retain(|(k, _)| *k != name);
+                    params.push((name, value));
+                    params.sort();
+                    set_agent(
+                        scene,
+                        note.id,
+                        Agent { params, prompt: editing.buffer.clone(), ..agent.clone() },
+                    );
+                }
+            });
+            ui.horizontal(|ui| {
+                let run = format!("{}  Ctrl+Enter", scene.desk.say("run-button"));
+                ui.spacing_mut().button_padding = vec2(12.0, 4.5) * zoom.min(1.2);
+                let label = RichText::new(run).font(family(SEMI, small)).color(color(t.on_accent));
+                if ui
+                    .add(
+                        egui::Button::new(label)
+                            .fill(color(t.accent))
+                            .stroke(Stroke::NONE)
+                            .corner_radius(12),
+                    )
+                    .clicked()
+                {
+                    let sources: Vec<NoteId> =
+                        scene.selection.ids().into_iter().filter(|id| *id != note.id).collect();
+                    scene.ui.queue.push(Command::RunAgent(note.id, sources));
+                }
+                let local = agent.engine.starts_with("local-");
+                let cost = scene.desk.say(if local { "run-free" } else { "run-paid" });
+                ui.label(RichText::new(cost).size(small).color(ink.gamma_multiply(0.8)));
+            });
         });
-        ui.horizontal(|ui| {
-            let run = format!("{}  Ctrl+Enter", scene.desk.say("run-button"));
-            ui.spacing_mut().button_padding = vec2(12.0, 4.5) * zoom.min(1.2);
-            let label = RichText::new(run).font(family(SEMI, small)).color(color(t.on_accent));
-            if ui.add(egui::Button::new(label).fill(color(t.accent)).stroke(Stroke::NONE).corner_radius(12)).clicked() {
-                let sources: Vec<NoteId> = scene.selection.ids().into_iter().filter(|id| *id != note.id).collect();
-                scene.ui.queue.push(Command::RunAgent(note.id, sources));
-            }
-            let local = agent.engine.starts_with("local-");
-            let cost = scene.desk.say(if local { "run-free" } else { "run-paid" });
-            ui.label(RichText::new(cost).size(small).color(ink.gamma_multiply(0.8)));
-        });
-    });
     changed(scene, editing);
 }
 
@@ -135,11 +188,22 @@ fn pill(text: String, size: f32) -> RichText {
     RichText::new(text).size(size).color(Color32::from_rgb(74, 50, 5))
 }
 
-fn menu<T: Clone>(ui: &mut egui::Ui, shown: String, size: f32, choices: &[(String, T)]) -> Option<T> {
+fn menu<T: Clone>(
+    ui: &mut egui::Ui,
+    shown: String,
+    size: f32,
+    choices: &[(String, T)],
+) -> Option<T> {
     let mut chosen = None;
     let fill = Color32::from_rgba_unmultiplied(255, 246, 205, 200);
-    let label = format!("{shown} {}", egui_phosphor::regular::CARET_DOWN);
-    let response = ui.add(egui::Button::new(pill(label, size)).fill(fill).stroke(Stroke::NONE).corner_radius(12));
+    let caret =
+        icon(egui_phosphor::regular::CARET_DOWN, size * 0.85).color(Color32::from_rgb(74, 50, 5));
+    let response = ui.add(
+        egui::Button::new((egui::WidgetText::from(pill(shown, size)), caret))
+            .fill(fill)
+            .stroke(Stroke::NONE)
+            .corner_radius(12),
+    );
     egui::Popup::menu(&response).show(|ui| {
         for (text, value) in choices {
             if ui.button(text).clicked() {
@@ -152,24 +216,41 @@ fn menu<T: Clone>(ui: &mut egui::Ui, shown: String, size: f32, choices: &[(Strin
 
 fn engine_menu(ui: &mut egui::Ui, scene: &Scene, agent: &Agent, size: f32) -> Option<String> {
     let kind = job_kind(agent.makes);
-    let choices: Vec<(String, String)> = scene.ui.engines.iter().filter(|e| e.kinds.contains(&kind)).map(|e| (e.label.clone(), e.id.clone())).collect();
-    let shown = if agent.engine.starts_with("local-") { "local draft".to_owned() } else { agent.engine.clone() };
+    let choices: Vec<(String, String)> = scene
+        .ui
+        .engines
+        .iter()
+        .filter(|e| e.kinds.contains(&kind))
+        .map(|e| (e.label.clone(), e.id.clone()))
+        .collect();
+    let shown = if agent.engine.starts_with("local-") {
+        "local draft".to_owned()
+    } else {
+        agent.engine.clone()
+    };
     menu(ui, shown, size, &choices)
 }
 
-/// The first parameter with choices: format of a picture or film, form of a text, language.
-fn format_menu(ui: &mut egui::Ui, scene: &Scene, agent: &Agent, size: f32) -> Option<(String, String)> {
+/// The format of a picture or film, else the engine's first choice: form of a text, language.
+fn format_menu(
+    ui: &mut egui::Ui,
+    scene: &Scene,
+    agent: &Agent,
+    size: f32,
+) -> Option<(String, String)> {
     let engine = scene.ui.engines.iter().find(|e| e.id == agent.engine)?;
-    let mut chosen = None;
-    for parameter in engine.params.iter().filter(|p| p.choices.len() > 1).take(2) {
-        let now = agent.params.iter().find(|(k, _)| *k == parameter.name).map_or(parameter.default.clone(), |(_, v)| v.clone());
-        let shown = if now == "auto" { parameter.name.clone() } else { now };
-        let choices: Vec<(String, String)> = parameter.choices.iter().map(|c| (c.clone(), c.clone())).collect();
-        if let Some(value) = menu(ui, shown, size, &choices) {
-            chosen = Some((parameter.name.clone(), value));
-        }
-    }
-    chosen
+    let with_choices = || engine.params.iter().filter(|p| p.choices.len() > 1);
+    let parameter =
+        with_choices().find(|p| p.name == "aspect").or_else(|| with_choices().next())?;
+    let now = agent
+        .params
+        .iter()
+        .find(|(k, _)| *k == parameter.name)
+        .map_or(parameter.default.clone(), |(_, v)| v.clone());
+    let shown = if now == "auto" { parameter.name.clone() } else { now };
+    let choices: Vec<(String, String)> =
+        parameter.choices.iter().map(|c| (c.clone(), c.clone())).collect();
+    menu(ui, shown, size, &choices).map(|value| (parameter.name.clone(), value))
 }
 
 /// Buttons on ghosts and on failed works.
@@ -184,10 +265,14 @@ fn ghosts(context: &egui::Context, scene: &mut Scene) {
         let Some(work) = note.kind.work() else { continue };
         let (key, command) = match work.state {
             WorkState::Making { .. } => ("stop-button", Command::StopJob(note.id)),
-            WorkState::Failed { .. } | WorkState::Canceled { .. } => ("retry-button", Command::Retry(note.id)),
+            WorkState::Failed { .. } | WorkState::Canceled { .. } => {
+                ("retry-button", Command::Retry(note.id))
+            }
             WorkState::Done { .. } => continue,
         };
-        let at = scene.camera.screen_from_world([note.center[0], note.center[1] + note.size[1] / 2.0 - 15.0]);
+        let at = scene
+            .camera
+            .screen_from_world([note.center[0], note.center[1] + note.size[1] / 2.0 - 15.0]);
         let area = egui::Area::new(egui::Id::new(("ghost", note.id.0 as u64)))
             .order(egui::Order::Background)
             .constrain(false)
@@ -197,8 +282,9 @@ fn ghosts(context: &egui::Context, scene: &mut Scene) {
         area.show(context, |ui| {
             let words = scene.desk.say(key);
             let clicked = if matches!(command, Command::StopJob(_)) {
-                let text = format!("{} {words}", egui_phosphor::regular::X);
-                ui.add(egui::Button::new(faint(&t, text).size(12.0)).frame(false)).clicked()
+                let cross = icon(egui_phosphor::regular::X, 11.0).color(color(t.faint));
+                ui.add(egui::Button::new((cross, faint(&t, words).size(12.0))).frame(false))
+                    .clicked()
             } else {
                 button(ui, &words).clicked()
             };
@@ -208,8 +294,11 @@ fn ghosts(context: &egui::Context, scene: &mut Scene) {
         });
     }
     scene.ui.queue.extend(wished);
-    // Elapsed times go on while something is made, a few times a second.
-    if !making::all_waiting(scene.open.board()).is_empty() || !scene.making.0.is_empty() {
-        context.request_repaint_after(std::time::Duration::from_millis(250));
+    // Elapsed times go on while something is made, twice a second.
+    let pause = std::time::Duration::from_millis(500);
+    let due = scene.ticks.making.is_none_or(|at| at.elapsed() >= pause);
+    if due && !making::all_waiting(scene.open.board()).is_empty() {
+        scene.ticks.making = Some(Instant::now());
+        scene.ticker.after(pause);
     }
 }

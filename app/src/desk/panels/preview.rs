@@ -5,7 +5,7 @@ use egui::{Color32, ColorImage, RichText, ScrollArea, Sense, TextureOptions, pos
 use oto_board::query::lineage;
 use oto_board::{AssetId, Note, NoteId, Run, WorkKind};
 
-use super::style::{button, button_with_key, faint, frame, primary, semi};
+use super::style::{button, button_with_key, faint, frame, icon, primary, semi};
 use super::{PREVIEW_WIDTH, Scene, screen};
 use crate::desk::clock;
 use crate::desk::command::Command;
@@ -32,10 +32,24 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
             ui.set_width(PREVIEW_WIDTH - 30.0);
             ui.set_height(height - 30.0);
             ui.horizontal(|ui| {
-                let title = if note.title.is_empty() { note.kind.word().to_owned() } else { note.title.clone() };
-                ui.add_sized([PREVIEW_WIDTH - 66.0, 26.0], egui::Label::new(RichText::new(title).font(family(BRUSH, t.heading_size))).truncate().halign(egui::Align::LEFT));
-                let close = ui.add(egui::Button::new(egui_phosphor::regular::X).frame(false));
-                close.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Button, true, "close"));
+                let title = if note.title.is_empty() {
+                    note.kind.word().to_owned()
+                } else {
+                    note.title.clone()
+                };
+                let left = egui::Layout::left_to_right(egui::Align::Center);
+                ui.allocate_ui_with_layout(vec2(PREVIEW_WIDTH - 66.0, 26.0), left, |ui| {
+                    ui.set_width(PREVIEW_WIDTH - 66.0);
+                    ui.add(
+                        egui::Label::new(RichText::new(title).font(family(BRUSH, t.heading_size)))
+                            .truncate(),
+                    );
+                });
+                let close =
+                    ui.add(egui::Button::new(icon(egui_phosphor::regular::X, 14.0)).frame(false));
+                close.widget_info(|| {
+                    egui::WidgetInfo::labeled(egui::WidgetType::Button, true, "close")
+                });
                 if close.clicked() {
                     scene.ui.queue.push(Command::ClosePreview);
                 }
@@ -70,14 +84,22 @@ fn media(ui: &mut egui::Ui, scene: &mut Scene, note: &Note) {
     let width = PREVIEW_WIDTH - 30.0;
     match work.kind {
         WorkKind::Voice => {
-            let (rect, response) = ui.allocate_exact_size(vec2(width, 84.0), Sense::click_and_drag());
+            let (rect, response) =
+                ui.allocate_exact_size(vec2(width, 84.0), Sense::click_and_drag());
             let bars = preview.wave.len().max(1);
             let done = preview.at_ms as f32 / preview.length_ms.max(1) as f32;
             for (i, loud) in preview.wave.iter().enumerate() {
                 let x = rect.left() + (i as f32 + 0.5) * width / bars as f32;
                 let half = 2.0 + f32::from(*loud) / 255.0 * 36.0;
-                let ink = if (i as f32) < done * bars as f32 { Color32::from_rgb(47, 107, 60) } else { Color32::from_rgb(150, 184, 150) };
-                ui.painter().line_segment([pos2(x, rect.center().y - half), pos2(x, rect.center().y + half)], egui::Stroke::new(2.2, ink));
+                let ink = if (i as f32) < done * bars as f32 {
+                    Color32::from_rgb(47, 107, 60)
+                } else {
+                    Color32::from_rgb(150, 184, 150)
+                };
+                ui.painter().line_segment(
+                    [pos2(x, rect.center().y - half), pos2(x, rect.center().y + half)],
+                    egui::Stroke::new(2.2, ink),
+                );
             }
             scrub(preview, &response, rect);
         }
@@ -85,23 +107,34 @@ fn media(ui: &mut egui::Ui, scene: &mut Scene, note: &Note) {
             let shape = preview.shape.unwrap_or([16, 9]);
             let height = (width * shape[1] as f32 / shape[0].max(1) as f32).min(300.0);
             let fitted = vec2(height * shape[0] as f32 / shape[1].max(1) as f32, height);
-            let (rect, response) = ui.allocate_exact_size(vec2(width, height), Sense::click_and_drag());
+            let (rect, response) =
+                ui.allocate_exact_size(vec2(width, height), Sense::click_and_drag());
             let inner = egui::Rect::from_center_size(rect.center(), fitted);
             if let Some(texture) = texture(ui, asset, preview.picture.take()) {
                 let whole = egui::Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-                let image = egui::Image::new(egui::load::SizedTexture::new(texture, fitted)).corner_radius(8).uv(whole);
+                let image = egui::Image::new(egui::load::SizedTexture::new(texture, fitted))
+                    .corner_radius(8)
+                    .uv(whole);
                 image.paint_at(ui, inner);
             } else {
                 ui.painter().rect_filled(inner, 8, color(t.line));
             }
             if work.kind == WorkKind::Video {
-                let bar = egui::Rect::from_min_max(pos2(inner.left() + 12.0, inner.bottom() - 16.0), pos2(inner.right() - 12.0, inner.bottom() - 12.0));
+                let bar = egui::Rect::from_min_max(
+                    pos2(inner.left() + 12.0, inner.bottom() - 16.0),
+                    pos2(inner.right() - 12.0, inner.bottom() - 12.0),
+                );
                 let done = preview.at_ms as f32 / preview.length_ms.max(1) as f32;
                 let x = bar.left() + bar.width() * done;
                 ui.painter().rect_filled(bar, 2, Color32::from_white_alpha(110));
-                ui.painter().rect_filled(egui::Rect::from_min_max(bar.min, pos2(x, bar.bottom())), 2, Color32::WHITE);
+                ui.painter().rect_filled(
+                    egui::Rect::from_min_max(bar.min, pos2(x, bar.bottom())),
+                    2,
+                    Color32::WHITE,
+                );
                 ui.painter().circle_filled(pos2(x, bar.center().y), 5.5, Color32::WHITE);
-                let on_bar = response.interact_pointer_pos().is_some_and(|p| p.y > inner.bottom() - 28.0);
+                let on_bar =
+                    response.interact_pointer_pos().is_some_and(|p| p.y > inner.bottom() - 28.0);
                 if on_bar {
                     scrub(preview, &response, bar);
                 } else if response.clicked() {
@@ -112,8 +145,12 @@ fn media(ui: &mut egui::Ui, scene: &mut Scene, note: &Note) {
     }
     ui.horizontal(|ui| {
         if matches!(work.kind, WorkKind::Voice | WorkKind::Video) {
-            let icon = if preview.playing { egui_phosphor::regular::PAUSE } else { egui_phosphor::regular::PLAY };
-            let play = ui.add(egui::Button::new(RichText::new(icon).size(16.0)).frame(false));
+            let shown = if preview.playing {
+                egui_phosphor::regular::PAUSE
+            } else {
+                egui_phosphor::regular::PLAY
+            };
+            let play = ui.add(egui::Button::new(icon(shown, 16.0)).frame(false));
             play.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Button, true, "play"));
             if play.clicked() {
                 preview.toggle();
@@ -124,14 +161,25 @@ fn media(ui: &mut egui::Ui, scene: &mut Scene, note: &Note) {
         if let Some(info) = info {
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let kind = info.mime.rsplit('/').next().unwrap_or_default().to_uppercase();
-                let size = if info.size_px[0] > 0 { format!("{}×{} · ", info.size_px[0], info.size_px[1]) } else { String::new() };
-                ui.label(faint(&t, format!("{size}{kind} · {}", clock::bytes(info.size_bytes))).size(12.0));
+                let size = if info.size_px[0] > 0 {
+                    format!("{}×{} · ", info.size_px[0], info.size_px[1])
+                } else {
+                    String::new()
+                };
+                ui.label(
+                    faint(&t, format!("{size}{kind} · {}", clock::bytes(info.size_bytes)))
+                        .size(12.0),
+                );
             });
         }
     });
 }
 
-fn scrub(preview: &mut crate::desk::bridge::media::Preview, response: &egui::Response, bar: egui::Rect) {
+fn scrub(
+    preview: &mut crate::desk::bridge::media::Preview,
+    response: &egui::Response,
+    bar: egui::Rect,
+) {
     if let Some(at) = response.interact_pointer_pos() {
         let part = ((at.x - bar.left()) / bar.width()).clamp(0.0, 1.0);
         preview.seek((f64::from(part) * preview.length_ms as f64) as u64);
@@ -139,11 +187,18 @@ fn scrub(preview: &mut crate::desk::bridge::media::Preview, response: &egui::Res
 }
 
 /// The texture of what is open, made anew when another picture came.
-fn texture(ui: &egui::Ui, asset: AssetId, picture: Option<oto_media::picture::Picture>) -> Option<egui::TextureId> {
+fn texture(
+    ui: &egui::Ui,
+    asset: AssetId,
+    picture: Option<oto_media::picture::Picture>,
+) -> Option<egui::TextureId> {
     let key = egui::Id::new("preview texture");
     let held: Option<(AssetId, egui::TextureHandle)> = ui.data(|d| d.get_temp(key));
     if let Some(picture) = picture {
-        let image = ColorImage::from_rgba_unmultiplied([picture.width as usize, picture.height as usize], &picture.rgba);
+        let image = ColorImage::from_rgba_unmultiplied(
+            [picture.width as usize, picture.height as usize],
+            &picture.rgba,
+        );
         let handle = match held {
             Some((_, mut handle)) => {
                 handle.set(image, TextureOptions::LINEAR);
@@ -195,7 +250,12 @@ fn thread(ui: &mut egui::Ui, scene: &mut Scene, id: NoteId) {
     let mut wished = None;
     for (i, (note, run)) in made.runs.iter().enumerate() {
         let title = scene.open.board().note(*note).map_or_else(String::new, |n| n.title.clone());
-        let twine = scene.open.board().note(run.agent).and_then(|a| a.kind.agent()).map_or(4, |a| a.twine_color);
+        let twine = scene
+            .open
+            .board()
+            .note(run.agent)
+            .and_then(|a| a.kind.agent())
+            .map_or(4, |a| a.twine_color);
         let ink = color(scene.desk.theme.board.twines[usize::from(twine) % 16]);
         let row = ui.horizontal_top(|ui| {
             ui.add_space(20.0);
@@ -215,10 +275,17 @@ fn thread(ui: &mut egui::Ui, scene: &mut Scene, id: NoteId) {
         let rect = row.response.rect;
         let x = rect.left() + 8.0;
         if i + 1 < n {
-            ui.painter().line_segment([pos2(x, rect.top() + 8.0), pos2(x, rect.bottom() + 14.0)], egui::Stroke::new(2.0, ink));
+            ui.painter().line_segment(
+                [pos2(x, rect.top() + 8.0), pos2(x, rect.bottom() + 14.0)],
+                egui::Stroke::new(2.0, ink),
+            );
         }
         ui.painter().circle_filled(pos2(x, rect.top() + 9.0), 5.0, ink);
-        let clicked = row.response.interact(Sense::click()).on_hover_cursor(egui::CursorIcon::PointingHand).clicked();
+        let clicked = row
+            .response
+            .interact(Sense::click())
+            .on_hover_cursor(egui::CursorIcon::PointingHand)
+            .clicked();
         if clicked {
             wished = Some(*note);
         }
@@ -235,7 +302,11 @@ fn thread(ui: &mut egui::Ui, scene: &mut Scene, id: NoteId) {
 }
 
 fn told(scene: &Scene, run: &Run) -> String {
-    let engine = if run.model.is_empty() { run.engine.clone() } else { format!("{} · {}", run.engine, run.model) };
+    let engine = if run.model.is_empty() {
+        run.engine.clone()
+    } else {
+        format!("{} · {}", run.engine, run.model)
+    };
     let seed = scene.desk.words.with("thread-seed", &[("seed", &run.seed.to_string())]);
     let cost = match run.cost_micro {
         Some(0) => scene.desk.say("thread-free"),

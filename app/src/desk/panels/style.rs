@@ -3,7 +3,7 @@
 use bevy_egui::egui;
 use egui::{Color32, CornerRadius, Frame, Margin, Response, RichText, Shadow, Stroke, Ui};
 
-use crate::desk::third_party::egui::{SEMI, color, family};
+use crate::desk::third_party::egui::{ICONS, SEMI, color, family};
 use crate::theme::tokens::PanelTokens;
 
 /// A panel's paper.
@@ -14,7 +14,12 @@ pub(super) fn frame(t: &PanelTokens) -> Frame {
         .stroke(Stroke::new(1.0, color(t.line)))
         .corner_radius(CornerRadius::same(t.radius))
         .inner_margin(Margin::same(12))
-        .shadow(Shadow { offset: [0, 5], blur: 20, spread: 0, color: Color32::from_rgba_unmultiplied(r, g, b, 46) })
+        .shadow(Shadow {
+            offset: [0, 5],
+            blur: 20,
+            spread: 0,
+            color: Color32::from_rgba_unmultiplied(r, g, b, 46),
+        })
 }
 
 /// An ordinary button.
@@ -52,4 +57,9 @@ pub(super) fn faint(t: &PanelTokens, text: impl Into<String>) -> RichText {
 /// SemiBold words.
 pub(super) fn semi(text: impl Into<String>, size: f32) -> RichText {
     RichText::new(text).font(family(SEMI, size))
+}
+
+/// An icon drawn with one stroke width.
+pub(super) fn icon(icon: &str, size: f32) -> RichText {
+    RichText::new(icon).font(family(ICONS, size))
 }

@@ -35,7 +35,8 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 ui.label(RichText::new("oTo").font(family(MARKER, 24.0)).color(color(t.accent)));
                 ui.add_space(4.0);
-                let name = scene.desk.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                let name =
+                    scene.desk.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 ui.add(egui::Button::new(semi(name, 13.0)).corner_radius(8));
                 let free = width - 760.0;
                 ui.add_space((free * 0.25).max(6.0));
@@ -52,14 +53,18 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
 
 fn search_field(ui: &mut egui::Ui, scene: &mut Scene, width: f32) {
     let hint = scene.desk.say("search-hint");
-    let field = egui::TextEdit::singleline(&mut scene.ui.search).hint_text(hint).desired_width(width).margin(egui::Margin::symmetric(10, 6));
+    let field = egui::TextEdit::singleline(&mut scene.ui.search)
+        .hint_text(hint)
+        .desired_width(width)
+        .margin(egui::Margin::symmetric(10, 6));
     let response = ui.add(field);
     if std::mem::take(&mut scene.ui.focus_search) {
         response.request_focus();
     }
     if response.changed() {
         let query = scene.ui.search.trim().to_owned();
-        let found = || search(scene.open.board(), &query).iter().map(|n| n.id).collect::<BTreeSet<_>>();
+        let found =
+            || search(scene.open.board(), &query).iter().map(|n| n.id).collect::<BTreeSet<_>>();
         scene.lit.only = (!query.is_empty()).then(found);
     }
     let entered = response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
@@ -86,15 +91,22 @@ fn status(ui: &mut egui::Ui, scene: &Scene) {
     let t = &scene.desk.theme.panel;
     let saved = match (&scene.open.read_only, scene.desk.writer.state()) {
         (Some(reason), _) => semi(reason.clone(), 12.5).color(color(t.accent)),
-        (None, SaveState::Saved(done)) if done >= scene.desk.sent => faint(t, scene.desk.say("save-saved")),
+        (None, SaveState::Saved(done)) if done >= scene.desk.sent => {
+            faint(t, scene.desk.say("save-saved"))
+        }
         (None, SaveState::Saved(_)) => faint(t, scene.desk.say("save-saving")),
-        (None, SaveState::NotSaved(reason)) => semi(scene.desk.words.with("save-failed", &[("reason", &reason)]), 12.5).color(color(t.accent)),
+        (None, SaveState::NotSaved(reason)) => {
+            semi(scene.desk.words.with("save-failed", &[("reason", &reason)]), 12.5)
+                .color(color(t.accent))
+        }
     };
     ui.label(saved);
     let (dot, words) = match &scene.desk.home {
         HomeState::Ready(_) => (t.good, scene.desk.say("home-local")),
         HomeState::Starting => (t.faint, scene.desk.say("home-starting")),
-        HomeState::Failed(reason) => (t.accent, scene.desk.words.with("home-failed", &[("reason", reason)])),
+        HomeState::Failed(reason) => {
+            (t.accent, scene.desk.words.with("home-failed", &[("reason", reason)]))
+        }
     };
     ui.add(egui::Label::new(words).truncate());
     let (rect, _) = ui.allocate_exact_size(egui::vec2(10.0, 10.0), egui::Sense::hover());

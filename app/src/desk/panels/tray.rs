@@ -4,7 +4,7 @@ use bevy_egui::egui;
 use egui::{Align2, Color32, Mesh, Pos2, Rect, Sense, Shape};
 
 use super::Scene;
-use super::style::{faint, frame};
+use super::style::{faint, frame, icon};
 use crate::desk::command::Command;
 use crate::desk::third_party::egui::{MARKER, color, family};
 use crate::making::TRAY;
@@ -18,8 +18,11 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
                 ui.spacing_mut().item_spacing.y = 3.0;
                 for (index, agent) in TRAY.iter().enumerate() {
                     let label = scene.desk.say(&format!("tray-{}", agent.name));
-                    let (rect, response) = ui.allocate_exact_size(egui::vec2(46.0, 46.0), Sense::click());
-                    response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Button, true, &label));
+                    let (rect, response) =
+                        ui.allocate_exact_size(egui::vec2(46.0, 46.0), Sense::click());
+                    response.widget_info(|| {
+                        egui::WidgetInfo::labeled(egui::WidgetType::Button, true, &label)
+                    });
                     let letter = label.chars().next().unwrap_or('?').to_string();
                     let pin = color(scene.desk.theme.board.twines[usize::from(agent.twine_color)]);
                     golden(ui, rect, &letter, pin, index, response.hovered());
@@ -29,8 +32,11 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
                         scene.ui.queue.push(Command::NewAgent(index));
                     }
                 }
-                let plus = ui.add(egui::Button::new(egui_phosphor::regular::PLUS).frame(false));
-                plus.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Button, true, "note"));
+                let plus = ui
+                    .add(egui::Button::new(icon(egui_phosphor::regular::PLUS, 15.0)).frame(false));
+                plus.widget_info(|| {
+                    egui::WidgetInfo::labeled(egui::WidgetType::Button, true, "note")
+                });
                 if plus.on_hover_text(scene.desk.say("command-new-note")).clicked() {
                     scene.ui.queue.push(Command::NewNote);
                 }
@@ -50,7 +56,12 @@ fn golden(ui: &egui::Ui, rect: Rect, letter: &str, pin: Color32, index: usize, h
         middle + egui::vec2(x * cos - y * sin, x * sin + y * cos)
     };
     let corners = |grow: f32, dy: f32| {
-        [at(-half - grow, -half - grow + dy), at(half + grow, -half - grow + dy), at(half + grow, half + grow + dy), at(-half - grow, half + grow + dy)]
+        [
+            at(-half - grow, -half - grow + dy),
+            at(half + grow, -half - grow + dy),
+            at(half + grow, half + grow + dy),
+            at(-half - grow, half + grow + dy),
+        ]
     };
     for (grow, alpha) in [(2.5, 16), (1.5, 26), (0.5, 40)] {
         let shadow = Color32::from_rgba_unmultiplied(59, 42, 12, alpha);
@@ -70,8 +81,18 @@ fn golden(ui: &egui::Ui, rect: Rect, letter: &str, pin: Color32, index: usize, h
         }
     }
     painter.add(Shape::mesh(mesh));
-    painter.circle_filled(at(1.5, -half + 6.0), 4.0, Color32::from_rgba_unmultiplied(59, 42, 12, 70));
+    painter.circle_filled(
+        at(1.5, -half + 6.0),
+        4.0,
+        Color32::from_rgba_unmultiplied(59, 42, 12, 70),
+    );
     painter.circle_filled(at(0.0, -half + 4.5), 4.0, pin);
     painter.circle_filled(at(-1.2, -half + 3.2), 1.2, Color32::from_white_alpha(150));
-    painter.text(at(0.0, 4.0), Align2::CENTER_CENTER, letter, family(MARKER, 14.0), Color32::from_rgb(74, 50, 5));
+    painter.text(
+        at(0.0, 4.0),
+        Align2::CENTER_CENTER,
+        letter,
+        family(MARKER, 14.0),
+        Color32::from_rgb(74, 50, 5),
+    );
 }

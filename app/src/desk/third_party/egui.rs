@@ -3,14 +3,21 @@
 use std::sync::Arc;
 
 use bevy::prelude::*;
-use bevy_egui::{EguiContext, EguiGlobalSettings, EguiInput, EguiPlugin, EguiPreUpdateSet, PrimaryEguiContext, egui};
-use egui::{Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Stroke, TextStyle};
+use bevy_egui::{
+    EguiContext, EguiGlobalSettings, EguiInput, EguiPlugin, EguiPreUpdateSet, PrimaryEguiContext,
+    egui,
+};
+use egui::{
+    Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Stroke, TextStyle,
+};
 
 use crate::theme::tokens::{Hex, PanelTokens};
 use crate::theme::{INTER, INTER_SEMI, NOTE_FONTS};
 
 /// SemiBold, for headings and buttons.
 pub(crate) const SEMI: &str = "semi";
+/// Phosphor first: Inter uses some of its code points for other things.
+pub(crate) const ICONS: &str = "icons";
 /// Permanent Marker.
 pub(crate) const MARKER: &str = "marker";
 /// Caveat Brush.
@@ -25,7 +32,7 @@ pub(crate) fn family(name: &'static str, size: f32) -> FontId {
 }
 
 pub(crate) fn plugin(app: &mut App) {
-    app.add_plugins(EguiPlugin { bindless_mode_array_size: None, ..default() });
+    app.add_plugins(EguiPlugin { bindless_mode_array_size: None });
     app.world_mut().resource_mut::<EguiGlobalSettings>().auto_create_primary_context = false;
     app.add_systems(
         PreUpdate,
@@ -63,15 +70,24 @@ pub(crate) fn fonts(mut contexts: Query<&mut EguiContext, With<PrimaryEguiContex
         (FontFamily::Name(MARKER.into()), "marker"),
         (FontFamily::Name(BRUSH.into()), "brush"),
     ] {
-        fonts.families.insert(family, vec![first.to_owned(), "phosphor".to_owned(), "inter".to_owned()]);
+        fonts
+            .families
+            .insert(family, vec![first.to_owned(), "phosphor".to_owned(), "inter".to_owned()]);
     }
+    fonts
+        .families
+        .insert(FontFamily::Name(ICONS.into()), vec!["phosphor".to_owned(), "inter".to_owned()]);
     egui_phosphor::add_to_fonts(&mut fonts, egui_phosphor::Variant::Regular);
     context.get_mut().set_fonts(fonts);
 }
 
 /// The quiet, paper-like look of all panels.
 pub(crate) fn restyle(context: &egui::Context, t: &PanelTokens, dark: bool) {
-    context.set_theme(if dark { egui::ThemePreference::Dark } else { egui::ThemePreference::Light });
+    context.set_theme(if dark {
+        egui::ThemePreference::Dark
+    } else {
+        egui::ThemePreference::Light
+    });
     context.options_mut(|o| {
         o.zoom_with_keyboard = false;
         o.quit_shortcuts.clear();

@@ -14,7 +14,8 @@ pub(super) fn paint(canvas: &mut Pixmap, palette: &Palette, rng: &mut Rng) {
     let swirl = [w * rng.range(0.25, 0.75), h * rng.range(0.25, 0.75)];
     let field = |x: f32, y: f32| {
         let warp = fbm(x * scale + 5.2, y * scale + 1.3, 3, seed ^ 31) * 1.6;
-        let angle = fbm(x * scale + warp, y * scale - warp, 4, seed) * std::f32::consts::TAU * turns;
+        let angle =
+            fbm(x * scale + warp, y * scale - warp, 4, seed) * std::f32::consts::TAU * turns;
         let (dx, dy) = (x - swirl[0], y - swirl[1]);
         let near = 1.0 / (1.0 + (dx * dx + dy * dy) / (w * w * 0.03));
         let (vx, vy) = (cos(angle) - dy / w * near * 3.0, sin(angle) + dx / w * near * 3.0);
@@ -28,7 +29,8 @@ pub(super) fn paint(canvas: &mut Pixmap, palette: &Palette, rng: &mut Rng) {
         let (mut x, mut y) = (rng.range(-0.05, 1.05) * w, rng.range(-0.05, 1.05) * h);
         let tone = fbm(x * scale * 1.7, y * scale * 1.7, 2, seed ^ 99);
         let ink = ((tone * 7.0 + rng.range(-1.0, 1.0)) as i32).clamp(1, 5) as usize;
-        let width = w.max(h) * if late < 0.4 { rng.range(0.008, 0.02) } else { rng.range(0.0015, 0.006) };
+        let width =
+            w.max(h) * if late < 0.4 { rng.range(0.008, 0.02) } else { rng.range(0.0015, 0.006) };
         let mut path = PathBuilder::new();
         path.move_to(x, y);
         for _ in 0..14 + rng.below(26) {
@@ -39,7 +41,12 @@ pub(super) fn paint(canvas: &mut Pixmap, palette: &Palette, rng: &mut Rng) {
         }
         let shade = mix(palette.inks[ink], palette.inks[(ink + 1).min(5)], rng.unit() * 0.5);
         paint.set_color(color(shade, if late < 0.4 { 0.5 } else { 0.85 }));
-        let stroke = Stroke { width, line_cap: LineCap::Round, line_join: LineJoin::Round, ..Stroke::default() };
+        let stroke = Stroke {
+            width,
+            line_cap: LineCap::Round,
+            line_join: LineJoin::Round,
+            ..Stroke::default()
+        };
         if let Some(path) = path.finish() {
             canvas.stroke_path(&path, &paint, &stroke, Transform::identity(), None);
         }

@@ -8,12 +8,36 @@ use oto_media::tiny_skia::{
 
 use super::palette::{Palette, Rgb, color, mix};
 
-const CITY: &[&str] = &["city", "ville", "town", "street", "rue", "lisbon", "lisbonne", "paris", "tram", "roof", "toit", "house", "maison", "london", "tokyo", "skyline", "window"];
-const WATER: &[&str] = &["sea", "mer", "ocean", "lake", "lac", "river", "fleuve", "beach", "plage", "boat", "bateau", "water", "harbour", "port"];
-const TREES: &[&str] = &["forest", "forêt", "tree", "arbre", "wood", "bois", "garden", "jardin", "pine"];
+const CITY: &[&str] = &[
+    "city", "ville", "town", "street", "rue", "lisbon", "lisbonne", "paris", "tram", "roof",
+    "toit", "house", "maison", "london", "tokyo", "skyline", "window",
+];
+const WATER: &[&str] = &[
+    "sea", "mer", "ocean", "lake", "lac", "river", "fleuve", "beach", "plage", "boat", "bateau",
+    "water", "harbour", "port",
+];
+const TREES: &[&str] =
+    &["forest", "forêt", "tree", "arbre", "wood", "bois", "garden", "jardin", "pine"];
 const WEATHER: &[&str] = &["rain", "pluie", "storm", "wet", "tempête"];
 const SNOW: &[&str] = &["snow", "neige", "winter", "hiver"];
-const OTHER: &[&str] = &["mountain", "montagne", "hill", "colline", "landscape", "paysage", "valley", "sky", "ciel", "dawn", "sunset", "night", "moon", "desert", "aube", "nuit"];
+const OTHER: &[&str] = &[
+    "mountain",
+    "montagne",
+    "hill",
+    "colline",
+    "landscape",
+    "paysage",
+    "valley",
+    "sky",
+    "ciel",
+    "dawn",
+    "sunset",
+    "night",
+    "moon",
+    "desert",
+    "aube",
+    "nuit",
+];
 
 fn has(words: &str, list: &[&str]) -> bool {
     list.iter().any(|w| words.contains(w))
@@ -35,13 +59,24 @@ pub(super) fn paint(canvas: &mut Pixmap, words: &str, palette: &Palette, rng: &m
     let layers = if city { 4 } else { 5 };
     for layer in 0..layers {
         let depth = layer as f32 / (layers - 1) as f32;
-        let tint = mix(mix(palette.land[0], palette.sky[2], 0.45 * (1.0 - depth)), palette.land[1], depth * 0.95);
+        let tint = mix(
+            mix(palette.land[0], palette.sky[2], 0.45 * (1.0 - depth)),
+            palette.land[1],
+            depth * 0.95,
+        );
         let base = horizon + (h - horizon) * (depth * 0.55 - 0.06);
         if city && layer > 0 {
             let base = horizon + (h - horizon) * (depth * depth * 0.42 - 0.05);
             skyline(canvas, tint, palette, base, depth, rng);
         } else {
-            ridge(canvas, tint, base, h * 0.16 * (1.1 - depth * 0.6), 2.2 + depth * 2.0, seed ^ layer);
+            ridge(
+                canvas,
+                tint,
+                base,
+                h * 0.16 * (1.1 - depth * 0.6),
+                2.2 + depth * 2.0,
+                seed ^ layer,
+            );
         }
         if trees && layer > 1 {
             forest(canvas, mix(tint, palette.land[1], 0.5), base, depth, rng);
@@ -89,7 +124,9 @@ fn sun(canvas: &mut Pixmap, palette: &Palette, at: [f32; 2], radius: f32) {
     for ring in (1..=9).rev() {
         let glow = if palette.night { 0.035 } else { 0.055 };
         paint.set_color(color(palette.disc, glow));
-        if let Some(path) = PathBuilder::from_circle(at[0], at[1], radius * (1.0 + ring as f32 * 0.3)) {
+        if let Some(path) =
+            PathBuilder::from_circle(at[0], at[1], radius * (1.0 + ring as f32 * 0.3))
+        {
             canvas.fill_path(&path, &paint, FillRule::Winding, Transform::identity(), None);
         }
     }
@@ -149,7 +186,15 @@ fn skyline(canvas: &mut Pixmap, rgb: Rgb, palette: &Palette, base: f32, depth: f
                 roof.close();
                 fill(canvas, roof.finish(), mix(shade, [196.0, 92.0, 66.0], 0.35 * depth), 1.0);
             }
-            1 => rect(canvas, x + width * 0.62, top - width * 0.3, width * 0.13, width * 0.32, shade, 1.0),
+            1 => rect(
+                canvas,
+                x + width * 0.62,
+                top - width * 0.3,
+                width * 0.13,
+                width * 0.32,
+                shade,
+                1.0,
+            ),
             _ => {}
         }
         windows(canvas, palette, [x, top, width, height + h * 0.1], depth, rng);
@@ -157,7 +202,13 @@ fn skyline(canvas: &mut Pixmap, rgb: Rgb, palette: &Palette, base: f32, depth: f
     }
 }
 
-fn windows(canvas: &mut Pixmap, palette: &Palette, [x, top, width, height]: [f32; 4], depth: f32, rng: &mut Rng) {
+fn windows(
+    canvas: &mut Pixmap,
+    palette: &Palette,
+    [x, top, width, height]: [f32; 4],
+    depth: f32,
+    rng: &mut Rng,
+) {
     let size = width * 0.12;
     if size < 2.5 || depth < 0.3 {
         return;
@@ -167,8 +218,19 @@ fn windows(canvas: &mut Pixmap, palette: &Palette, [x, top, width, height]: [f32
     for row in 0..rows.min(14) {
         for column in 0..3 {
             if rng.unit() < lit {
-                let at = [x + width * (0.2 + 0.24 * column as f32), top + size * 1.4 + row as f32 * size * 2.6];
-                rect(canvas, at[0], at[1], size, size * 1.4, [255.0, 214.0, 138.0], 0.25 + 0.6 * depth);
+                let at = [
+                    x + width * (0.2 + 0.24 * column as f32),
+                    top + size * 1.4 + row as f32 * size * 2.6,
+                ];
+                rect(
+                    canvas,
+                    at[0],
+                    at[1],
+                    size,
+                    size * 1.4,
+                    [255.0, 214.0, 138.0],
+                    0.25 + 0.6 * depth,
+                );
             }
         }
     }
@@ -199,7 +261,11 @@ fn sea(canvas: &mut Pixmap, palette: &Palette, top: f32, light_x: f32, rng: &mut
     for i in 0..bands {
         let t = i as f32 / bands as f32;
         let y = top + (h - top) * t;
-        let rgb = mix(mix(palette.sky[2], palette.sky[1], t * 1.4_f32.min(1.0)), palette.land[1], 0.15 + 0.5 * t);
+        let rgb = mix(
+            mix(palette.sky[2], palette.sky[1], t * 1.4_f32.min(1.0)),
+            palette.land[1],
+            0.15 + 0.5 * t,
+        );
         rect(canvas, 0.0, y, w, (h - top) / bands as f32 + 1.0, rgb, 1.0);
     }
     for _ in 0..420 {
@@ -210,13 +276,22 @@ fn sea(canvas: &mut Pixmap, palette: &Palette, top: f32, light_x: f32, rng: &mut
         let x = if near_light { light_x + rng.range(-spread, spread) } else { rng.unit() * w };
         let length = w * rng.range(0.006, 0.03) * (0.4 + t);
         let rgb = if near_light { palette.disc } else { palette.sky[2] };
-        rect(canvas, x - length / 2.0, y, length, 1.0 + 2.2 * t, rgb, if near_light { 0.6 } else { 0.16 });
+        rect(
+            canvas,
+            x - length / 2.0,
+            y,
+            length,
+            1.0 + 2.2 * t,
+            rgb,
+            if near_light { 0.6 } else { 0.16 },
+        );
     }
 }
 
 fn rain(canvas: &mut Pixmap, rng: &mut Rng) {
     let (w, h) = (canvas.width() as f32, canvas.height() as f32);
-    let stroke = Stroke { width: (w / 900.0).max(0.8), line_cap: LineCap::Round, ..Stroke::default() };
+    let stroke =
+        Stroke { width: (w / 900.0).max(0.8), line_cap: LineCap::Round, ..Stroke::default() };
     let mut paint = Paint::default();
     for _ in 0..340 {
         let (x, y, length) = (rng.unit() * w, rng.unit() * h, h * rng.range(0.015, 0.05));
@@ -246,7 +321,11 @@ fn birds(canvas: &mut Pixmap, palette: &Palette, horizon: f32, rng: &mut Rng) {
     paint.set_color(color(palette.land[1], 0.7));
     let (cx, cy) = (rng.unit() * w, horizon * rng.range(0.2, 0.6));
     for _ in 0..rng.below(7) {
-        let (x, y, s) = (cx + rng.range(-0.08, 0.08) * w, cy + rng.range(-0.05, 0.05) * w, w * rng.range(0.006, 0.012));
+        let (x, y, s) = (
+            cx + rng.range(-0.08, 0.08) * w,
+            cy + rng.range(-0.05, 0.05) * w,
+            w * rng.range(0.006, 0.012),
+        );
         let mut path = PathBuilder::new();
         path.move_to(x - s, y - s * 0.3);
         path.quad_to(x - s * 0.3, y - s * 0.6, x, y);

@@ -28,8 +28,18 @@ pub(super) fn paint(canvas: &mut Pixmap, palette: &Palette, rng: &mut Rng) {
     }
 }
 
-fn tile(canvas: &mut Pixmap, at: [f32; 2], edge: f32, motif: u32, quarter: u32, ground: Rgb, ink: Rgb, dark: Rgb) {
-    let turn = Transform::from_rotate_at(quarter as f32 * 90.0, edge / 2.0, edge / 2.0).post_translate(at[0], at[1]);
+fn tile(
+    canvas: &mut Pixmap,
+    at: [f32; 2],
+    edge: f32,
+    motif: u32,
+    quarter: u32,
+    ground: Rgb,
+    ink: Rgb,
+    dark: Rgb,
+) {
+    let turn = Transform::from_rotate_at(quarter as f32 * 90.0, edge / 2.0, edge / 2.0)
+        .post_translate(at[0], at[1]);
     let mut paint = Paint::default();
     paint.set_color(color(ground, 1.0));
     if let Some(rect) = Rect::from_xywh(at[0], at[1], edge + 0.6, edge + 0.6) {

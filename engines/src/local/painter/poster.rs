@@ -15,7 +15,11 @@ pub(super) fn paint(canvas: &mut Pixmap, about: &str, palette: &Palette, rng: &m
     let ground = palette.inks[if rng.below(3) == 0 { 5 } else { 0 }];
     canvas.fill(color(ground, 1.0));
     shapes(canvas, palette, rng);
-    let ink = if brightness(ground) > 130.0 { mix(palette.inks[5], [20.0, 18.0, 24.0], 0.4) } else { [255.0, 250.0, 238.0] };
+    let ink = if brightness(ground) > 130.0 {
+        mix(palette.inks[5], [20.0, 18.0, 24.0], 0.4)
+    } else {
+        [255.0, 250.0, 238.0]
+    };
     let edge = color(ground, 1.0).to_color_u8();
     let ground_rgba = [edge.red(), edge.green(), edge.blue(), 255];
     let ink_rgba = [ink[0] as u8, ink[1] as u8, ink[2] as u8, 255];
@@ -33,7 +37,13 @@ pub(super) fn paint(canvas: &mut Pixmap, about: &str, palette: &Palette, rng: &m
     shape.draw(canvas, [w * 0.08, top], ink_rgba, px * 0.05, ground_rgba);
     if !rest.is_empty() {
         let small = shape_text(&rest, Face::Plain, h * 0.042, box_width, Align::Start);
-        small.draw(canvas, [w * 0.085, (top + shape.size[1] + h * 0.04).min(h * 0.86)], ink_rgba, 3.0, ground_rgba);
+        small.draw(
+            canvas,
+            [w * 0.085, (top + shape.size[1] + h * 0.04).min(h * 0.86)],
+            ink_rgba,
+            3.0,
+            ground_rgba,
+        );
     }
     let mut paint = Paint::default();
     paint.set_color(color(ink, 1.0));
@@ -48,7 +58,8 @@ fn shapes(canvas: &mut Pixmap, palette: &Palette, rng: &mut Rng) {
     for i in 0..3 + rng.below(3) {
         let ink = palette.inks[1 + ((i + rng.below(2)) % 4) as usize];
         paint.set_color(color(ink, 0.94));
-        let (x, y, r) = (w * rng.range(0.2, 1.0), h * rng.range(0.25, 1.0), w.min(h) * rng.range(0.12, 0.38));
+        let (x, y, r) =
+            (w * rng.range(0.2, 1.0), h * rng.range(0.25, 1.0), w.min(h) * rng.range(0.12, 0.38));
         let mut path = PathBuilder::new();
         match rng.below(3) {
             0 => path.push_circle(x, y, r),

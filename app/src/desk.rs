@@ -27,6 +27,23 @@ const FIRST_BOARD: &str = "My wall.oto";
 pub(crate) fn open(data: &DataDir, board: Option<PathBuf>) -> Result<()> {
     let started = Instant::now();
     start_log();
+    let library = Library::read(&data.library());
+    let path = match board {
+        Some(name) => {
+            let path = data.board(&name);
+            if !path.exists() {
+                bail!(
+                    "there is no board “{}”; `oto board new` makes one, `oto --help` lists the commands",
+                    name.display()
+                );
+            }
+            path
+        }
+        None => match library.recent.iter().find(|p| p.exists()) {
+            Some(last) => last.clone(),
+            None => data.boards().join(FIRST_BOARD),
+        },
+    };
     if cfg!(target_os = "linux")
         && std::env::var_os("DISPLAY").is_none()
         && std::env::var_os("WAYLAND_DISPLAY").is_none()
@@ -35,14 +52,6 @@ pub(crate) fn open(data: &DataDir, board: Option<PathBuf>) -> Result<()> {
             "there is no display here, so the desk cannot open; `oto tour` shows what oTo does without a window"
         );
     }
-    let library = Library::read(&data.library());
-    let path = match board {
-        Some(name) => data.board(&name),
-        None => match library.recent.iter().find(|p| p.exists()) {
-            Some(last) => last.clone(),
-            None => data.boards().join(FIRST_BOARD),
-        },
-    };
     let fresh = !path.exists();
     let (loaded, writer) = if fresh { create_board(&path) } else { open_board(&path) }
         .with_context(|| format!("{} cannot be opened", path.display()))?;

@@ -225,7 +225,7 @@ fn wrong_input_is_answered_in_words() {
     );
     oto.fails(&["engines", "remove", "lab"], 1, "no such");
     oto.fails(&["lineage"], 2, "Usage");
-    oto.fails(&["dance"], 2, "");
+    oto.fails(&["dance"], 1, "there is no board");
     // Each refusal is on the board with its reason, and the board stays sound.
     let check = oto.json(&["board", "check", "wall", "--json"]);
     assert_eq!((check["ok"].as_bool(), check["runs"].as_u64()), (Some(true), Some(0)));

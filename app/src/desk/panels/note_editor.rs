@@ -116,12 +116,12 @@ fn prompt(
         .inner_margin(Margin {
             left: margin as i8,
             right: margin as i8,
-            top: (30.0 * zoom) as i8,
+            top: (26.0 * zoom) as i8,
             bottom: 0,
         })
         .show(ui, |ui| {
             ui.label(RichText::new(&note.title).font(family(MARKER, 22.0 * zoom)).color(ink));
-            let controls = 66.0 * zoom.max(0.85);
+            let controls = 74.0 * zoom.max(0.95);
             let inner = vec2(
                 size.x - 2.0 * margin,
                 (size.y - 34.0 * zoom - 30.0 * zoom - controls - 16.0 * zoom).max(20.0),

@@ -186,31 +186,39 @@ fn scrub(
     }
 }
 
-/// The texture of what is open, made anew when another picture came.
+/// Two textures in turn: one that was just filled is on the GPU only in the next frame, so the
+/// other one is shown meanwhile.
+#[derive(Clone, Default)]
+struct Pair {
+    of: Option<AssetId>,
+    textures: [Option<egui::TextureHandle>; 2],
+    front: usize,
+}
+
 fn texture(
     ui: &egui::Ui,
     asset: AssetId,
     picture: Option<oto_media::picture::Picture>,
 ) -> Option<egui::TextureId> {
     let key = egui::Id::new("preview texture");
-    let held: Option<(AssetId, egui::TextureHandle)> = ui.data(|d| d.get_temp(key));
-    if let Some(picture) = picture {
-        let image = ColorImage::from_rgba_unmultiplied(
-            [picture.width as usize, picture.height as usize],
-            &picture.rgba,
-        );
-        let handle = match held {
-            Some((_, mut handle)) => {
-                handle.set(image, TextureOptions::LINEAR);
-                handle
-            }
-            None => ui.load_texture("preview", image, TextureOptions::LINEAR),
-        };
-        let id = handle.id();
-        ui.data_mut(|d| d.insert_temp(key, (asset, handle)));
-        return Some(id);
+    let mut pair: Pair = ui.data(|d| d.get_temp(key)).unwrap_or_default();
+    if pair.of != Some(asset) {
+        pair = Pair { of: Some(asset), ..Pair::default() };
     }
-    held.filter(|(of, _)| *of == asset).map(|(_, handle)| handle.id())
+    let shown = pair.textures[pair.front].as_ref().map(egui::TextureHandle::id);
+    if let Some(picture) = picture {
+        let size = [picture.width as usize, picture.height as usize];
+        let image = ColorImage::from_rgba_unmultiplied(size, &picture.rgba);
+        pair.front = 1 - pair.front;
+        let place = &mut pair.textures[pair.front];
+        match place {
+            Some(handle) if handle.size() == size => handle.set(image, TextureOptions::LINEAR),
+            _ => *place = Some(ui.load_texture("preview", image, TextureOptions::LINEAR)),
+        }
+        ui.request_repaint();
+    }
+    ui.data_mut(|d| d.insert_temp(key, pair));
+    shown
 }
 
 fn actions(ui: &mut egui::Ui, scene: &mut Scene, note: &Note) {

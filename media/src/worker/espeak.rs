@@ -173,18 +173,45 @@ fn join_words(text: &str, events: &[(usize, usize, u32)], duration_ms: u32) -> V
     if let Some((from, start)) = open {
         spans.push((from, characters, &text[start..]));
     }
-    for (from, to, word) in spans {
-        let Some(event) = events.iter().find(|(position, _, _)| (from + 1..=to).contains(position))
-        else {
-            continue;
-        };
-        let start_ms = event.2.min(duration_ms);
-        if let Some(last) = words.last_mut() {
-            last.end_ms = start_ms.max(last.start_ms);
-        }
-        words.push(Word { start_ms, end_ms: duration_ms, text: word.to_owned() });
+    // Words that were heard as part of a neighbour have no event of their own.
+    let mut starts: Vec<Option<u32>> = spans
+        .iter()
+        .map(|(from, to, _)| {
+            let own = events.iter().find(|(position, _, _)| (from + 1..=*to).contains(position));
+            own.map(|event| event.2.min(duration_ms))
+        })
+        .collect();
+    interpolate(&mut starts, &spans, duration_ms);
+    for (i, (_, _, word)) in spans.iter().enumerate() {
+        let start_ms = starts[i].unwrap_or(0);
+        let end_ms = starts.get(i + 1).copied().flatten().unwrap_or(duration_ms).max(start_ms);
+        words.push(Word { start_ms, end_ms, text: (*word).to_owned() });
     }
     words
+}
+
+/// Fills gaps between known starts in proportion to the letters spoken; starts never go back.
+fn interpolate(starts: &mut [Option<u32>], spans: &[(usize, usize, &str)], duration_ms: u32) {
+    let mut i = 0;
+    while i < starts.len() {
+        if starts[i].is_some() {
+            i += 1;
+            continue;
+        }
+        let next = (i..starts.len()).find(|k| starts[*k].is_some());
+        let (first, from_ms) = if i == 0 { (0, 0) } else { (i - 1, starts[i - 1].unwrap_or(0)) };
+        let to_ms = next.and_then(|k| starts[k]).unwrap_or(duration_ms).max(from_ms);
+        let end = next.map_or_else(|| spans.last().map_or(0, |s| s.1), |k| spans[k].0);
+        let letters = (end - spans[first].0).max(1) as u64;
+        for k in i..next.unwrap_or(starts.len()) {
+            let done = (spans[k].0 - spans[first].0) as u64;
+            starts[k] = Some(from_ms + (u64::from(to_ms - from_ms) * done / letters) as u32);
+        }
+        i = next.unwrap_or(starts.len());
+    }
+    for k in 1..starts.len() {
+        starts[k] = starts[k].max(starts[k - 1]);
+    }
 }
 
 #[cfg(test)]
@@ -198,5 +225,10 @@ mod tests {
         let told: Vec<(u32, u32, &str)> =
             words.iter().map(|w| (w.start_ms, w.end_ms, w.text.as_str())).collect();
         assert_eq!(told, [(0, 200, "An"), (200, 500, "oTo"), (500, 900, "wall.")]);
+        // "on the" is heard as one: no word is lost, and times never go back.
+        let events = [(1, 3, 0), (5, 6, 300), (12, 4, 700)];
+        let words = join_words("cat on the roof", &events, 900);
+        let told: Vec<(u32, &str)> = words.iter().map(|w| (w.start_ms, w.text.as_str())).collect();
+        assert_eq!(told, [(0, "cat"), (300, "on"), (471, "the"), (700, "roof")]);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use oto_backend::{EmbedConfig, Embedded, KeySource};
-use oto_backend_client::{Client, Credentials, Home};
+use oto_backend_client::{Client, Credentials, Home, account};
 use oto_media::worker::Workers;
 use oto_storage::BoardLock;
 use secrecy::SecretString;
@@ -18,8 +18,8 @@ pub(crate) const EMBEDDED: &str = "embedded";
 struct Keyring(Credentials);
 
 impl KeySource for Keyring {
-    fn key(&self, engine: &str) -> Result<Option<SecretString>, String> {
-        self.0.get(engine).map_err(|e| e.to_string())
+    fn key(&self, engine: &str, base_url: &str) -> Result<Option<SecretString>, String> {
+        self.0.get(&account(engine, base_url)).map_err(|e| e.to_string())
     }
 }
 

@@ -72,8 +72,13 @@ pub(crate) fn new_agent(board: &Board, from: &TrayAgent, wish: [f64; 2]) -> Note
     };
     let size = [220.0, 220.0];
     let center = place_near(board, wish, size);
-    let mut note =
-        blank(NoteId(mint::id()), NoteKind::Agent(agent), center, size, board.top_rank() + 1);
+    let mut note = blank(
+        NoteId(mint::id()),
+        NoteKind::Agent(agent),
+        center,
+        size,
+        board.top_rank().saturating_add(1),
+    );
     from.name.clone_into(&mut note.title);
     note
 }
@@ -82,7 +87,13 @@ pub(crate) fn new_agent(board: &Board, from: &TrayAgent, wish: [f64; 2]) -> Note
 pub(crate) fn new_plain(board: &Board, text: &str, color: u8, wish: [f64; 2]) -> Note {
     let size = [190.0, 190.0];
     let center = place_near(board, wish, size);
-    let mut note = blank(NoteId(mint::id()), NoteKind::Plain, center, size, board.top_rank() + 1);
+    let mut note = blank(
+        NoteId(mint::id()),
+        NoteKind::Plain,
+        center,
+        size,
+        board.top_rank().saturating_add(1),
+    );
     text.clone_into(&mut note.text);
     note.color = color;
     note
@@ -132,8 +143,13 @@ pub(crate) fn begin(board: &Board, recipe: Recipe, kind: WorkKind, job: JobId) -
     let mut twines = vec![tie(recipe.agent, TwineRole::MadeBy)];
     twines.extend(recipe.sources.iter().map(|s| tie(*s, TwineRole::MadeFrom)));
     let state = WorkState::Making { home: EMBEDDED.to_owned(), job };
-    let mut note =
-        blank(id, NoteKind::Work(Work { kind, recipe, state }), center, size, board.top_rank() + 1);
+    let mut note = blank(
+        id,
+        NoteKind::Work(Work { kind, recipe, state }),
+        center,
+        size,
+        board.top_rank().saturating_add(1),
+    );
     note.color = paper_of(kind);
     (id, Edit::BeginWork { note, twines })
 }
@@ -156,26 +172,25 @@ pub(crate) fn all_waiting(board: &Board) -> Vec<(NoteId, JobId)> {
     board.notes().filter_map(job_of).collect()
 }
 
-/// Takes a finished job's files over into the asset store and gives the edit that fills its work.
-/// Files first, then the record: a crash between the two loses nothing, the job is asked again.
-pub(crate) fn finish(
-    board: &Board,
-    job: &Job,
-    folder: &Path,
-    store: &AssetStore,
-) -> Result<Option<Edit>> {
-    let id: JobId = job.id.parse().context("the backend named the job in a way oTo cannot read")?;
-    let Some(note) = waiting_for(board, id) else { return Ok(None) };
-    let Some(work) = note.kind.work() else { return Ok(None) };
+/// Takes a finished job's files over into the asset store. Files first, then the record: a crash
+/// between the two loses nothing, the job is asked again.
+pub(crate) fn adopt(job: &Job, folder: &Path, store: &AssetStore) -> Result<()> {
     for output in &job.outputs {
         let asset: AssetId =
             output.hash.parse().context("the backend named a file in a way oTo cannot read")?;
-        let file = folder.join(&output.hash);
-        // Fetched twice after a crash: the store may have it already.
-        if file.exists() {
-            store.adopt(&file, asset)?;
-        }
+        store.adopt(&folder.join(&output.hash), asset)?;
     }
+    // Empty now; what could not be removed is of no use to anybody.
+    std::fs::remove_dir(folder).ok();
+    Ok(())
+}
+
+/// The edit that fills the work of a finished job whose files were taken over; none when no work
+/// waits for it.
+pub(crate) fn finish(board: &Board, job: &Job) -> Result<Option<Edit>> {
+    let id: JobId = job.id.parse().context("the backend named the job in a way oTo cannot read")?;
+    let Some(note) = waiting_for(board, id) else { return Ok(None) };
+    let Some(work) = note.kind.work() else { return Ok(None) };
     let (run, assets) = run_of(job, &work.recipe, board, RunId(mint::id()))?;
     let main = assets.first().map_or([0, 0], |a| a.size_px);
     let size = match work.kind {
@@ -185,15 +200,14 @@ pub(crate) fn finish(
         WorkKind::Text => Some(size_of(WorkKind::Text, &[], &job.text)),
         _ => None,
     };
-    let edit = Edit::FinishWork {
+    Ok(Some(Edit::FinishWork {
         id: note.id,
         run,
         assets,
         title: job.title.clone(),
         text: job.text.clone(),
         size,
-    };
-    Ok(Some(edit))
+    }))
 }
 
 /// The edit for a job that ended without a result; none while it goes on.

@@ -62,7 +62,7 @@ impl Home {
         self.send(self.call(Method::POST, "/assets").body(bytes)).await.map(drop)
     }
 
-    pub(crate) async fn remove_asset(&self, hash: &str) -> Result<(), ClientError> {
-        self.send(self.call(Method::DELETE, &format!("/assets/{hash}"))).await.map(drop)
+    pub(crate) async fn release(&self, id: &str) -> Result<(), ClientError> {
+        self.send(self.call(Method::POST, &format!("/jobs/{id}/release")).json(&())).await.map(drop)
     }
 }

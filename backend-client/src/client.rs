@@ -1,6 +1,8 @@
 //! A handle for programs without an async runtime: orders go in, events come out. The work is done
 //! on the thread `oto-client`.
 
+use std::collections::HashSet;
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,7 +36,12 @@ pub enum Event {
         /// The folder.
         folder: PathBuf,
     },
-    /// A job could not be submitted or followed.
+    /// A job was stopped before it was sent.
+    NeverSent {
+        /// Its id.
+        id: String,
+    },
+    /// The home refused a job, or does not know it.
     JobLost {
         /// Its id.
         id: String,
@@ -65,7 +72,7 @@ enum Order {
     Make { id: String, job: Box<NewJob>, uploads: Vec<Upload>, folder: PathBuf },
     Follow { id: String, folder: PathBuf },
     Cancel(String),
-    Release(Vec<String>),
+    Release(String),
     Engines,
     Discover,
     Check(String),
@@ -129,9 +136,9 @@ impl Client {
         self.order(Order::Cancel(id));
     }
 
-    /// Tells the home that media is no longer needed there.
-    pub fn release(&self, hashes: Vec<String>) {
-        self.order(Order::Release(hashes));
+    /// Tells the home that the results of a job are on disk here.
+    pub fn release(&self, id: String) {
+        self.order(Order::Release(id));
     }
 
     /// Asks for the engines.
@@ -180,38 +187,57 @@ impl Drop for Client {
     }
 }
 
+/// Ids whose stop was asked for.
+type Stopped = Arc<Mutex<HashSet<String>>>;
+
 async fn serve(home: Home, mut inbox: UnboundedReceiver<Order>, tell: Tell) {
+    let stopped = Stopped::default();
     while let Some(order) = inbox.recv().await {
-        let (home, tell) = (home.clone(), Arc::clone(&tell));
+        let (home, tell, stopped) = (home.clone(), Arc::clone(&tell), Arc::clone(&stopped));
         // Dropped with the runtime: jobs go on at their home and are followed again next time.
-        tokio::spawn(async move { carry_out(&home, order, &tell).await });
+        tokio::spawn(async move { carry_out(&home, order, &tell, &stopped).await });
     }
 }
 
-async fn carry_out(home: &Home, order: Order, tell: &Tell) {
+fn is_stopped(stopped: &Stopped, id: &str) -> bool {
+    stopped.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+}
+
+async fn carry_out(home: &Home, order: Order, tell: &Tell, stopped: &Stopped) {
     match order {
         Order::Make { id, job, uploads, folder } => {
             let outcome = async {
                 for upload in &uploads {
-                    home.upload(upload).await?;
+                    patiently(|| home.upload(upload)).await?;
                 }
-                submit(home, &id, &job).await
+                if is_stopped(stopped, &id) {
+                    return Ok(false);
+                }
+                patiently(|| home.submit(&id, &job)).await.map(|_| true)
             };
             match outcome.await {
-                Ok(()) => follow_and_fetch(home, id, folder, tell).await,
+                Ok(true) => {
+                    if is_stopped(stopped, &id) {
+                        // The stop came while it was being sent.
+                        home.cancel(&id).await.ok();
+                    }
+                    follow_and_fetch(home, id, folder, tell).await;
+                }
+                Ok(false) => tell(Event::NeverSent { id }),
                 Err(error) => tell(Event::JobLost { id, error }),
             }
         }
         Order::Follow { id, folder } => follow_and_fetch(home, id, folder, tell).await,
-        Order::Cancel(id) => match home.cancel(&id).await {
-            Ok(job) => tell(Event::Job(Box::new(job))),
-            Err(error) => tell(Event::JobLost { id, error }),
-        },
-        Order::Release(hashes) => {
-            for hash in hashes {
-                // What stays is swept by the home one day.
-                home.remove_asset(&hash).await.ok();
+        Order::Cancel(id) => {
+            stopped.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+            // A job that is not there yet is stopped before it is sent.
+            if let Ok(job) = home.cancel(&id).await {
+                tell(Event::Job(Box::new(job)));
             }
+        }
+        Order::Release(id) => {
+            // What is not released stays at the home; nothing is lost by it.
+            home.release(&id).await.ok();
         }
         Order::Engines => tell(Event::Engines(home.engines().await)),
         Order::Discover => tell(Event::Found(home.discover().await.unwrap_or_default())),
@@ -232,25 +258,29 @@ async fn carry_out(home: &Home, order: Order, tell: &Tell) {
     }
 }
 
-/// The id is the idempotency key, so sending again after a lost answer makes no second job.
-async fn submit(home: &Home, id: &str, job: &NewJob) -> Result<(), ClientError> {
+/// Tries again while that may help, with growing pauses, for about a minute. For calls that may
+/// arrive twice: reads, uploads by content, and submissions, whose id is the idempotency key.
+async fn patiently<T, F: Future<Output = Result<T, ClientError>>>(
+    mut call: impl FnMut() -> F,
+) -> Result<T, ClientError> {
     let mut attempt = 0;
     loop {
-        match home.submit(id, job).await {
-            Ok(_) => return Ok(()),
-            Err(ClientError::Unreachable) if attempt < 5 => {
+        match call().await {
+            Err(error) if error.may_pass() && attempt < 18 => {
                 tokio::time::sleep(backoff(attempt)).await;
                 attempt += 1;
             }
-            Err(error) => return Err(error),
+            outcome => return outcome,
         }
     }
 }
 
 async fn follow_and_fetch(home: &Home, id: String, folder: PathBuf, tell: &Tell) {
+    // Two jobs may have made the same bytes: each has its own folder.
+    let folder = folder.join(&id);
     let followed = follow(home, &id, |job| tell(Event::Job(Box::new(job.clone())))).await;
     let outcome = match followed {
-        Ok(job) => fetch(home, &job, &folder).await.map(|()| job),
+        Ok(job) => patiently(|| fetch(home, &job, &folder)).await.map(|()| job),
         Err(error) => Err(error),
     };
     match outcome {

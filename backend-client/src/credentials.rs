@@ -13,6 +13,15 @@ const SERVICE: &str = "oto-engine";
 /// The keyring answers or is given up on; an unlock dialog may be open meanwhile.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The name a key is kept under: the engine and the origin it was entered for, so that an engine
+/// that gets another address does not take the key along.
+#[must_use]
+pub fn account(engine: &str, base_url: &str) -> String {
+    let after = base_url.find("://").map_or(0, |i| i + 3);
+    let end = base_url[after..].find(['/', '?', '#']).map_or(base_url.len(), |i| after + i);
+    format!("{engine} {}", base_url[..end].to_lowercase())
+}
+
 /// Why a key could not be read or kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialError {
@@ -153,6 +162,19 @@ impl Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_belongs_to_an_origin() {
+        assert_eq!(account("lab", "https://API.example.com/v1"), "lab https://api.example.com");
+        assert_eq!(
+            account("lab", "https://api.example.com"),
+            account("lab", "https://api.example.com/v2/")
+        );
+        assert_ne!(
+            account("lab", "https://api.example.com/v1"),
+            account("lab", "http://api.example.com/v1")
+        );
+    }
 
     #[test]
     fn keys_are_kept_and_never_shown() {

@@ -20,6 +20,15 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// True when trying again may help: no answer, a broken transfer, a fault of the home's own.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable | Self::File(_) | Self::Nonsense => true,
+            Self::Refused(problem) => problem.status >= 500,
+        }
+    }
+
     /// True when the home answered that there is no such thing.
     #[must_use]
     pub fn is_not_found(&self) -> bool {

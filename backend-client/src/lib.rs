@@ -9,6 +9,6 @@ mod follow;
 mod http;
 
 pub use client::{Client, Event, Upload};
-pub use credentials::{CredentialError, Credentials, Store};
+pub use credentials::{CredentialError, Credentials, Store, account};
 pub use error::ClientError;
 pub use http::Home;

@@ -5,11 +5,12 @@ use secrecy::SecretString;
 
 /// Gives the key of an engine.
 pub trait KeySource: Send + Sync {
-    /// The key, or none. May wait for the keyring; called on a thread that may block.
+    /// The key of an engine at an address, or none: a key belongs to the origin it was entered for,
+    /// so that it never goes to another one. May wait for the keyring; called on a thread that may block.
     ///
     /// # Errors
     /// A sentence when the keyring refuses.
-    fn key(&self, engine: &str) -> Result<Option<SecretString>, String>;
+    fn key(&self, engine: &str, base_url: &str) -> Result<Option<SecretString>, String>;
 }
 
 /// No keys at all.
@@ -17,7 +18,7 @@ pub trait KeySource: Send + Sync {
 pub struct NoKeys;
 
 impl KeySource for NoKeys {
-    fn key(&self, _engine: &str) -> Result<Option<SecretString>, String> {
+    fn key(&self, _engine: &str, _base_url: &str) -> Result<Option<SecretString>, String> {
         Ok(None)
     }
 }

@@ -49,6 +49,7 @@ impl MigrationTrait for First {
                 finished_at_ms BIGINT,
                 version BIGINT NOT NULL,
                 stage TEXT NOT NULL,
+                released BIGINT NOT NULL DEFAULT 0,
                 result TEXT,
                 error TEXT
             );

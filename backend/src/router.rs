@@ -23,9 +23,9 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/jobs", post(jobs::submit).get(jobs::list))
         .route("/jobs/{id}", get(jobs::show))
         .route("/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/jobs/{id}/release", post(jobs::release))
         .route("/assets", post(assets::upload).layer(DefaultBodyLimit::max(MAX_UPLOAD)))
         .route("/assets/by-hash/{hash}", head(assets::look))
-        .route("/assets/{hash}", axum::routing::delete(assets::remove))
         .route("/assets/{hash}/content", get(assets::content));
     Router::new()
         .nest("/api/v1", api)

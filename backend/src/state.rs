@@ -81,6 +81,13 @@ impl AppState {
         self.registry.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Where an engine that was added is; empty for those inside oTo.
+    pub(crate) fn base_url_of(&self, engine: &str) -> String {
+        let registry = self.registry();
+        let found = registry.all().find_map(|(_, added)| added.filter(|a| a.name == engine));
+        found.map_or_else(String::new, |a| a.base_url.clone())
+    }
+
     pub(crate) fn tick(&self) {
         self.changed.send_modify(|n| *n += 1);
     }

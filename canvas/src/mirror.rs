@@ -168,7 +168,10 @@ fn looks_of(note: &Note, board: &oto_board::Board) -> (NoteStyle, u8, u16) {
         NoteKind::Frame => (NoteStyle::Frame, PLAIN_PIN, 0),
         NoteKind::Agent(agent) => (NoteStyle::Agent, agent.twine_color & 15, 0),
         NoteKind::Work(work) => {
+            // What could not be made is a plain note with the reason on it.
+            let ended = matches!(work.state, WorkState::Failed { .. } | WorkState::Canceled { .. });
             let style = match work.kind {
+                _ if ended => NoteStyle::Text,
                 WorkKind::Text => NoteStyle::Text,
                 WorkKind::Image => NoteStyle::Photo,
                 WorkKind::Voice => NoteStyle::Voice,
@@ -178,8 +181,10 @@ fn looks_of(note: &Note, board: &oto_board::Board) -> (NoteStyle, u8, u16) {
             // The string keeps the colour when the agent is gone.
             let tied = board.twines_of(note.id).find(|t| t.to == note.id).map(|t| t.color);
             let pin = agent.map(|a| a.twine_color).or(tied).unwrap_or(PLAIN_PIN) & 15;
-            let average =
-                work.asset().and_then(|a| board.asset(a)).map_or(0xe8e0, |a| rgb565(a.average_rgb));
+            let average = work
+                .asset()
+                .and_then(|a| board.asset(a))
+                .map_or(rgb565(0xe4_de_d0), |a| rgb565(a.average_rgb));
             (style, pin, average)
         }
     }

@@ -34,6 +34,8 @@ pub struct Thumbs {
     by_asset: HashMap<AssetId, u16>,
     wanted: Vec<AssetId>,
     asked: HashMap<AssetId, ()>,
+    /// No slot was free for these, in this frame.
+    denied: HashMap<AssetId, u64>,
     pub(crate) uploads: Vec<(u16, Vec<u8>)>,
     frame: u64,
 }
@@ -51,9 +53,15 @@ impl Thumbs {
                     slot.last_used = self.frame;
                 }
             }
-            None if !self.asked.contains_key(&asset) => self.wanted.push(asset),
-            None => {}
+            None if self.asked.contains_key(&asset) || self.is_denied(asset) => {}
+            None => self.wanted.push(asset),
         }
+    }
+
+    /// Asked for again when a slot has gone out of view.
+    fn is_denied(&self, asset: AssetId) -> bool {
+        let free = || self.slots.iter().flatten().any(|s| s.last_used + 1 < self.frame);
+        self.denied.contains_key(&asset) && !free()
     }
 
     pub(crate) fn next_frame(&mut self) {
@@ -93,9 +101,15 @@ impl Thumbs {
             self.slots.push(None);
             self.slots.len() - 1
         } else {
-            let oldest =
-                (0..self.slots.len()).min_by_key(|i| self.slots[*i].map_or(0, |s| s.last_used));
-            oldest.unwrap_or(0)
+            let used = |i: &usize| self.slots[*i].map_or(0, |s| s.last_used);
+            match (0..self.slots.len()).min_by_key(used) {
+                Some(oldest) if used(&oldest) + 1 < self.frame => oldest,
+                // Every slot is in view: this picture keeps its average colour until one is free.
+                _ => {
+                    self.denied.insert(asset, self.frame);
+                    return;
+                }
+            }
         };
         if let Some(old) = self.slots[layer] {
             self.by_asset.remove(&old.asset);

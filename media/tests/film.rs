@@ -9,7 +9,7 @@ use oto_media::caption::{Cue, cues};
 use oto_media::picture::Picture;
 use oto_media::timeline::{Aspect, FPS, Renderer, Shot, Timeline, Visual, export, mix};
 use oto_media::wav::Pcm;
-use oto_media::worker::Workers;
+use oto_media::worker::{EncodeSpec, Workers};
 
 fn workers() -> Workers {
     Workers::of_program(env!("CARGO_BIN_EXE_oto-media-worker"))
@@ -162,4 +162,33 @@ fn sound_survives_the_worker() {
     std::fs::write(&path, Pcm { rate: 22_050, channels: 1, samples: tone }.to_wav()).unwrap();
     let heard = workers().sound(&path).unwrap();
     assert_eq!((heard.rate, heard.channels, heard.duration_ms()), (48_000, 2, 1_000));
+}
+
+#[test]
+fn where_h264_is_missing_films_are_webm() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("film.webm");
+    let output = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&path)
+        .unwrap();
+    // The last chain: VP9 and Opus.
+    let spec = EncodeSpec { size: [320, 184], fps: FPS, frames: 20, samples: 32_000, chain: 3 };
+    let mut encoder = workers().encoder(spec, &output).unwrap();
+    encoder.set_sound(&vec![[0.1; 2]; 32_000]).unwrap();
+    for n in 0..20u8 {
+        encoder.push(&vec![n * 10; 320 * 184 * 3 / 2]).unwrap();
+    }
+    encoder.finish().unwrap();
+    let codecs: Vec<String> = probe(&path)["streams"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["codec_name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(codecs, ["vp9", "opus"]);
+    assert_eq!(workers().film(&path, [320, 320]).unwrap().info.size, [320, 184]);
 }

@@ -35,8 +35,9 @@ struct GlyphVertex {
 @fragment fn fs_glyph(v: GlyphVertex) -> @location(0) vec4f {
     let t = textureSample(atlas, linear_clamp, v.uv).rgb;
     let d = max(min(t.r, t.g), min(max(t.r, t.g), t.b)) - 0.5;
-    // Small letters get a little more ink, or thin strokes fade away.
-    let ink = 0.5 + 0.14 * (1.0 - smoothstep(0.35, 1.1, v.scale));
-    let alpha = clamp(d * RANGE_PX * max(v.scale, 0.25) + ink, 0.0, 1.0);
+    // Small letters get a little more ink, or thin strokes fade away; far from a stroke there is
+    // none at any size.
+    let ink = 0.05 * (1.0 - smoothstep(0.35, 1.1, v.scale));
+    let alpha = clamp((d + ink) * RANGE_PX * max(v.scale, 0.34) + 0.5, 0.0, 1.0);
     return finish(v.color.rgb, v.color.a * alpha);
 }

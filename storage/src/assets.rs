@@ -36,7 +36,8 @@ impl AssetStore {
     pub fn put(&self, bytes: &[u8]) -> Result<AssetId, StorageError> {
         let id = AssetId(*blake3::hash(bytes).as_bytes());
         let path = self.path(id);
-        if path.exists() {
+        // A damaged file is replaced by the good bytes at hand.
+        if path.exists() && hash_file(&path).is_ok_and(|found| found == id) {
             return Ok(id);
         }
         let folder = path.parent().unwrap_or(&self.root);
@@ -65,7 +66,7 @@ impl AssetStore {
             return Err(StorageError::Damaged(format!("media {expected} arrived as {found}")));
         }
         let path = self.path(expected);
-        if path.exists() {
+        if path.exists() && hash_file(&path).is_ok_and(|found| found == expected) {
             fs::remove_file(from).map_err(StorageError::io("removing a file", from))?;
             return Ok(());
         }
@@ -102,7 +103,8 @@ fn finish(temporary: &Path, path: &Path, folder: &Path) -> Result<(), StorageErr
             .map_err(StorageError::io("protecting media", temporary))?;
     }
     fs::rename(temporary, path).map_err(StorageError::io("renaming media", path))?;
-    sync_folder(folder)
+    // The two levels above may be as new as the file.
+    folder.ancestors().take(3).try_for_each(sync_folder)
 }
 
 fn hash_file(path: &Path) -> Result<AssetId, StorageError> {

@@ -46,10 +46,11 @@ pub fn check_board(path: &Path, store: &AssetStore) -> Result<CheckReport, Stora
         let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
         report.problems.push(format!("a row of {table} refers to a missing {parent}"));
     }
-    let loaded = load::load(&connection)?;
+    let snapshot = connection.unchecked_transaction()?;
+    let loaded = load::load_within(&snapshot)?;
     report.problems.extend(loaded.warnings);
     report.problems.extend(validate(&loaded.board));
-    check_journal(&connection, &loaded.board, loaded.head, &mut report)?;
+    check_journal(&snapshot, &loaded.board, loaded.head, &mut report)?;
     for asset in loaded.board.assets() {
         match store.verify(asset.id) {
             Ok(found) if found == asset.id => report.assets += 1,

@@ -24,7 +24,8 @@ pub fn ensure_folder(path: &Path) -> Result<(), StorageError> {
 /// # Errors
 /// When the system refuses; nothing is left behind.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    // A bare name lies in the present folder.
+    let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
     ensure_folder(folder)?;
     let temporary = temporary_beside(path);
     let outcome = (|| {

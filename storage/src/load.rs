@@ -44,6 +44,12 @@ fn records<T: Decode>(
 }
 
 pub(crate) fn load(connection: &Connection) -> Result<Loaded, StorageError> {
+    // One reading transaction, so that a writer beside us is seen at one instant.
+    load_within(&*connection.unchecked_transaction()?)
+}
+
+/// Within a transaction of the caller's.
+pub(crate) fn load_within(connection: &Connection) -> Result<Loaded, StorageError> {
     let mut warnings = Vec::new();
     let (seq, hash) = journal::head(connection)?;
     let assets: Vec<AssetInfo> = records(connection, "asset", &mut warnings)?;

@@ -53,11 +53,16 @@ pub(crate) fn connect_read_only(path: &Path) -> Result<Connection, StorageError>
 }
 
 fn assert_ours(connection: &Connection, path: &Path) -> Result<(), StorageError> {
-    let not_ours = |_| StorageError::NotABoard(path.to_owned());
-    let id: i64 = connection
-        .pragma_query_value(None, "application_id", |row| row.get(0))
-        .map_err(not_ours)?;
-    if id == APPLICATION_ID { Ok(()) } else { Err(StorageError::NotABoard(path.to_owned())) }
+    let not_ours = || Err(StorageError::NotABoard(path.to_owned()));
+    match connection.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0)) {
+        Ok(APPLICATION_ID) => Ok(()),
+        Ok(_) => not_ours(),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            not_ours()
+        }
+        // Locked, no rights, a broken disk: said as it is.
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Makes a new, empty board file and opens it for writing.

@@ -162,20 +162,30 @@ fn write_all(
                 Err(_) => break,
             }
         }
-        match commit(&mut connection, head, &batch) {
-            Ok(new_head) => {
-                head = new_head;
-                *lock_state(state) = SaveState::Saved(head.0);
-            }
-            Err(error) => {
-                // After a failed write or sync the connection is never trusted again.
-                let reason = match open::connect(path).and_then(|c| journal::head(&c)) {
-                    Ok(on_disk) if on_disk == head => error.to_string(),
-                    Ok(_) => format!("{error}; the file differs from what was acknowledged"),
-                    Err(second) => format!("{error}; reopening failed too: {second}"),
-                };
-                *lock_state(state) = SaveState::NotSaved(reason);
-                return;
+        loop {
+            match commit(&mut connection, head, &batch) {
+                Ok(new_head) => {
+                    head = new_head;
+                    *lock_state(state) = SaveState::Saved(head.0);
+                    break;
+                }
+                // Rolled back whole: what waits is kept, in order, and tried again.
+                Err(error) if passes_by_itself(&error) => {
+                    *lock_state(state) = SaveState::NotSaved(error.to_string());
+                    if stop || ended(inbox, &mut batch) {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    // After a failed write or sync the connection is never trusted again.
+                    let reason = match open::connect(path).and_then(|c| journal::head(&c)) {
+                        Ok(on_disk) if on_disk == head => error.to_string(),
+                        Ok(_) => format!("{error}; the file differs from what was acknowledged"),
+                        Err(second) => format!("{error}; reopening failed too: {second}"),
+                    };
+                    *lock_state(state) = SaveState::NotSaved(reason);
+                    return;
+                }
             }
         }
         if stop {
@@ -184,6 +194,29 @@ fn write_all(
     }
     // After this the single file is complete and can be copied. Failure costs nothing: the WAL stays.
     connection.pragma_update(None, "wal_checkpoint", "TRUNCATE").ok();
+}
+
+/// Waits a little for the disk, taking in what comes meanwhile. True when the board is closed.
+fn ended(inbox: &Receiver<Order>, batch: &mut Vec<Transaction>) -> bool {
+    match inbox.recv_timeout(Duration::from_millis(500)) {
+        Ok(Order::Write(next)) => batch.push(*next),
+        Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+        Err(RecvTimeoutError::Timeout) => {}
+    }
+    false
+}
+
+/// A full disk or a busy file: SQLite rolled back, and the next try may succeed.
+fn passes_by_itself(error: &StorageError) -> bool {
+    let StorageError::Sqlite(error) = error else { return false };
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            rusqlite::ErrorCode::DatabaseBusy
+                | rusqlite::ErrorCode::DatabaseLocked
+                | rusqlite::ErrorCode::DiskFull
+        )
+    )
 }
 
 fn commit(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use oto_api_types::{CheckState, Engine, EngineConfig};
-use oto_backend_client::{Credentials, Event};
+use oto_backend_client::{Credentials, Event, account};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -99,6 +99,16 @@ fn listed(home: &LocalHome) -> Result<Vec<Engine>> {
     Ok(engines?)
 }
 
+/// The account of an engine that was added, in the keyring.
+fn account_of(data: &DataDir, name: &str) -> Result<String> {
+    let home = LocalHome::start(data, Arc::new(|| {}))?;
+    let url = listed(&home)?.into_iter().find(|e| e.id == name).and_then(|e| e.base_url);
+    let url = url.with_context(|| {
+        format!("no engine “{name}” was added; `oto engines add` does that first")
+    })?;
+    Ok(account(name, &url))
+}
+
 fn changed(home: &LocalHome) -> Result<()> {
     wait(home, |e| if let Event::EngineChanged { result, .. } = e { Some(result) } else { None })??;
     Ok(())
@@ -144,10 +154,14 @@ pub(super) fn engines(data: &DataDir, command: EnginesCommand) -> Result<ExitCod
             );
         }
         EnginesCommand::Remove { name } => {
+            // Its key goes with it, where there is a keyring.
+            if let Ok(account) = account_of(data, &name) {
+                Credentials::default().remove(&account).ok();
+            }
             let home = LocalHome::start(data, Arc::new(|| {}))?;
             home.client.remove_engine(name.clone());
             changed(&home)?;
-            eprintln!("removed {name}; `oto keys remove {name}` forgets its key");
+            eprintln!("removed {name}");
         }
         EnginesCommand::Test { name, json } => return test(data, name, json),
     }
@@ -158,19 +172,21 @@ pub(super) fn keys(data: &DataDir, command: KeysCommand) -> Result<ExitCode> {
     let credentials = Credentials::default();
     match command {
         KeysCommand::Set { name } => {
+            let account = account_of(data, &name)?;
             let mut text = String::new();
             std::io::stdin()
                 .take(8_192)
                 .read_to_string(&mut text)
                 .context("the key could not be read from stdin")?;
-            credentials.set(&name, SecretString::from(text.trim().to_owned()))?;
+            credentials.set(&account, SecretString::from(text.trim().to_owned()))?;
             eprintln!("the key of {name} is in the keyring of this system");
         }
         KeysCommand::List { json } => {
             let home = LocalHome::start(data, Arc::new(|| {}))?;
             let mut rows = Vec::new();
             for engine in listed(&home)?.into_iter().filter(|e| e.base_url.is_some()) {
-                let has_key = credentials.get(&engine.id)?.is_some();
+                let url = engine.base_url.clone().unwrap_or_default();
+                let has_key = credentials.get(&account(&engine.id, &url))?.is_some();
                 if !json {
                     println!(
                         "{:14} {}",
@@ -186,7 +202,7 @@ pub(super) fn keys(data: &DataDir, command: KeysCommand) -> Result<ExitCode> {
         }
         KeysCommand::Test { name, json } => return test(data, name, json),
         KeysCommand::Remove { name } => {
-            if !credentials.remove(&name)? {
+            if !credentials.remove(&account_of(data, &name)?)? {
                 bail!("there is no key of {name} in the keyring");
             }
             eprintln!("the key of {name} is forgotten");

@@ -125,16 +125,21 @@ impl Desk {
                 }
             }
             Event::Finished { job: told, folder } => {
-                if let Some(edit) =
-                    making::finish(&self.loaded.board, &told, &folder, &self.data.assets())?
-                {
+                making::adopt(&told, &folder, &self.data.assets())?;
+                if let Some(edit) = making::finish(&self.loaded.board, &told)? {
                     self.apply(edit, Origin::Job)?;
+                    // Only now, with everything on disk here.
+                    home.client.release(told.id.clone());
                 }
-                home.client.release(told.outputs.iter().map(|o| o.hash.clone()).collect());
                 return Ok(told.id == job.to_string());
             }
             Event::JobLost { id, error } => {
                 let Ok(lost) = id.parse::<JobId>() else { return Ok(false) };
+                if error.may_pass() {
+                    anyhow::bail!(
+                        "{error}; the job goes on, and the next `oto make` on this board follows it"
+                    );
+                }
                 if let Some(note) = making::waiting_for(&self.loaded.board, lost) {
                     let edit = Edit::FailWork {
                         id: note.id,
@@ -176,19 +181,24 @@ impl Desk {
         }
     }
 
-    /// Follows what an earlier start left unfinished, until each is done or says why not.
-    fn settle(&mut self, home: &LocalHome) -> Result<()> {
+    /// Follows what an earlier start left unfinished, until each is done or says why not. What
+    /// cannot be settled now is left for the next time.
+    fn settle(&mut self, home: &LocalHome) {
         for (_, job) in making::all_waiting(&self.loaded.board) {
+            eprintln!("oto: finishing an earlier work of this board first");
             home.client.follow(job.to_string(), self.data.downloads());
-            while !self.handle(
-                home,
-                home.client
-                    .wait_event(Duration::from_secs(3600))
-                    .context("the backend fell silent")?,
-                job,
-            )? {}
+            loop {
+                let event = home.client.wait_event(Duration::from_secs(3600));
+                match event.map(|e| self.handle(home, e, job)) {
+                    Some(Ok(false)) => {}
+                    Some(Err(error)) => {
+                        eprintln!("oto: an earlier work could not be finished: {error:#}");
+                        break;
+                    }
+                    Some(Ok(true)) | None => break,
+                }
+            }
         }
-        Ok(())
     }
 }
 
@@ -225,7 +235,7 @@ pub(super) fn run(data: &DataDir, args: &MakeArgs) -> Result<()> {
         bail!("say what to make with --prompt, or name notes to make it from with --from");
     }
     let home = LocalHome::start(data, Arc::new(|| {}))?;
-    desk.settle(&home)?;
+    desk.settle(&home);
     let agent = desk.agent(&args.agent)?;
     let configured = desk
         .loaded

@@ -1,6 +1,7 @@
 //! Between the window and what works on other threads. Every answer comes as an event.
 
 pub(super) mod backend;
+pub(super) mod chores;
 pub(super) mod keys;
 pub(super) mod media;
 mod sound;

@@ -117,13 +117,14 @@ pub(super) struct Bench<'w> {
     pub(super) selection: ResMut<'w, Selection>,
     pub(super) palette: ResMut<'w, Palette>,
     pub(super) preview: Option<ResMut<'w, Preview>>,
+    pub(super) chores: Res<'w, super::bridge::chores::Chores>,
     pub(super) edits: MessageWriter<'w, EditRequest>,
 }
 
 pub(super) fn plugin(app: &mut App) {
     app.add_systems(
         Update,
-        (keys::keys, keys::canvas_events, carry_out, run::commit_typing)
+        (keys::keys, keys::canvas_events, carry_out, run::commit_typing, run::before_closing)
             .chain()
             .in_set(CanvasSystems::Commands),
     );
@@ -157,6 +158,9 @@ fn carry_out(mut bench: Bench, mut redraw: MessageWriter<bevy::window::RequestRe
         redraw.write(bevy::window::RequestRedraw);
     }
     for command in queue {
+        if !is_available(&command, &bench.open, &bench.selection) && bench.ui.preview.is_none() {
+            continue;
+        }
         match &command {
             Command::Run
             | Command::Stop

@@ -117,6 +117,7 @@ pub(super) fn run(start: Start) -> Result<()> {
     let mut library = start.library;
     library.remember(&start.path, None);
     app.insert_resource(super::ticker::Ticker::start(Arc::clone(&wake)))
+        .insert_resource(bridge::chores::Chores::start(Arc::clone(&wake)))
         .insert_resource(bridge::keys::KeyBridge::new(Arc::clone(&wake)))
         .insert_resource(Waker(wake))
         .insert_resource(StartedAt(start.started))
@@ -132,6 +133,8 @@ pub(super) fn run(start: Start) -> Result<()> {
             words,
             theme,
             pending: std::collections::VecDeque::new(),
+            releases: std::collections::VecDeque::new(),
+            backlog: std::collections::VecDeque::new(),
             sent,
             sample_step: start.fresh.then_some(0),
         });

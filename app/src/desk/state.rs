@@ -25,7 +25,7 @@ pub(super) enum HomeState {
     Failed(String),
 }
 
-/// A job to be sent as soon as its ghost is on disk.
+/// A job whose turn comes when a transaction is on disk.
 pub(super) struct Pending {
     pub(super) seq: u64,
     pub(super) job: JobId,
@@ -43,6 +43,10 @@ pub(super) struct Desk {
     pub(super) words: Words,
     pub(super) theme: Theme,
     pub(super) pending: VecDeque<Pending>,
+    /// Results to be released at their home once their record is on disk.
+    pub(super) releases: VecDeque<Pending>,
+    /// Transactions the writer had no room for.
+    pub(super) backlog: VecDeque<oto_board::Transaction>,
     /// Last transaction handed to the writer.
     pub(super) sent: u64,
     pub(super) sample_step: Option<usize>,

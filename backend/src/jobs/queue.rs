@@ -177,10 +177,11 @@ pub(crate) async fn postpone(
     run_at_ms: i64,
     stage: &str,
 ) -> Result<bool, DbErr> {
+    // A stop that came meanwhile wins.
     leased(
         db,
         row,
-        "status = 'queued', run_at_ms = $1, stage = $2",
+        "status = CASE status WHEN 'canceling' THEN 'canceled' ELSE 'queued' END, run_at_ms = $1, stage = $2",
         vec![run_at_ms.into(), stage.into()],
     )
     .await
@@ -238,4 +239,30 @@ pub(crate) async fn recover(
 /// Ends jobs that waited past their deadline.
 pub(crate) async fn expire(db: &DatabaseConnection) -> Result<u64, DbErr> {
     execute(db, "UPDATE job SET status = 'expired', finished_at_ms = $1, version = version + 1 WHERE status = 'queued' AND deadline_at_ms < $1", vec![now_ms().into()]).await
+}
+
+/// Marks a job's results as taken over; gives the media that nothing needs any more: neither a
+/// result that was not taken over, nor the sources of a job that is not finished.
+pub(crate) async fn release(db: &DatabaseConnection, id: &str) -> Result<Vec<String>, DbErr> {
+    let Some(row) = find(db, id).await? else { return Ok(Vec::new()) };
+    execute(
+        db,
+        "UPDATE job SET released = 1 WHERE id = $1 AND status = 'succeeded'",
+        vec![id.into()],
+    )
+    .await?;
+    let mut unneeded = Vec::new();
+    for hash in row.media() {
+        let needed = one(
+            db,
+            "SELECT 1 AS yes FROM job WHERE (status = 'succeeded' AND released = 0 AND instr(result, $1) > 0)
+             OR (status IN ('queued', 'running', 'canceling') AND instr(request, $1) > 0) LIMIT 1",
+            vec![hash.clone().into()],
+        )
+        .await?;
+        if needed.is_none() {
+            unneeded.push(hash);
+        }
+    }
+    Ok(unneeded)
 }

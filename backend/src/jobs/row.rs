@@ -79,6 +79,16 @@ impl JobRow {
         serde_json::from_str(&self.request).ok()
     }
 
+    /// Hashes of everything the job made or worked from.
+    pub(crate) fn media(&self) -> Vec<String> {
+        let result: Option<JobResult> =
+            self.result.as_deref().and_then(|r| serde_json::from_str(r).ok());
+        let made = result.into_iter().flat_map(|r| r.outputs).map(|o| o.hash);
+        let inputs = self.new_job().into_iter().flat_map(|j| j.inputs);
+        let used = inputs.flat_map(|i| [i.hash, i.captions]).flatten();
+        made.chain(used).collect()
+    }
+
     /// The job as people see it; `live` is its progress if it runs here.
     pub(crate) fn job(&self, live: Option<&Live>) -> Job {
         let asked = self.new_job();

@@ -40,7 +40,10 @@ pub(crate) async fn work(state: AppState) {
             Ok(Some(row)) => {
                 let state = state.clone();
                 tokio::spawn(async move {
-                    run(&state, row).await;
+                    let (own, lost) = (state.clone(), row.clone());
+                    if tokio::spawn(async move { run(&own, row).await }).await.is_err() {
+                        give_up(&state, &lost).await;
+                    }
                     drop(slot);
                     state.work.notify_one();
                 });
@@ -62,10 +65,32 @@ pub(crate) async fn work(state: AppState) {
     }
 }
 
+/// An engine panicked: the job fails alone, with a sentence.
+async fn give_up(state: &AppState, row: &JobRow) {
+    state.live().remove(&row.id);
+    let error = EngineError::new(
+        ErrorClass::Internal,
+        "internal",
+        "oTo made a mistake while making this; try again, and report it if it happens again",
+    );
+    if let Err(error) =
+        queue::end(&state.db, row, JobStatus::Failed, Some(&wire_error(&error))).await
+    {
+        tracing::error!(job.id = %row.id, %error, "the end of job {} could not be written", row.id);
+    }
+    state.tick();
+}
+
 async fn run(state: &AppState, row: JobRow) {
     let live = Live { cancel: state.stop.child_token(), ..Live::default() };
     let cancel = live.cancel.clone();
     state.live().insert(row.id.clone(), live);
+    // A stop may have come between the claim and this line.
+    if let Ok(Some(now)) = queue::find(&state.db, &row.id).await
+        && now.status == JobStatus::Canceling
+    {
+        cancel.cancel();
+    }
     state.tick();
     let outcome = under_lease(state, &row, cancel).await;
     if let Err(error) = finish(state, &row, outcome).await {
@@ -149,18 +174,21 @@ async fn prepare(
     })?;
     let request = request_of(&asked, &state.blobs)?;
     let keys = Arc::clone(&state.keys);
-    let name = asked.engine.clone();
+    let (name, base_url) = (asked.engine.clone(), state.base_url_of(&asked.engine));
     let key = if asked.engine.starts_with("local-") {
         None
     } else {
-        let found = tokio::task::spawn_blocking(move || keys.key(&name)).await;
-        found.unwrap_or_else(|_| Err("the keyring gave no answer".to_owned())).map_err(|e| {
-            EngineError::new(
-                ErrorClass::Auth,
-                "keyring",
-                format!("The key could not be read: {e}. Unlock the keyring and try again."),
-            )
-        })?
+        let found = tokio::task::spawn_blocking(move || keys.key(&name, &base_url)).await;
+        match found.unwrap_or_else(|_| Err("the keyring gave no answer".to_owned())) {
+            Ok(key) => key,
+            // A server on this machine works without a key, and so without a keyring.
+            Err(_) if !engine.describe().needs_key => None,
+            Err(e) => {
+                let sentence =
+                    format!("The key could not be read: {e}. Unlock the keyring and try again.");
+                return Err(EngineError::new(ErrorClass::Auth, "keyring", sentence));
+            }
+        }
     };
     tokio::fs::create_dir_all(folder).await.map_err(internal)?;
     let (sink, id) = (state.clone(), row.id.clone());

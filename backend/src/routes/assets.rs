@@ -63,9 +63,3 @@ pub(crate) async fn content(
     ];
     Ok((headers, Body::from_stream(ReaderStream::with_capacity(file, 64 << 10))).into_response())
 }
-
-/// `DELETE /assets/{hash}`: the desk has it now. Repeatable.
-pub(crate) async fn remove(State(state): State<AppState>, Path(hash): Path<String>) -> StatusCode {
-    state.blobs.remove(&hash);
-    StatusCode::NO_CONTENT
-}

@@ -61,12 +61,13 @@ pub(crate) async fn check(
 ) -> Result<Json<api::CheckResult>, Refusal> {
     let engine = state.registry().get(&id).ok_or_else(|| Refusal::not_found("engine"))?;
     let keys = Arc::clone(&state.keys);
-    let name = id.clone();
-    let key = tokio::task::spawn_blocking(move || keys.key(&name))
+    let (name, base_url) = (id.clone(), state.base_url_of(&id));
+    let key = tokio::task::spawn_blocking(move || keys.key(&name, &base_url))
         .await
         .unwrap_or_else(|_| Err("no answer".to_owned()));
     let key = match key {
         Ok(key) => key,
+        Err(_) if !engine.describe().needs_key => None,
         Err(error) => {
             return Ok(Json(api::CheckResult {
                 state: api::CheckState::NoKey,

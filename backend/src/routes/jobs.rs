@@ -128,3 +128,15 @@ pub(crate) async fn cancel(
     let row = queue::find(&state.db, &id).await?.ok_or_else(|| Refusal::not_found("job"))?;
     Ok(Json(shown(&state, &row)))
 }
+
+/// `POST /jobs/{id}/release`: the desk has the results on disk. Media that no other job needs is
+/// dropped here. Repeatable.
+pub(crate) async fn release(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    for hash in queue::release(&state.db, &id).await? {
+        state.blobs.remove(&hash);
+    }
+    Ok(StatusCode::NO_CONTENT)
+}

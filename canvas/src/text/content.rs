@@ -102,7 +102,7 @@ fn words(note: &Note, area: [f32; 4], ink: [u8; 4]) -> Vec<Block> {
     let text = if note.text.is_empty() { &note.title } else { &note.text };
     let letters = text.chars().count();
     // As much as could ever be read on a note; the preview has the rest.
-    let shown: String = text.chars().take(900).collect();
+    let shown: String = text.chars().take(900).map(|c| if c == '\t' { ' ' } else { c }).collect();
     let mut words = if letters <= 90 {
         block(shown, Face::Brush, 25.0, area, ink)
     } else {

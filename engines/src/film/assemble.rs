@@ -25,6 +25,16 @@ struct Narration {
     drafts: Vec<&'static str>,
 }
 
+/// What the film is about: the prompt, else what its sources are called.
+fn subject_of(request: &Request) -> String {
+    if !request.prompt.trim().is_empty() {
+        return request.prompt.clone();
+    }
+    let title =
+        request.inputs.iter().map(|i| i.title.trim_end_matches('…')).find(|t| !t.is_empty());
+    title.unwrap_or("Film").to_owned()
+}
+
 fn check_stop(context: &Context) -> Result<(), EngineError> {
     if context.cancel.is_cancelled() {
         return Err(EngineError::new(ErrorClass::Canceled, "canceled", "stopped"));
@@ -79,7 +89,7 @@ fn narrate(context: &Context, request: &Request) -> Result<Narration, EngineErro
         .collect();
     let script = if texts.is_empty() {
         narration.drafts.push(crate::local::Writer::LABEL);
-        write(&request.prompt, "narration", request.seed)
+        write(&subject_of(request), "narration", request.seed)
     } else {
         texts.join("\n\n")
     };
@@ -197,17 +207,7 @@ pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted
     let wanted = if own_pictures > 0 { own_pictures.max(3) } else { 3 };
     let scenes = scenes_of(&narration.words, said_ms, wanted);
     let pictures = illustrate(context, request, &scenes, size, &mut narration.drafts)?;
-    let about = if request.prompt.trim().is_empty() {
-        request
-            .inputs
-            .iter()
-            .map(|i| i.title.as_str())
-            .find(|t| !t.is_empty())
-            .unwrap_or("Film")
-            .to_owned()
-    } else {
-        request.prompt.clone()
-    };
+    let about = subject_of(request);
     let title = title_from(&about);
     let with_titles = request.param("titles", "yes") != "no";
     let title_ms = if with_titles { TITLE_MS } else { 0 };
@@ -242,7 +242,10 @@ pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted
     };
     let report = export(&context.workers, &renderer, &sound, &path, &progress)?;
     let average_rgb = pictures.first().map_or(0x80_80_80, Picture::average_rgb);
-    let mut label = format!("Film assembled here from {} works", request.inputs.len());
+    let mut label = match request.inputs.len() {
+        0 => "Film assembled here".to_owned(),
+        n => format!("Film assembled here from {n} works"),
+    };
     for draft in &narration.drafts {
         label.push_str("; ");
         label.push_str(draft);

@@ -345,8 +345,8 @@ async fn read_stream(response: Response, context: &Context) -> Result<String, En
                     .take(300)
                     .collect();
                 return Err(EngineError::new(
-                    ErrorClass::Unavailable,
-                    "unavailable",
+                    ErrorClass::BadResponse,
+                    "cut_off",
                     format!("The engine stopped in the middle: {said}"),
                 ));
             }

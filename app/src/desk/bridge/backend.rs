@@ -9,7 +9,7 @@ use bevy::prelude::*;
 use bevy::window::RequestRedraw;
 use oto_api_types::JobStatus;
 use oto_backend_client::Event;
-use oto_board::{Change, Edit, JobId, Rec, WorkState};
+use oto_board::{Change, Edit, JobId, Note, Origin, WorkState};
 use oto_canvas::{BoardChanged, CanvasSystems, EditRequest, MakingLook, MakingLooks, OpenBoard};
 use oto_storage::SaveState;
 
@@ -17,6 +17,8 @@ use crate::cli::lost_sentence;
 use crate::convert::run::job_of;
 use crate::desk::clock;
 use crate::desk::state::{Desk, HomeState, Level, Pending, UiState, Waker};
+
+use super::chores::{Chore, Chores};
 use crate::home::LocalHome;
 use crate::{making, sample};
 
@@ -28,7 +30,7 @@ pub(super) fn plugin(app: &mut App) {
     app.add_systems(Startup, start)
         .add_systems(
             Update,
-            (arrive, hear, grow_sample, look).chain().in_set(CanvasSystems::Events),
+            (arrive, hear, take_chores, grow_sample, look).chain().in_set(CanvasSystems::Events),
         )
         .add_systems(
             Update,
@@ -83,24 +85,46 @@ fn arrive(
     }
 }
 
-/// A ghost that came with this frame's transactions is sent once it is on disk.
+/// Ghosts that came or went with this frame's transactions: a new one is sent once it is on disk,
+/// one that comes back is followed again, one that goes takes its job with it. Results are released
+/// at their home once their record is on disk here.
 fn note_begun(
     mut changes: MessageReader<BoardChanged>,
     mut desk: ResMut<Desk>,
     mut ui: ResMut<UiState>,
 ) {
+    let making = |note: &Note| match &note.kind.work()?.state {
+        WorkState::Making { job, .. } => Some(*job),
+        _ => None,
+    };
     for change in changes.read() {
-        for record in &change.transaction.changes {
-            let (Change::Note(Rec::Inserted(note))
-            | Change::Note(Rec::Updated { after: note, .. })) = record
-            else {
-                continue;
-            };
-            let Some(work) = note.kind.work() else { continue };
-            let WorkState::Making { job, .. } = &work.state else { continue };
-            if !ui.begun.contains_key(job) {
-                ui.begun.insert(*job, Instant::now());
-                desk.pending.push_back(Pending { seq: change.transaction.seq, job: *job });
+        let transaction = &change.transaction;
+        for record in &transaction.changes {
+            match record {
+                Change::Note(rec) => {
+                    let (before, after) =
+                        (rec.before().and_then(making), rec.after().and_then(making));
+                    if before == after {
+                        continue;
+                    }
+                    if let Some(job) = after {
+                        if ui.begun.insert(job, Instant::now()).is_none() {
+                            desk.pending.push_back(Pending { seq: transaction.seq, job });
+                        } else if let HomeState::Ready(home) = &desk.home {
+                            home.client.follow(job.to_string(), desk.data.downloads());
+                        }
+                    }
+                    // A job's own end needs no stop.
+                    if let (Some(job), HomeState::Ready(home)) = (before, &desk.home)
+                        && transaction.origin != Origin::Job
+                    {
+                        home.client.cancel(job.to_string());
+                    }
+                }
+                Change::Run(run) => {
+                    desk.releases.push_back(Pending { seq: transaction.seq, job: run.job })
+                }
+                _ => {}
             }
         }
     }
@@ -109,6 +133,13 @@ fn note_begun(
 fn send(mut desk: ResMut<Desk>, open: Res<OpenBoard>, mut redraw: MessageWriter<RequestRedraw>) {
     let SaveState::Saved(done) = desk.writer.state() else { return };
     let desk = &mut *desk;
+    if let HomeState::Ready(home) = &desk.home {
+        while desk.releases.front().is_some_and(|r| r.seq <= done) {
+            if let Some(release) = desk.releases.pop_front() {
+                home.client.release(release.job.to_string());
+            }
+        }
+    }
     while let Some(pending) = desk.pending.front() {
         let HomeState::Ready(home) = &desk.home else { return };
         if pending.seq > done {
@@ -128,6 +159,7 @@ fn send(mut desk: ResMut<Desk>, open: Res<OpenBoard>, mut redraw: MessageWriter<
 fn hear(
     desk: Res<Desk>,
     open: Res<OpenBoard>,
+    chores: Res<Chores>,
     mut ui: ResMut<UiState>,
     mut edits: MessageWriter<EditRequest>,
 ) {
@@ -159,18 +191,23 @@ fn hear(
                 }
             }
             Event::Finished { job, folder } => {
-                let told = agent_of(&job.id);
-                match making::finish(open.board(), &job, &folder, &desk.data.assets()) {
-                    Ok(Some(edit)) => {
-                        edits.write(EditRequest::job(edit));
-                        ui.done += 1;
-                        let text = desk.words.with("toast-ready", &[("title", &job.title)]);
-                        ui.toast(text, told.map(|(note, _)| note));
-                    }
-                    Ok(None) => {}
-                    Err(error) => ui.log(Level::Error, format!("{error:#}")),
+                // Hashing and syncing a film takes a while: not in a frame.
+                let (store, kept) = (desk.data.assets(), job.clone());
+                chores.run(move || {
+                    let outcome =
+                        making::adopt(&kept, &folder, &store).map_err(|e| format!("{e:#}"));
+                    Chore::Adopted { job: kept, outcome }
+                });
+            }
+            Event::NeverSent { id } => {
+                if let (Ok(job), Some((note, _))) = (id.parse::<JobId>(), agent_of(&id)) {
+                    edits.write(EditRequest::job(Edit::FailWork { id: note, job, reason: None }));
                 }
-                home.client.release(job.outputs.iter().map(|o| o.hash.clone()).collect());
+            }
+            Event::JobLost { id, error } if error.may_pass() => {
+                // The job goes on at its home; it is followed again, not given up.
+                ui.log(Level::Error, error.to_string());
+                home.client.follow(id, desk.data.downloads());
             }
             Event::JobLost { id, error } => {
                 if let (Ok(job), Some((note, agent))) = (id.parse::<JobId>(), agent_of(&id)) {
@@ -202,6 +239,47 @@ fn hear(
                 let text = result.map_or_else(|e| e.to_string(), |()| "✓".to_owned());
                 ui.form.told.insert(id, text);
             }
+        }
+    }
+}
+
+/// What the chores thread has done.
+fn take_chores(
+    chores: Res<Chores>,
+    desk: Res<Desk>,
+    open: Res<OpenBoard>,
+    mut ui: ResMut<UiState>,
+    mut edits: MessageWriter<EditRequest>,
+) {
+    while let Some(chore) = chores.take() {
+        match chore {
+            Chore::Adopted { job, outcome } => {
+                let waiting =
+                    job.id.parse().ok().and_then(|id| making::waiting_for(open.board(), id));
+                let edit = outcome.and_then(|()| {
+                    making::finish(open.board(), &job).map_err(|e| format!("{e:#}"))
+                });
+                match edit {
+                    Ok(Some(edit)) => {
+                        edits.write(EditRequest::job(edit));
+                        ui.done += 1;
+                        let text = desk.words.with("toast-ready", &[("title", &job.title)]);
+                        ui.toast(text, waiting.map(|n| n.id));
+                    }
+                    // The note is gone; the result stays at its home.
+                    Ok(None) => {}
+                    Err(error) => {
+                        ui.log(Level::Error, error.clone());
+                        ui.toast(error, waiting.map(|n| n.id));
+                    }
+                }
+            }
+            Chore::Downloaded(Ok(path)) => {
+                let path = path.display().to_string();
+                let text = desk.words.with("toast-saved-file", &[("path", &path)]);
+                ui.toast(text, None);
+            }
+            Chore::Downloaded(Err(error)) => ui.toast(error, None),
         }
     }
 }

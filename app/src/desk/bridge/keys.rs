@@ -24,11 +24,11 @@ impl KeyBridge {
         Self { wake, tell, answers: Mutex::new(answers) }
     }
 
-    /// Keeps the key of an engine.
-    pub(crate) fn keep(&self, engine: String, key: SecretString) {
+    /// Keeps the key of an engine under its account in the keyring.
+    pub(crate) fn keep(&self, engine: String, account: String, key: SecretString) {
         let (tell, wake) = (self.tell.clone(), Arc::clone(&self.wake));
         let work = move || {
-            let outcome = Credentials::default().set(&engine, key);
+            let outcome = Credentials::default().set(&account, key);
             // The window may be gone already.
             tell.send((engine, outcome)).ok();
             wake();

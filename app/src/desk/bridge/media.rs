@@ -44,10 +44,27 @@ enum Order {
 }
 
 enum Answer {
-    Picture { asset: AssetId, picture: Picture },
-    Sound { asset: AssetId, samples: Vec<[f32; 2]>, wave: Vec<u8>, length_ms: u64 },
-    Frame { asset: AssetId, picture: Picture, length_ms: u64 },
-    Failed { asset: AssetId, reason: String },
+    Picture {
+        asset: AssetId,
+        picture: Picture,
+    },
+    Sound {
+        asset: AssetId,
+        samples: Vec<[f32; 2]>,
+        wave: Vec<u8>,
+        length_ms: u64,
+    },
+    Frame {
+        asset: AssetId,
+        picture: Picture,
+        length_ms: u64,
+    },
+    Failed {
+        asset: AssetId,
+        reason: String,
+    },
+    /// No frame at that time.
+    Nothing,
 }
 
 /// What is open in the preview.
@@ -244,7 +261,7 @@ fn show(film: &mut FramePlayer, asset: AssetId, ms: u64) -> Vec<Answer> {
     let length_ms = film.info.duration_ms;
     match film.seek(ms) {
         Ok(Some((picture, _))) => vec![Answer::Frame { asset, picture, length_ms }],
-        Ok(None) => Vec::new(),
+        Ok(None) => vec![Answer::Nothing],
         Err(error) => vec![Answer::Failed { asset, reason: error.to_string() }],
     }
 }

@@ -55,7 +55,9 @@ impl Player {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.position_ms() >= self.length_ms
+        let all_heard = self.silent_since.is_none()
+            && self.at.load(Ordering::Relaxed) >= self.samples.len() as u64;
+        all_heard || self.position_ms() >= self.length_ms
     }
 }
 

@@ -15,20 +15,17 @@ fn pass_on(
     mut changes: MessageReader<BoardChanged>,
     mut refused: MessageReader<EditRefused>,
     mut desk: ResMut<Desk>,
-    mut open: ResMut<OpenBoard>,
     mut ui: ResMut<UiState>,
 ) {
-    for change in changes.read() {
-        let seq = change.transaction.seq;
-        match desk.writer.send((*change.transaction).clone()) {
-            Ok(()) => desk.sent = seq,
-            Err(_) => {
-                open.read_only = Some(
-                    "The disk does not keep up; wait a moment, then open the board again."
-                        .to_owned(),
-                );
-            }
+    let desk = &mut *desk;
+    desk.backlog.extend(changes.read().map(|change| (*change.transaction).clone()));
+    while let Some(transaction) = desk.backlog.pop_front() {
+        let seq = transaction.seq;
+        if let Err(back) = desk.writer.send(transaction) {
+            desk.backlog.push_front(back);
+            break;
         }
+        desk.sent = seq;
     }
     for refusal in refused.read() {
         ui.log(Level::Error, refusal.reason.clone());
@@ -36,24 +33,31 @@ fn pass_on(
     }
 }
 
-/// Frames go on until what was sent is on disk, so that "Saved" follows.
+/// Frames go on until what was sent is on disk, so that "Saved" follows. While the disk refuses,
+/// no edit is taken; what waits is kept in order, and editing goes on when it is written.
 fn watch(
     desk: Res<Desk>,
+    ticker: Res<crate::desk::ticker::Ticker>,
     mut open: ResMut<OpenBoard>,
     mut ui: ResMut<UiState>,
     mut redraw: MessageWriter<RequestRedraw>,
 ) {
     match desk.writer.state() {
-        SaveState::Saved(done) if done < desk.sent => {
-            redraw.write(RequestRedraw);
+        SaveState::Saved(done) => {
+            if open.read_only.is_some() {
+                open.read_only = None;
+            }
+            if done < desk.sent || !desk.backlog.is_empty() {
+                redraw.write(RequestRedraw);
+            }
         }
-        SaveState::Saved(_) => {}
         SaveState::NotSaved(reason) => {
             if open.read_only.is_none() {
                 ui.log(Level::Error, reason.clone());
                 let sentence = desk.words.with("save-failed", &[("reason", &reason)]);
                 open.read_only = Some(sentence);
             }
+            ticker.after(std::time::Duration::from_millis(500));
         }
     }
 }

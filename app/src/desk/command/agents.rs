@@ -7,6 +7,7 @@ use oto_canvas::EditRequest;
 use oto_media::sniff::{Sniffed, sniff};
 
 use super::{Bench, Command};
+use crate::desk::bridge::chores::Chore;
 use crate::desk::state::Editing;
 use crate::making::{self, TRAY};
 use crate::mint;
@@ -22,6 +23,7 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
                 .edits
                 .write(EditRequest::user(Edit::AddNotes { notes: vec![note], twines: Vec::new() }));
             bench.selection.set([id]);
+            super::run::end_editing(bench);
             bench.ui.editing = Some(editing(id, true, String::new()));
         }
         Command::NewNote => {
@@ -34,6 +36,7 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
                 .edits
                 .write(EditRequest::user(Edit::AddNotes { notes: vec![note], twines: Vec::new() }));
             bench.selection.set([id]);
+            super::run::end_editing(bench);
             bench.ui.editing = Some(editing(id, false, String::new()));
         }
         Command::Edit => {
@@ -60,6 +63,10 @@ pub(super) fn editing(note: NoteId, prompt: bool, buffer: String) -> Editing {
 
 /// Agents and plain notes are written on, works are looked at.
 fn open(bench: &mut Bench, id: NoteId) {
+    if bench.ui.editing.as_ref().is_some_and(|e| e.note == id) {
+        return;
+    }
+    super::run::end_editing(bench);
     let Some(note) = bench.open.board().note(id) else { return };
     match &note.kind {
         NoteKind::Agent(agent) => bench.ui.editing = Some(editing(id, true, agent.prompt.clone())),
@@ -92,32 +99,29 @@ fn download(bench: &mut Bench) {
     let id = bench.selection.single().or(bench.ui.preview);
     let note = id.and_then(|id| bench.open.board().note(id));
     let Some((note, asset)) = note.and_then(|n| Some((n, n.kind.work()?.asset()?))) else { return };
-    let title = file_name(&note.title);
-    let outcome = (|| {
-        let bytes = bench.desk.data.assets().read(asset)?;
-        let extension = sniff(&bytes).map_or("bin", Sniffed::extension);
-        let folder = download_folder();
-        // A file that is there is never replaced.
-        let path = (0..1_000)
-            .map(|n| {
+    let (title, store) = (file_name(&note.title), bench.desk.data.assets());
+    bench.chores.run(move || {
+        let outcome = (|| {
+            let bytes = store.read(asset)?;
+            let extension = sniff(&bytes).map_or("bin", Sniffed::extension);
+            let folder = download_folder();
+            let named = |n: u32| {
                 if n == 0 {
-                    folder.join(format!("{title}.{extension}"))
+                    format!("{title}.{extension}")
                 } else {
-                    folder.join(format!("{title} {n}.{extension}"))
+                    format!("{title} {n}.{extension}")
                 }
-            })
-            .find(|p| !p.exists())
-            .unwrap_or_else(|| folder.join(format!("{asset}.{extension}")));
-        oto_storage::files::write_whole(&path, &bytes)?;
-        Ok::<_, oto_storage::StorageError>(path)
-    })();
-    let text = match outcome {
-        Ok(path) => {
-            bench.desk.words.with("toast-saved-file", &[("path", &path.display().to_string())])
-        }
-        Err(error) => error.to_string(),
-    };
-    bench.ui.toast(text, None);
+            };
+            // A file that is there is never replaced.
+            let path = (0..1_000)
+                .map(|n| folder.join(named(n)))
+                .find(|p| !p.exists())
+                .unwrap_or_else(|| folder.join(format!("{asset}.{extension}")));
+            oto_storage::files::write_whole(&path, &bytes)?;
+            Ok(path)
+        })();
+        Chore::Downloaded(outcome.map_err(|e: oto_storage::StorageError| e.to_string()))
+    });
 }
 
 #[cfg(test)]

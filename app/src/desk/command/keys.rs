@@ -71,7 +71,20 @@ pub(super) fn keys(
             }
             continue;
         }
-        ui.queue.extend(command);
+        // A held key moves, zooms and undoes on; it never makes something again.
+        let repeats = matches!(
+            command,
+            Some(
+                Command::Nudge(_)
+                    | Command::ZoomIn
+                    | Command::ZoomOut
+                    | Command::Undo
+                    | Command::Redo
+            )
+        );
+        if !key.repeat || repeats {
+            ui.queue.extend(command);
+        }
     }
 }
 

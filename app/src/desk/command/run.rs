@@ -74,6 +74,7 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
                 // The recipe is opened for editing on its agent.
                 let mut typed = super::agents::editing(recipe.agent, true, recipe.prompt);
                 typed.changed = Some(Instant::now());
+                end_editing(bench);
                 bench.selection.set([recipe.agent]);
                 bench.ui.editing = Some(typed);
                 bench.ui.queue.push(Command::Show(recipe.agent));
@@ -88,6 +89,8 @@ fn run_agent(bench: &mut Bench, agent: NoteId, sources: Vec<NoteId>) {
     let Some(note) = bench.open.board().note(agent) else { return };
     let Some(mut configured) = note.kind.agent().cloned() else { return };
     if let Some(editing) = bench.ui.editing.as_mut().filter(|e| e.note == agent && e.prompt) {
+        // The Enter of Ctrl+Enter is no part of the prompt.
+        editing.buffer.truncate(editing.buffer.trim_end().len());
         configured.prompt.clone_from(&editing.buffer);
         editing.changed = None;
         let edit = Edit::SetAgent { id: agent, agent: configured.clone() };
@@ -110,7 +113,7 @@ fn run_agent(bench: &mut Bench, agent: NoteId, sources: Vec<NoteId>) {
 fn again(bench: &mut Bench, new_seed: bool) {
     let id = bench.selection.single().or(bench.ui.preview);
     let work = id.and_then(|id| bench.open.board().note(id)).and_then(|n| n.kind.work()).cloned();
-    let Some(work) = work else { return };
+    let Some(work) = work.filter(|w| w.asset().is_some()) else { return };
     let mut recipe = work.recipe;
     if new_seed {
         recipe.seed = mint::id() as u64 & 0xffff_ffff;
@@ -159,6 +162,31 @@ pub(super) fn commit_typing(
     }
     if ended {
         bench.ui.editing = None;
+    }
+}
+
+/// Keeps what was typed and ends the typing. Called wherever another note is written on, a note goes,
+/// or the window closes.
+pub(super) fn end_editing(bench: &mut Bench) {
+    let Some(editing) = bench.ui.editing.take() else { return };
+    if editing.changed.is_some()
+        && let Some(edit) = edit_of(bench, &editing)
+    {
+        bench.edits.write(EditRequest {
+            request: Request::Edit(Box::new(edit)),
+            origin: Origin::User,
+            step: Step::Part(editing.step),
+        });
+    }
+}
+
+/// The last words before the window closes.
+pub(super) fn before_closing(
+    mut closing: MessageReader<bevy::window::WindowCloseRequested>,
+    mut bench: Bench,
+) {
+    if closing.read().next().is_some() {
+        end_editing(&mut bench);
     }
 }
 

@@ -38,7 +38,13 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
             }
         }
         Command::Shortcuts => bench.ui.dialog = Some(Dialog::Shortcuts),
-        Command::CloseDialog if bench.ui.dialog.take().is_none() && bench.ui.editing.is_none() => {
+        Command::CloseDialog => {
+            if bench.ui.dialog.take().is_some() {
+                return;
+            }
+            if bench.selection.is_empty() {
+                bench.ui.queue.push(Command::ClosePreview);
+            }
             bench.selection.set([]);
         }
         Command::Apply(edit) => {
@@ -108,7 +114,7 @@ fn step(bench: &mut Bench, undo: bool) {
     let history = bench.open.history();
     let op = if undo { history.can_undo() } else { history.can_redo() };
     let Some(op) = op else { return };
-    bench.ui.editing = None;
+    super::run::end_editing(bench);
     let what = bench.desk.say(op.label());
     let text =
         bench.desk.words.with(if undo { "toast-undo" } else { "toast-redo" }, &[("what", &what)]);
@@ -132,7 +138,7 @@ fn delete(bench: &mut Bench) {
     if bench.ui.preview.is_some_and(|p| ids.contains(&p)) {
         bench.ui.queue.push(Command::ClosePreview);
     }
-    bench.ui.editing = None;
+    super::run::end_editing(bench);
     bench.edits.write(EditRequest::user(Edit::RemoveNotes { ids }));
 }
 
@@ -151,7 +157,7 @@ fn duplicate(bench: &mut Bench) {
         notes.push(Note {
             id: copy,
             center,
-            rank: board.top_rank() + 1 + notes.len() as u32,
+            rank: board.top_rank().saturating_add(1 + notes.len() as u32),
             created_at_ms: mint::now_ms(),
             ..note.clone()
         });

@@ -3,6 +3,7 @@
 use bevy_egui::egui;
 use egui::{RichText, ScrollArea, TextEdit};
 use oto_api_types::EngineConfig;
+use oto_backend_client::account;
 use secrecy::SecretString;
 
 use super::Scene;
@@ -14,7 +15,7 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
     let Some(dialog) = scene.ui.dialog else { return };
     let t = scene.desk.theme.panel.clone();
     let backdrop = egui::Color32::from_rgba_unmultiplied(40, 30, 15, 60);
-    let modal = egui::Modal::new(egui::Id::new("dialog"))
+    let modal = egui::Modal::new(egui::Id::new(("dialog", dialog as u8)))
         .backdrop_color(backdrop)
         .frame(frame(&t))
         .show(context, |ui| {
@@ -28,6 +29,14 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
     if modal.should_close() {
         scene.ui.dialog = None;
     }
+}
+
+/// A list that keeps its height whatever it holds.
+fn tall(height: f32) -> ScrollArea {
+    ScrollArea::vertical()
+        .max_height(height)
+        .min_scrolled_height(height)
+        .auto_shrink([false, false])
 }
 
 fn palette(ui: &mut egui::Ui, scene: &mut Scene) {
@@ -48,7 +57,7 @@ fn palette(ui: &mut egui::Ui, scene: &mut Scene) {
         .collect();
     let enter = ui.input(|i| i.key_pressed(egui::Key::Enter));
     let mut chosen = None;
-    ScrollArea::vertical().max_height(340.0).show(ui, |ui| {
+    tall(340.0).show(ui, |ui| {
         for (label, row) in &fits {
             let available = is_available(&row.command, &scene.open, &scene.selection);
             ui.add_enabled_ui(available, |ui| {
@@ -75,7 +84,7 @@ fn palette(ui: &mut egui::Ui, scene: &mut Scene) {
 fn shortcuts(ui: &mut egui::Ui, scene: &Scene) {
     let t = &scene.desk.theme.panel;
     ui.label(semi(scene.desk.say("shortcuts-title"), 15.0));
-    ScrollArea::vertical().max_height(420.0).show(ui, |ui| {
+    tall(420.0).show(ui, |ui| {
         egui::Grid::new("shortcuts").num_columns(2).spacing([40.0, 6.0]).show(ui, |ui| {
             for row in rows().into_iter().filter(|r| !r.keys.is_empty()) {
                 ui.label(scene.desk.say(row.label));
@@ -93,7 +102,7 @@ fn engines(ui: &mut egui::Ui, scene: &mut Scene) {
     }
     let t = scene.desk.theme.panel.clone();
     ui.label(semi(scene.desk.say("engines-title"), 15.0));
-    ScrollArea::vertical().max_height(440.0).show(ui, |ui| {
+    tall(440.0).show(ui, |ui| {
         for engine in scene.ui.engines.clone() {
             ui.horizontal(|ui| {
                 ui.add_sized(
@@ -114,7 +123,7 @@ fn engines(ui: &mut egui::Ui, scene: &mut Scene) {
             });
             if let Some(url) = &engine.base_url {
                 ui.label(faint(&t, url).size(12.0));
-                key_row(ui, scene, &engine.id);
+                key_row(ui, scene, &engine.id, url);
             }
             if let Some(told) = scene.ui.form.told.get(&engine.id) {
                 ui.label(RichText::new(told).size(12.0));
@@ -144,7 +153,7 @@ fn engines(ui: &mut egui::Ui, scene: &mut Scene) {
     });
 }
 
-fn key_row(ui: &mut egui::Ui, scene: &mut Scene, engine: &str) {
+fn key_row(ui: &mut egui::Ui, scene: &mut Scene, engine: &str, url: &str) {
     let hint = scene.desk.say("engines-key");
     ui.horizontal(|ui| {
         let typed = scene.ui.form.keys.entry(engine.to_owned()).or_default();
@@ -152,7 +161,11 @@ fn key_row(ui: &mut egui::Ui, scene: &mut Scene, engine: &str) {
         if button(ui, &scene.desk.say("engines-save-key")).clicked() {
             // Typed text leaves the form at once; the keyring answers on its own thread.
             let key = scene.ui.form.keys.remove(engine).unwrap_or_default();
-            scene.keys.keep(engine.to_owned(), SecretString::from(key.trim().to_owned()));
+            scene.keys.keep(
+                engine.to_owned(),
+                account(engine, url),
+                SecretString::from(key.trim().to_owned()),
+            );
         }
     });
 }

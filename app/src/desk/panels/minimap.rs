@@ -1,7 +1,7 @@
 //! The whole wall, small; a click looks there. Beside it the zoom.
 
 use bevy_egui::egui;
-use egui::{Color32, Rect, Sense, Stroke, StrokeKind, vec2};
+use egui::{Rect, Sense, Stroke, StrokeKind, vec2};
 use oto_board::NoteKind;
 
 use super::style::{frame, icon};
@@ -59,16 +59,14 @@ fn map(ui: &mut egui::Ui, scene: &mut Scene) {
             + vec2(((p[0] - middle[0]) * scale) as f32, ((p[1] - middle[1]) * scale) as f32)
     };
     let painter = ui.painter_at(area);
-    let papers =
-        [0xfdf3b0u32, 0xffffff, 0xd9ecf5, 0xdff0d2, 0xf9d5dc, 0xe6dcf5, 0xfbe0c3, 0xf6eccb];
+    let board_tokens = &scene.desk.theme.board;
     let step = (board.n_notes() / MOST).max(1);
     for note in board.notes().step_by(step) {
-        let rgb = if matches!(note.kind, NoteKind::Agent(_)) {
-            0xf1c443
-        } else {
-            papers[usize::from(note.color) % 8]
+        let paper = match note.kind {
+            NoteKind::Agent(_) => board_tokens.gold[0],
+            _ => board_tokens.papers[usize::from(note.color) % board_tokens.papers.len()],
         };
-        let fill = Color32::from_rgb((rgb >> 16) as u8, (rgb >> 8) as u8, rgb as u8);
+        let fill = color(paper);
         let half = vec2((note.size[0] * scale / 2.0) as f32, (note.size[1] * scale / 2.0) as f32)
             .max(vec2(1.5, 1.5));
         let rect = Rect::from_center_size(on_map(note.center), half * 2.0);

@@ -14,6 +14,7 @@ use crate::desk::command::Command;
 use crate::desk::state::Editing;
 use crate::desk::third_party::egui::{BRUSH, MARKER, SEMI, color, family};
 use crate::making;
+use crate::theme::tokens::BoardTokens;
 
 /// Smaller than this on the screen, notes cannot be written on.
 const LEAST_ZOOM: f64 = 0.3;
@@ -85,7 +86,7 @@ fn field(
 }
 
 fn words(ui: &mut egui::Ui, scene: &mut Scene, mut editing: Editing, zoom: f32, size: egui::Vec2) {
-    let ink = Color32::from_rgb(45, 42, 38);
+    let ink = color(scene.desk.theme.board.ink);
     let hint = scene.desk.say("note-hint");
     Frame::new().inner_margin(Margin::same((16.0 * zoom).min(100.0) as i8)).show(ui, |ui| {
         ui.add_space(24.0 * zoom);
@@ -106,7 +107,7 @@ fn prompt(
     zoom: f32,
     size: egui::Vec2,
 ) {
-    let ink = Color32::from_rgb(74, 50, 5);
+    let ink = color(scene.desk.theme.board.ink_gold);
     let t = scene.desk.theme.panel.clone();
     let hint = scene.desk.say("run-hint");
     let small = (12.0 * zoom).clamp(9.0, 13.0);
@@ -184,26 +185,20 @@ fn set_agent(scene: &mut Scene, id: NoteId, agent: Agent) {
     scene.ui.queue.push(Command::Apply(Box::new(Edit::SetAgent { id, agent })));
 }
 
-fn pill(text: String, size: f32) -> RichText {
-    RichText::new(text).size(size).color(Color32::from_rgb(74, 50, 5))
-}
-
 fn menu<T: Clone>(
     ui: &mut egui::Ui,
+    tokens: &BoardTokens,
     shown: String,
     size: f32,
     choices: &[(String, T)],
 ) -> Option<T> {
     let mut chosen = None;
-    let fill = Color32::from_rgba_unmultiplied(255, 246, 205, 200);
-    let caret =
-        icon(egui_phosphor::regular::CARET_DOWN, size * 0.85).color(Color32::from_rgb(74, 50, 5));
-    let response = ui.add(
-        egui::Button::new((egui::WidgetText::from(pill(shown, size)), caret))
-            .fill(fill)
-            .stroke(Stroke::NONE)
-            .corner_radius(12),
-    );
+    let ink = color(tokens.ink_gold);
+    let fill = color(tokens.papers[0]).gamma_multiply(0.75);
+    let caret = icon(egui_phosphor::regular::CARET_DOWN, size * 0.85).color(ink);
+    let words = egui::WidgetText::from(RichText::new(shown).size(size).color(ink));
+    let response =
+        ui.add(egui::Button::new((words, caret)).fill(fill).stroke(Stroke::NONE).corner_radius(12));
     egui::Popup::menu(&response).show(|ui| {
         for (text, value) in choices {
             if ui.button(text).clicked() {
@@ -228,7 +223,7 @@ fn engine_menu(ui: &mut egui::Ui, scene: &Scene, agent: &Agent, size: f32) -> Op
     } else {
         agent.engine.clone()
     };
-    menu(ui, shown, size, &choices)
+    menu(ui, &scene.desk.theme.board, shown, size, &choices)
 }
 
 /// The format of a picture or film, else the engine's first choice: form of a text, language.
@@ -250,7 +245,8 @@ fn format_menu(
     let shown = if now == "auto" { parameter.name.clone() } else { now };
     let choices: Vec<(String, String)> =
         parameter.choices.iter().map(|c| (c.clone(), c.clone())).collect();
-    menu(ui, shown, size, &choices).map(|value| (parameter.name.clone(), value))
+    menu(ui, &scene.desk.theme.board, shown, size, &choices)
+        .map(|value| (parameter.name.clone(), value))
 }
 
 /// Buttons on ghosts and on failed works.

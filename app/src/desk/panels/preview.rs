@@ -86,16 +86,14 @@ fn media(ui: &mut egui::Ui, scene: &mut Scene, note: &Note) {
         WorkKind::Voice => {
             let (rect, response) =
                 ui.allocate_exact_size(vec2(width, 84.0), Sense::click_and_drag());
+            let wave = color(scene.desk.theme.board.wave);
             let bars = preview.wave.len().max(1);
             let done = preview.at_ms as f32 / preview.length_ms.max(1) as f32;
             for (i, loud) in preview.wave.iter().enumerate() {
                 let x = rect.left() + (i as f32 + 0.5) * width / bars as f32;
                 let half = 2.0 + f32::from(*loud) / 255.0 * 36.0;
-                let ink = if (i as f32) < done * bars as f32 {
-                    Color32::from_rgb(47, 107, 60)
-                } else {
-                    Color32::from_rgb(150, 184, 150)
-                };
+                let ink =
+                    if (i as f32) < done * bars as f32 { wave } else { wave.gamma_multiply(0.45) };
                 ui.painter().line_segment(
                     [pos2(x, rect.center().y - half), pos2(x, rect.center().y + half)],
                     egui::Stroke::new(2.2, ink),

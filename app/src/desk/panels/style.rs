@@ -10,7 +10,7 @@ use crate::theme::tokens::PanelTokens;
 pub(super) fn frame(t: &PanelTokens) -> Frame {
     let [r, g, b] = t.shadow.0;
     Frame::new()
-        .fill(color(t.fill).gamma_multiply(0.97))
+        .fill(color(t.fill))
         .stroke(Stroke::new(1.0, color(t.line)))
         .corner_radius(CornerRadius::same(t.radius))
         .inner_margin(Margin::same(12))

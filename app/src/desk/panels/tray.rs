@@ -8,6 +8,7 @@ use super::style::{faint, frame, icon};
 use crate::desk::command::Command;
 use crate::desk::third_party::egui::{MARKER, color, family};
 use crate::making::TRAY;
+use crate::theme::tokens::BoardTokens;
 
 pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
     let t = scene.desk.theme.panel.clone();
@@ -25,7 +26,8 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
                     });
                     let letter = label.chars().next().unwrap_or('?').to_string();
                     let pin = color(scene.desk.theme.board.twines[usize::from(agent.twine_color)]);
-                    golden(ui, rect, &letter, pin, index, response.hovered());
+                    let grow = if response.hovered() { 1.0 } else { 0.0 };
+                    golden(ui, &scene.desk.theme.board, rect, &letter, pin, index, grow);
                     ui.label(faint(&t, &label).size(11.5));
                     ui.add_space(5.0);
                     if response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked() {
@@ -46,11 +48,20 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
 }
 
 /// A small golden post-it with its pin, slightly turned.
-fn golden(ui: &egui::Ui, rect: Rect, letter: &str, pin: Color32, index: usize, hovered: bool) {
+fn golden(
+    ui: &egui::Ui,
+    tokens: &BoardTokens,
+    rect: Rect,
+    letter: &str,
+    pin: Color32,
+    index: usize,
+    grow: f32,
+) {
     let painter = ui.painter();
+    let shade = |alpha: f32| color(tokens.shadow).gamma_multiply(alpha);
     let turn = [-0.05f32, 0.04, -0.03, 0.05][index % 4];
     let middle = rect.center();
-    let half = if hovered { 20.0 } else { 19.0 };
+    let half = 19.0 + grow;
     let at = |x: f32, y: f32| -> Pos2 {
         let (sin, cos) = turn.sin_cos();
         middle + egui::vec2(x * cos - y * sin, x * sin + y * cos)
@@ -63,14 +74,18 @@ fn golden(ui: &egui::Ui, rect: Rect, letter: &str, pin: Color32, index: usize, h
             at(-half - grow, half + grow + dy),
         ]
     };
-    for (grow, alpha) in [(2.5, 16), (1.5, 26), (0.5, 40)] {
-        let shadow = Color32::from_rgba_unmultiplied(59, 42, 12, alpha);
-        painter.add(Shape::convex_polygon(corners(grow, 2.5).to_vec(), shadow, egui::Stroke::NONE));
+    for (wider, alpha) in [(2.5, 0.06), (1.5, 0.10), (0.5, 0.16)] {
+        let shadow = shade(alpha);
+        painter.add(Shape::convex_polygon(
+            corners(wider, 2.5).to_vec(),
+            shadow,
+            egui::Stroke::NONE,
+        ));
     }
-    let stops = [(0.0, 0xf1c443u32), (0.45, 0xffdf7a), (0.62, 0xf8cf55), (1.0, 0xe9b73a)];
+    let stops = [0.0, 0.45, 0.62, 1.0];
     let mut mesh = Mesh::default();
-    for (i, (y, rgb)) in stops.iter().enumerate() {
-        let c = Color32::from_rgb((rgb >> 16) as u8, (rgb >> 8) as u8, *rgb as u8);
+    for (i, (y, gold)) in stops.iter().zip(tokens.gold).enumerate() {
+        let c = color(gold);
         let y = -half + 2.0 * half * y;
         mesh.colored_vertex(at(-half, y), c);
         mesh.colored_vertex(at(half, y), c);
@@ -81,11 +96,7 @@ fn golden(ui: &egui::Ui, rect: Rect, letter: &str, pin: Color32, index: usize, h
         }
     }
     painter.add(Shape::mesh(mesh));
-    painter.circle_filled(
-        at(1.5, -half + 6.0),
-        4.0,
-        Color32::from_rgba_unmultiplied(59, 42, 12, 70),
-    );
+    painter.circle_filled(at(1.5, -half + 6.0), 4.0, shade(0.27));
     painter.circle_filled(at(0.0, -half + 4.5), 4.0, pin);
     painter.circle_filled(at(-1.2, -half + 3.2), 1.2, Color32::from_white_alpha(150));
     painter.text(
@@ -93,6 +104,6 @@ fn golden(ui: &egui::Ui, rect: Rect, letter: &str, pin: Color32, index: usize, h
         Align2::CENTER_CENTER,
         letter,
         family(MARKER, 14.0),
-        Color32::from_rgb(74, 50, 5),
+        color(tokens.ink_gold),
     );
 }

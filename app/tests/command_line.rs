@@ -280,7 +280,7 @@ fn killed_at_any_moment_nothing_is_lost_or_made_twice() {
     // A failure can only be a job that was never sent, and it says so.
     let failed = notes.iter().filter(|n| n["state"] == "failed");
     failed.for_each(|n| {
-        assert!(n["reason"].as_str().unwrap().contains("before this was sent"), "{n}")
+        assert!(n["reason"].as_str().unwrap().contains("before this was sent"), "{n}");
     });
     let mut runs: Vec<String> = Vec::new();
     for note in notes.iter().filter(|n| n["state"] == "done") {

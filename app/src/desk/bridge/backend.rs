@@ -122,7 +122,7 @@ fn note_begun(
                     }
                 }
                 Change::Run(run) => {
-                    desk.releases.push_back(Pending { seq: transaction.seq, job: run.job })
+                    desk.releases.push_back(Pending { seq: transaction.seq, job: run.job });
                 }
                 _ => {}
             }

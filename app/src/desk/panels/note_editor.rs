@@ -71,6 +71,7 @@ fn field(
         .return_key(egui::KeyboardShortcut::new(egui::Modifiers::NONE, egui::Key::Enter));
     let response = egui::ScrollArea::vertical()
         .max_height(size.y)
+        .min_scrolled_height(size.y)
         .auto_shrink([false, false])
         .show(ui, |ui| ui.add(text))
         .inner;

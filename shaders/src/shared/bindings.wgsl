@@ -45,6 +45,8 @@ struct Overlay { center_px: vec2f, half_px: vec2f, turn: f32, kind: u32, pad: ve
 @group(0) @binding(14) var linear_repeat: sampler;
 
 const LIFTED: u32 = 1u << 24u;
+// Ranks of the CPU end at 4,000,000: what is dragged lies over all of them.
+const LIFTED_RANK: u32 = 4000001u;
 const MAKING: u32 = 1u << 25u;
 const FAILED: u32 = 1u << 26u;
 const DIMMED: u32 = 1u << 27u;
@@ -77,7 +79,7 @@ fn placed(slot: u32) -> Placed {
     p.tier = page.tier;
     p.style = n.tilt_curl_style >> 24u;
     p.flags = n.page_flags;
-    p.rank = n.rank;
+    p.rank = select(n.rank, LIFTED_RANK + min(n.rank, 194000u), (n.page_flags & LIFTED) != 0u);
     return p;
 }
 fn turned(v: vec2f, cs: vec2f) -> vec2f { return vec2f(v.x * cs.x - v.y * cs.y, v.x * cs.y + v.y * cs.x); }

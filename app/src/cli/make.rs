@@ -107,6 +107,13 @@ impl Desk {
         Ok(id)
     }
 
+    /// What an agent's settings ask for.
+    fn recipe(&self, agent: NoteId, sources: Vec<NoteId>, seed: u64) -> Result<Recipe> {
+        let note = self.loaded.board.note(agent);
+        let settings = note.and_then(|n| n.kind.agent()).context("the agent is gone")?;
+        Ok(sample::recipe_of(agent, settings, sources, seed))
+    }
+
     /// One event of the home. True when it ended the given job.
     fn handle(&mut self, home: &LocalHome, event: Event, job: JobId) -> Result<bool> {
         match event {
@@ -237,19 +244,8 @@ pub(super) fn run(data: &DataDir, args: &MakeArgs) -> Result<()> {
     let home = LocalHome::start(data, Arc::new(|| {}))?;
     desk.settle(&home);
     let agent = desk.agent(&args.agent)?;
-    let configured = desk
-        .loaded
-        .board
-        .note(agent)
-        .and_then(|n| n.kind.agent())
-        .cloned()
-        .context("the agent is gone")?;
-    let mut recipe = sample::recipe_of(
-        agent,
-        &configured,
-        sources,
-        args.seed.unwrap_or_else(|| mint::id() as u64 & 0xffff_ffff),
-    );
+    let seed = args.seed.unwrap_or_else(|| mint::id() as u64 & 0xffff_ffff);
+    let mut recipe = desk.recipe(agent, sources, seed)?;
     recipe.prompt.clone_from(&args.prompt);
     recipe.engine = args.engine.clone().unwrap_or(recipe.engine);
     recipe.model = args.model.clone().unwrap_or(recipe.model);
@@ -324,19 +320,12 @@ pub(super) fn tour(data: &DataDir, args: &TourArgs) -> Result<()> {
     let mut made: Vec<NoteId> = Vec::new();
     for name in ["Writer", "Painter", "Voice", "Film"] {
         let agent = desk.agent(name)?;
-        let configured = desk
-            .loaded
-            .board
-            .note(agent)
-            .and_then(|n| n.kind.agent())
-            .cloned()
-            .context("the agent is gone")?;
         let sources = match name {
             "Voice" => made[..1].to_vec(),
             "Film" => made.clone(),
             _ => Vec::new(),
         };
-        let mut recipe = sample::recipe_of(agent, &configured, sources, 28);
+        let mut recipe = desk.recipe(agent, sources, 28)?;
         prompt.clone_into(&mut recipe.prompt);
         let started = Instant::now();
         let id = desk.make(&home, recipe)?;

@@ -213,10 +213,11 @@ fn release(
 ) {
     match gesture {
         Gesture::Pressed { note, .. } => {
+            // With Shift the press has already added or taken it; opening it would lose the rest.
             if !shift {
                 selection.set([note]);
+                events.write(CanvasEvent::Clicked(note));
             }
-            events.write(CanvasEvent::Clicked(note));
         }
         Gesture::Move { notes, by } => {
             edits.write(EditRequest::user(Edit::MoveNotes { ids: notes, by }));

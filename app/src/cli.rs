@@ -6,6 +6,7 @@
     reason = "the command line speaks on stdout and stderr"
 )]
 
+mod bench;
 mod board;
 mod doctor;
 mod engines;
@@ -64,6 +65,9 @@ enum Command {
     Keys(engines::KeysCommand),
     /// Say what works on this machine.
     Doctor(doctor::DoctorArgs),
+    /// Measure drawing, opening and editing on boards of any size.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Make a sample board with one work of each kind and a picture of it, without a window.
     Tour(make::TourArgs),
 }
@@ -100,6 +104,7 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
         Some(Command::Engines(command)) => engines::engines(&data, command),
         Some(Command::Keys(command)) => engines::keys(&data, command),
         Some(Command::Doctor(args)) => doctor::run(&data, &args),
+        Some(Command::Bench(command)) => bench::run(&data, &command).map(|()| ExitCode::SUCCESS),
         Some(Command::Tour(args)) => make::tour(&data, &args).map(|()| ExitCode::SUCCESS),
     }
 }

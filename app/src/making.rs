@@ -74,7 +74,7 @@ pub(crate) fn new_agent(board: &Board, from: &TrayAgent, wish: [f64; 2]) -> Note
     let center = place_near(board, wish, size);
     let mut note = blank(
         NoteId(mint::id()),
-        NoteKind::Agent(agent),
+        NoteKind::Agent(Box::new(agent)),
         center,
         size,
         board.top_rank().saturating_add(1),
@@ -145,7 +145,7 @@ pub(crate) fn begin(board: &Board, recipe: Recipe, kind: WorkKind, job: JobId) -
     let state = WorkState::Making { home: EMBEDDED.to_owned(), job };
     let mut note = blank(
         id,
-        NoteKind::Work(Work { kind, recipe, state }),
+        NoteKind::Work(Box::new(Work { kind, recipe, state })),
         center,
         size,
         board.top_rank().saturating_add(1),

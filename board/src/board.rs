@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::geom::{Rect, hits_note};
+use crate::geom::{Rect, TwineCurve, hits_note};
 use crate::spatial::Spatial;
 use crate::{
     AssetId, AssetInfo, Change, JobId, Note, NoteId, Run, RunId, Transaction, Twine, TwineId, Tx,
@@ -47,12 +47,19 @@ pub(crate) struct NoteSlot {
     pub(crate) twines: Vec<u32>,
 }
 
+#[derive(Debug, Clone)]
+pub(crate) struct TwineSlot {
+    pub(crate) twine: Twine,
+    /// Slots of the notes it ties, so that a walk over strings needs no lookups.
+    pub(crate) ends: [u32; 2],
+}
+
 /// Records and indexes of one board. Notes and twines live in dense slots which are reused after a
 /// removal; the slots are also their places on the GPU.
 #[derive(Debug, Clone, Default)]
 pub struct Board {
     pub(crate) notes: Vec<Option<NoteSlot>>,
-    pub(crate) twines: Vec<Option<Twine>>,
+    pub(crate) twines: Vec<Option<TwineSlot>>,
     pub(crate) free_notes: Vec<u32>,
     pub(crate) free_twines: Vec<u32>,
     pub(crate) note_slots: HashMap<NoteId, u32>,
@@ -63,6 +70,7 @@ pub struct Board {
     pub(crate) assets: Vec<AssetInfo>,
     pub(crate) asset_index: HashMap<AssetId, usize>,
     pub(crate) spatial: Spatial,
+    pub(crate) twine_spatial: Spatial,
     pub(crate) top_rank: u32,
     pub(crate) seq: u64,
 }
@@ -108,41 +116,6 @@ impl Board {
         }))
     }
 
-    /// Rebuilds a board from records read from disk. Records that cannot stand (an id twice, a
-    /// string without its notes, coordinates that cannot be drawn) are left out and named.
-    #[must_use]
-    pub fn from_records(
-        seq: u64,
-        notes: Vec<Note>,
-        twines: Vec<Twine>,
-        runs: Vec<Run>,
-        assets: Vec<AssetInfo>,
-    ) -> (Self, Vec<String>) {
-        let mut board = Self::new();
-        let mut left_out = Vec::new();
-        let mut tx = Tx::new(&mut board);
-        let mut note_that = |what: &str, outcome: Result<(), EditError>| {
-            if let Err(error) = outcome {
-                left_out.push(format!("{what}: {error}"));
-            }
-        };
-        for asset in assets {
-            tx.insert_asset(asset);
-        }
-        for run in runs {
-            note_that("run", tx.insert_run(run));
-        }
-        for note in notes {
-            note_that("note", tx.insert_note(note));
-        }
-        for twine in twines {
-            note_that("string", tx.insert_twine(twine));
-        }
-        drop(tx);
-        board.seq = seq;
-        (board, left_out)
-    }
-
     /// Number of the last transaction.
     #[must_use]
     pub fn seq(&self) -> u64 {
@@ -182,7 +155,13 @@ impl Board {
     /// The twine in a slot.
     #[must_use]
     pub fn twine_at(&self, slot: u32) -> Option<&Twine> {
-        self.twines.get(slot as usize)?.as_ref()
+        self.twines.get(slot as usize)?.as_ref().map(|s| &s.twine)
+    }
+
+    /// The slots of the two notes that the twine in a slot ties.
+    #[must_use]
+    pub fn twine_ends(&self, slot: u32) -> Option<[u32; 2]> {
+        self.twines.get(slot as usize)?.as_ref().map(|s| s.ends)
     }
 
     /// The slot of a note.
@@ -216,7 +195,7 @@ impl Board {
 
     /// All twines, by slot.
     pub fn twines(&self) -> impl Iterator<Item = &Twine> {
-        self.twines.iter().flatten()
+        self.twines.iter().flatten().map(|s| &s.twine)
     }
 
     /// Slots of the twines tied to a note.
@@ -271,22 +250,47 @@ impl Board {
     /// Notes whose untilted rectangle, grown by a tilt's worth, touches `rect`; by slot.
     #[must_use]
     pub fn notes_in(&self, rect: Rect) -> Vec<&Note> {
-        let touches = |note: &&Note| spatial_bounds(note).intersects(rect);
-        match self.spatial.candidates(rect, self.n_notes()) {
-            Some(slots) => {
-                slots.into_iter().filter_map(|s| self.note_at(s)).filter(touches).collect()
-            }
-            None => self.notes().filter(touches).collect(),
-        }
+        let mut found = Vec::new();
+        self.visit_notes(rect, 0.0, |slots| {
+            let notes = slots.iter().filter_map(|s| self.note_at(*s).map(|n| (*s, n)));
+            found.extend(notes.filter(|(_, n)| spatial_bounds(n).intersects(rect)));
+        });
+        found.sort_unstable_by_key(|(slot, _)| *slot);
+        found.into_iter().map(|(_, note)| note).collect()
+    }
+
+    /// Hands over groups of note slots that may touch `rect`, of notes whose size class (the next
+    /// power of two) is at least `least_edge` units; every such note is among them.
+    pub fn visit_notes(&self, rect: Rect, least_edge: f64, each: impl FnMut(&[u32])) {
+        self.spatial.visit(rect, least_edge, each);
+    }
+
+    /// Hands over groups of twine slots whose curve may touch `rect`, of twines whose extent (its
+    /// next power of two) is at least `least_edge` units; every such twine is among them.
+    pub fn visit_twines(&self, rect: Rect, least_edge: f64, each: impl FnMut(&[u32])) {
+        self.twine_spatial.visit(rect, least_edge, each);
+    }
+
+    /// The curve of the twine in a slot, from pin to pin.
+    #[must_use]
+    pub fn twine_curve(&self, slot: u32) -> Option<TwineCurve> {
+        let [from, to] = self.twine_ends(slot)?;
+        Some(TwineCurve::between(self.note_at(from)?.pin(), self.note_at(to)?.pin()))
     }
 
     /// The topmost note under a point.
     #[must_use]
     pub fn note_under(&self, p: [f64; 2]) -> Option<&Note> {
-        self.notes_in(Rect { min: p, max: p })
-            .into_iter()
-            .filter(|note| hits_note(note, p))
-            .max_by_key(|note| (note.rank, note.id))
+        let mut top: Option<&Note> = None;
+        self.visit_notes(Rect { min: p, max: p }, 0.0, |slots| {
+            for note in slots.iter().filter_map(|s| self.note_at(*s)) {
+                let higher = top.is_none_or(|t| (t.rank, t.id) < (note.rank, note.id));
+                if higher && hits_note(note, p) {
+                    top = Some(note);
+                }
+            }
+        });
+        top
     }
 
     /// The smallest rectangle round all notes; empty on an empty board.
@@ -296,7 +300,7 @@ impl Board {
     }
 }
 
-/// Bounds that hold the note at any tilt used (±3°) and a little more.
+/// Bounds that hold the tilted note.
 pub(crate) fn spatial_bounds(note: &Note) -> Rect {
     let (sin, cos) = f64::from(note.tilt_deg).to_radians().sin_cos();
     let [w, h] = note.size;

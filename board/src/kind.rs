@@ -6,15 +6,15 @@ mod work;
 pub use agent::Agent;
 pub use work::{Recipe, Work, WorkKind, WorkState};
 
-/// What a note is.
+/// What a note is. The larger kinds are boxed: most notes are plain, and there may be a million.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NoteKind {
     /// Something the user wrote.
     Plain,
     /// A golden note: a configured maker.
-    Agent(Agent),
+    Agent(Box<Agent>),
     /// A creation, or one being made.
-    Work(Work),
+    Work(Box<Work>),
     /// A named region.
     Frame,
 }

@@ -4,6 +4,7 @@
 
 pub mod asset;
 mod board;
+mod builder;
 pub mod change;
 pub mod edit;
 pub mod geom;
@@ -15,6 +16,7 @@ pub mod op;
 pub mod placement;
 pub mod query;
 pub mod run;
+mod slots;
 mod spatial;
 pub mod transaction;
 pub mod twine;
@@ -23,6 +25,7 @@ pub mod validate;
 
 pub use asset::AssetInfo;
 pub use board::{Board, EditError};
+pub use builder::BoardBuilder;
 pub use change::{Change, Rec};
 pub use edit::Edit;
 pub use history::{History, UndoReport};

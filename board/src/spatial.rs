@@ -1,16 +1,44 @@
-//! Which notes may lie in a rectangle: a grid per size class. A note stands in every cell of its
-//! class that its (tilted) bounds touch, at most nine of them, because cells are at least as wide
-//! as the notes in them.
+//! What may lie in a rectangle: a loose grid per size class. An item stands in one cell, that of
+//! its middle, and reaches at most half an edge of its class beyond it, so a query grows its
+//! rectangle by that much. Cells are sixteen edges wide: about 250 ordinary notes side by side.
+//! Every item knows its place, so taking one out of a pile of a million is one swap.
 
 use std::collections::HashMap;
 
 use crate::geom::Rect;
 
+/// Edge of a cell in edges of its class.
+pub(crate) const CELL_EDGES: f64 = 16.0;
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    class: i16,
+    cell: u32,
+    index: u32,
+}
+
+const NOWHERE: Place = Place { class: i16::MIN, cell: 0, index: 0 };
+
+#[derive(Debug, Clone)]
+struct Cell {
+    at: (i64, i64),
+    slots: Vec<u32>,
+}
+
+/// All items of one size class.
+#[derive(Debug, Clone)]
+struct Class {
+    class: i16,
+    cells: Vec<Cell>,
+    index: HashMap<(i64, i64), u32>,
+    count: u32,
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Spatial {
-    cells: HashMap<(i16, i64, i64), Vec<u32>>,
-    /// How many notes each class holds, so that a query visits only classes in use.
-    classes: Vec<(i16, u32)>,
+    /// Ascending by size.
+    classes: Vec<Class>,
+    places: Vec<Place>,
 }
 
 fn class_of(rect: Rect) -> i16 {
@@ -18,67 +46,163 @@ fn class_of(rect: Rect) -> i16 {
     w.max(h).max(1.0).log2().ceil() as i16
 }
 
-fn cell_range(rect: Rect, class: i16) -> [i64; 4] {
-    let edge = f64::from(class).exp2();
-    let cell = |v: f64| (v / edge).floor() as i64;
-    [cell(rect.min[0]), cell(rect.min[1]), cell(rect.max[0]), cell(rect.max[1])]
+fn edge_of(class: i16) -> f64 {
+    f64::from(class).exp2()
+}
+
+fn cell_at(p: [f64; 2], class: i16) -> (i64, i64) {
+    let span = edge_of(class) * CELL_EDGES;
+    ((p[0] / span).floor() as i64, (p[1] / span).floor() as i64)
 }
 
 impl Spatial {
+    fn class_mut(&mut self, class: i16) -> &mut Class {
+        let at = match self.classes.binary_search_by_key(&class, |c| c.class) {
+            Ok(at) => at,
+            Err(at) => {
+                let fresh = Class { class, cells: Vec::new(), index: HashMap::new(), count: 0 };
+                self.classes.insert(at, fresh);
+                at
+            }
+        };
+        &mut self.classes[at]
+    }
+
     pub(crate) fn insert(&mut self, slot: u32, rect: Rect) {
         let class = class_of(rect);
-        let [x0, y0, x1, y1] = cell_range(rect, class);
-        for x in x0..=x1 {
-            for y in y0..=y1 {
-                self.cells.entry((class, x, y)).or_default().push(slot);
-            }
+        let at = cell_at(rect.center(), class);
+        let group = self.class_mut(class);
+        let next = group.cells.len() as u32;
+        let cell = *group.index.entry(at).or_insert(next);
+        if cell == next {
+            group.cells.push(Cell { at, slots: Vec::new() });
         }
-        match self.classes.iter_mut().find(|(c, _)| *c == class) {
-            Some((_, count)) => *count += 1,
-            None => self.classes.push((class, 1)),
+        let slots = &mut group.cells[cell as usize].slots;
+        let place = Place { class, cell, index: slots.len() as u32 };
+        slots.push(slot);
+        group.count += 1;
+        if self.places.len() <= slot as usize {
+            self.places.resize(slot as usize + 1, NOWHERE);
+        }
+        self.places[slot as usize] = place;
+    }
+
+    pub(crate) fn remove(&mut self, slot: u32) {
+        let Some(place) = self.places.get(slot as usize).copied() else { return };
+        if place.class == NOWHERE.class {
+            return;
+        }
+        self.places[slot as usize] = NOWHERE;
+        let group = self.class_mut(place.class);
+        group.count -= 1;
+        let slots = &mut group.cells[place.cell as usize].slots;
+        slots.swap_remove(place.index as usize);
+        if let Some(moved) = slots.get(place.index as usize).copied() {
+            self.places[moved as usize].index = place.index;
         }
     }
 
-    pub(crate) fn remove(&mut self, slot: u32, rect: Rect) {
+    /// The item has other bounds now.
+    pub(crate) fn update(&mut self, slot: u32, rect: Rect) {
         let class = class_of(rect);
-        let [x0, y0, x1, y1] = cell_range(rect, class);
-        for x in x0..=x1 {
-            for y in y0..=y1 {
-                if let Some(list) = self.cells.get_mut(&(class, x, y)) {
-                    list.retain(|s| *s != slot);
-                    if list.is_empty() {
-                        self.cells.remove(&(class, x, y));
+        if let Some(place) = self.places.get(slot as usize).copied()
+            && place.class == class
+            && self.class_mut(class).cells[place.cell as usize].at == cell_at(rect.center(), class)
+        {
+            return;
+        }
+        self.remove(slot);
+        self.insert(slot, rect);
+    }
+
+    /// True when the item stands where these bounds put it.
+    pub(crate) fn stands_at(&self, slot: u32, rect: Rect) -> bool {
+        let class = class_of(rect);
+        let group = self.classes.iter().find(|c| c.class == class);
+        match (self.places.get(slot as usize), group) {
+            (Some(place), Some(group)) if place.class == class => {
+                let cell = &group.cells[place.cell as usize];
+                cell.at == cell_at(rect.center(), class)
+                    && cell.slots.get(place.index as usize) == Some(&slot)
+            }
+            _ => false,
+        }
+    }
+
+    /// Hands over, cell by cell, every slot whose bounds may touch `rect` and whose class is at
+    /// least `least_edge` wide; the order is that of insertion, the larger classes last.
+    pub(crate) fn visit(&self, rect: Rect, least_edge: f64, mut each: impl FnMut(&[u32])) {
+        for group in &self.classes {
+            let edge = edge_of(group.class);
+            if group.count == 0 || edge < least_edge {
+                continue;
+            }
+            let area = rect.grown(edge / 2.0);
+            let (low, high) = (cell_at(area.min, group.class), cell_at(area.max, group.class));
+            let span = |a: i64, b: i64| i128::from(b) - i128::from(a) + 1;
+            if span(low.0, high.0) * span(low.1, high.1) > group.cells.len() as i128 {
+                let inside = |c: &&Cell| {
+                    (low.0..=high.0).contains(&c.at.0) && (low.1..=high.1).contains(&c.at.1)
+                };
+                group.cells.iter().filter(inside).for_each(|c| each(&c.slots));
+                continue;
+            }
+            for x in low.0..=high.0 {
+                for y in low.1..=high.1 {
+                    if let Some(cell) = group.index.get(&(x, y)) {
+                        each(&group.cells[*cell as usize].slots);
                     }
                 }
             }
         }
-        if let Some((_, count)) = self.classes.iter_mut().find(|(c, _)| *c == class) {
-            *count -= 1;
-        }
-        self.classes.retain(|(_, count)| *count > 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rect() -> impl Strategy<Value = Rect> {
+        (-5e4..5e4f64, -5e4..5e4f64, 1.0..9e3f64, 1.0..900f64)
+            .prop_map(|(x, y, w, h)| Rect::from_center_size([x, y], [w, h]))
     }
 
-    /// Slots whose bounds may touch `rect`, each once, ascending. `None` when a scan of all notes
-    /// would be shorter than the walk over the cells.
-    pub(crate) fn candidates(&self, rect: Rect, n_notes: usize) -> Option<Vec<u32>> {
-        let mut found = Vec::new();
-        let mut budget = n_notes as i128 + 64;
-        for &(class, _) in &self.classes {
-            let [x0, y0, x1, y1] = cell_range(rect, class);
-            budget -= (i128::from(x1) - i128::from(x0) + 1) * (i128::from(y1) - i128::from(y0) + 1);
-            if budget < 0 {
-                return None;
+    proptest! {
+        #[test]
+        fn nothing_is_missed_after_any_moves(
+            first in proptest::collection::vec(rect(), 1..60),
+            moves in proptest::collection::vec((0usize..60, proptest::option::of(rect())), 0..80),
+            asked in rect(),
+        ) {
+            let mut index = Spatial::default();
+            let mut truth: Vec<Option<Rect>> = first.iter().copied().map(Some).collect();
+            for (slot, rect) in first.iter().enumerate() {
+                index.insert(slot as u32, *rect);
             }
-            for x in x0..=x1 {
-                for y in y0..=y1 {
-                    found.extend_from_slice(
-                        self.cells.get(&(class, x, y)).map_or(&[], Vec::as_slice),
-                    );
+            for (slot, to) in moves {
+                if slot >= truth.len() { continue }
+                match (truth[slot], to) {
+                    (Some(_), Some(to)) => index.update(slot as u32, to),
+                    (Some(_), None) => index.remove(slot as u32),
+                    (None, Some(to)) => index.insert(slot as u32, to),
+                    (None, None) => {}
+                }
+                truth[slot] = to;
+            }
+            let mut found = Vec::new();
+            index.visit(asked, 0.0, |slots| found.extend_from_slice(slots));
+            found.sort_unstable();
+            let unique = found.windows(2).all(|w| w[0] != w[1]);
+            prop_assert!(unique);
+            for (slot, rect) in truth.iter().enumerate() {
+                if rect.is_some_and(|r| r.intersects(asked)) {
+                    prop_assert!(found.contains(&(slot as u32)), "slot {slot} is missed");
+                }
+                if rect.is_none() {
+                    prop_assert!(!found.contains(&(slot as u32)));
                 }
             }
         }
-        found.sort_unstable();
-        found.dedup();
-        Some(found)
     }
 }

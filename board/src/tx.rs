@@ -1,6 +1,5 @@
 //! The only writer of a board. It keeps the present record as `before`, then writes.
 
-use crate::board::{NoteSlot, spatial_bounds};
 use crate::{AssetInfo, Board, Change, EditError, Note, NoteId, Origin, Rec, Run, Twine, TwineId};
 
 /// A transaction under way.
@@ -29,13 +28,8 @@ impl<'b> Tx<'b> {
     /// # Errors
     /// When its id is taken or it cannot be drawn.
     pub fn insert_note(&mut self, note: Note) -> Result<(), EditError> {
-        if self.board.note_slots.contains_key(&note.id) {
-            return Err(EditError::IdTaken(note.id.to_string()));
-        }
-        if !note.is_drawable() {
-            return Err(EditError::NotDrawable);
-        }
-        self.put_note(note.clone());
+        self.board.may_insert_note(&note)?;
+        self.board.put_note(note.clone());
         self.changes.push(Change::Note(Rec::Inserted(note)));
         Ok(())
     }
@@ -55,7 +49,7 @@ impl<'b> Tx<'b> {
         if !after.is_drawable() {
             return Err(EditError::NotDrawable);
         }
-        self.write_note(&before, after.clone());
+        self.board.write_note(after.clone());
         self.changes.push(Change::Note(Rec::Updated { before, after }));
         Ok(())
     }
@@ -70,7 +64,7 @@ impl<'b> Tx<'b> {
         for twine in twines {
             self.remove_twine(twine)?;
         }
-        if let Some(note) = self.take_note(slot) {
+        if let Some(note) = self.board.take_note(slot) {
             self.changes.push(Change::Note(Rec::Removed(note)));
         }
         Ok(())
@@ -81,16 +75,8 @@ impl<'b> Tx<'b> {
     /// # Errors
     /// When its id is taken, an end is missing, or both ends are the same.
     pub fn insert_twine(&mut self, twine: Twine) -> Result<(), EditError> {
-        if self.board.twine_slots.contains_key(&twine.id) {
-            return Err(EditError::IdTaken(twine.id.to_string()));
-        }
-        if twine.from == twine.to {
-            return Err(EditError::TwineToItself);
-        }
-        for end in [twine.from, twine.to] {
-            self.board.note_slot(end).ok_or(EditError::NoSuchNote(end))?;
-        }
-        self.put_twine(twine.clone());
+        self.board.may_insert_twine(&twine)?;
+        self.board.put_twine(twine.clone());
         self.changes.push(Change::Twine(Rec::Inserted(twine)));
         Ok(())
     }
@@ -101,7 +87,7 @@ impl<'b> Tx<'b> {
     /// When there is no such string.
     pub fn remove_twine(&mut self, id: TwineId) -> Result<(), EditError> {
         let slot = self.board.twine_slot(id).ok_or(EditError::NoSuchTwine(id))?;
-        if let Some(twine) = self.take_twine(slot) {
+        if let Some(twine) = self.board.take_twine(slot) {
             self.changes.push(Change::Twine(Rec::Removed(twine)));
         }
         Ok(())
@@ -112,27 +98,16 @@ impl<'b> Tx<'b> {
     /// # Errors
     /// When its id is taken or its job already became a run.
     pub fn insert_run(&mut self, run: Run) -> Result<(), EditError> {
-        if self.board.run_index.contains_key(&run.id) {
-            return Err(EditError::IdTaken(run.id.to_string()));
-        }
-        if self.board.run_of_job.contains_key(&run.job) {
-            return Err(EditError::IdTaken(run.job.to_string()));
-        }
-        self.board.run_index.insert(run.id, self.board.runs.len());
-        self.board.run_of_job.insert(run.job, self.board.runs.len());
-        self.board.runs.push(run.clone());
+        self.board.put_run(run.clone())?;
         self.changes.push(Change::Run(run));
         Ok(())
     }
 
     /// Makes an asset known. The same asset twice is one record.
     pub fn insert_asset(&mut self, asset: AssetInfo) {
-        if self.board.asset_index.contains_key(&asset.id) {
-            return;
+        if self.board.put_asset(asset.clone()) {
+            self.changes.push(Change::Asset(asset));
         }
-        self.board.asset_index.insert(asset.id, self.board.assets.len());
-        self.board.assets.push(asset.clone());
-        self.changes.push(Change::Asset(asset));
     }
 
     pub(crate) fn guard_against_emptying(
@@ -154,22 +129,23 @@ impl<'b> Tx<'b> {
             match change {
                 Change::Note(Rec::Inserted(note)) => {
                     if let Some(slot) = self.board.note_slot(note.id) {
-                        self.take_note(slot);
+                        self.board.take_note(slot);
                     }
                 }
-                Change::Note(Rec::Updated { before, after }) => self.write_note(&after, before),
-                Change::Note(Rec::Removed(note)) => self.put_note(note),
+                Change::Note(Rec::Updated { before, .. }) => self.board.write_note(before),
+                Change::Note(Rec::Removed(note)) => self.board.put_note(note),
                 Change::Twine(Rec::Inserted(twine)) => {
                     if let Some(slot) = self.board.twine_slot(twine.id) {
-                        self.take_twine(slot);
+                        self.board.take_twine(slot);
                     }
                 }
                 Change::Twine(Rec::Updated { before, .. }) => {
                     if let Some(slot) = self.board.twine_slot(before.id) {
-                        self.board.twines[slot as usize] = Some(before);
+                        self.board.take_twine(slot);
+                        self.board.put_twine(before);
                     }
                 }
-                Change::Twine(Rec::Removed(twine)) => self.put_twine(twine),
+                Change::Twine(Rec::Removed(twine)) => self.board.put_twine(twine),
                 Change::Run(run) => {
                     self.board.runs.pop();
                     self.board.run_index.remove(&run.id);
@@ -181,73 +157,5 @@ impl<'b> Tx<'b> {
                 }
             }
         }
-    }
-
-    fn put_note(&mut self, note: Note) {
-        let board = &mut *self.board;
-        let slot = board.free_notes.pop().unwrap_or(board.notes.len() as u32);
-        board.note_slots.insert(note.id, slot);
-        board.spatial.insert(slot, spatial_bounds(&note));
-        board.top_rank = board.top_rank.max(note.rank);
-        let filled = Some(NoteSlot { note, twines: Vec::new() });
-        match board.notes.get_mut(slot as usize) {
-            Some(place) => *place = filled,
-            None => board.notes.push(filled),
-        }
-    }
-
-    fn write_note(&mut self, old: &Note, new: Note) {
-        let board = &mut *self.board;
-        let Some(slot) = board.note_slot(new.id) else { return };
-        let (from, to) = (spatial_bounds(old), spatial_bounds(&new));
-        if from != to {
-            board.spatial.remove(slot, from);
-            board.spatial.insert(slot, to);
-        }
-        board.top_rank = board.top_rank.max(new.rank);
-        if let Some(place) = board.notes[slot as usize].as_mut() {
-            place.note = new;
-        }
-    }
-
-    fn take_note(&mut self, slot: u32) -> Option<Note> {
-        let board = &mut *self.board;
-        let taken = board.notes[slot as usize].take()?.note;
-        board.note_slots.remove(&taken.id);
-        board.spatial.remove(slot, spatial_bounds(&taken));
-        board.free_notes.push(slot);
-        Some(taken)
-    }
-
-    fn put_twine(&mut self, twine: Twine) {
-        let board = &mut *self.board;
-        let slot = board.free_twines.pop().unwrap_or(board.twines.len() as u32);
-        board.twine_slots.insert(twine.id, slot);
-        for end in [twine.from, twine.to] {
-            if let Some(place) =
-                board.note_slots.get(&end).and_then(|s| board.notes[*s as usize].as_mut())
-            {
-                place.twines.push(slot);
-            }
-        }
-        match board.twines.get_mut(slot as usize) {
-            Some(place) => *place = Some(twine),
-            None => board.twines.push(Some(twine)),
-        }
-    }
-
-    fn take_twine(&mut self, slot: u32) -> Option<Twine> {
-        let board = &mut *self.board;
-        let taken = board.twines[slot as usize].take()?;
-        board.twine_slots.remove(&taken.id);
-        for end in [taken.from, taken.to] {
-            if let Some(place) =
-                board.note_slots.get(&end).and_then(|s| board.notes[*s as usize].as_mut())
-            {
-                place.twines.retain(|s| *s != slot);
-            }
-        }
-        board.free_twines.push(slot);
-        Some(taken)
     }
 }

@@ -1,14 +1,26 @@
 //! All violations of what must hold on a board: listed, not stopped at the first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::board::spatial_bounds;
-use crate::{Board, Change, NoteKind, Rec, Transaction, WorkState};
+use crate::{Board, Change, NoteId, NoteKind, Rec, Transaction, WorkState};
 
 /// Every violation, in words. Empty on a sound board.
 #[must_use]
 pub fn validate(board: &Board) -> Vec<String> {
     let mut wrong = Vec::new();
+    let mut tied_to: HashMap<NoteId, BTreeSet<u32>> = HashMap::new();
+    for slot in 0..board.twine_slot_count() {
+        let Some(twine) = board.twine_at(slot) else { continue };
+        for end in [twine.from, twine.to] {
+            tied_to.entry(end).or_default().insert(slot);
+        }
+        let stands = |bounds| board.twine_spatial.stands_at(slot, bounds);
+        let found = board.twine_curve(slot).is_some_and(|curve| stands(curve.bounds()));
+        if !found {
+            wrong.push(format!("string {} is not found where it hangs", twine.id));
+        }
+    }
     for (slot, place) in board.notes.iter().enumerate() {
         let Some(place) = place else { continue };
         let note = &place.note;
@@ -21,19 +33,12 @@ pub fn validate(board: &Board) -> Vec<String> {
         if note.rank > board.top_rank {
             wrong.push(format!("note {} lies above the top rank", note.id));
         }
-        let bounds = spatial_bounds(note);
-        let found = board.notes_in(bounds).iter().any(|n| n.id == note.id);
+        let found = board.spatial.stands_at(slot as u32, spatial_bounds(note));
         if !found {
             wrong.push(format!("note {} is not found where it lies", note.id));
         }
         let tied: BTreeSet<u32> = place.twines.iter().copied().collect();
-        let real: BTreeSet<u32> = board
-            .twines
-            .iter()
-            .enumerate()
-            .filter(|(_, t)| t.as_ref().is_some_and(|t| t.from == note.id || t.to == note.id))
-            .map(|(i, _)| i as u32)
-            .collect();
+        let real = tied_to.remove(&note.id).unwrap_or_default();
         if tied != real {
             wrong.push(format!("note {} does not know its strings", note.id));
         }

@@ -100,7 +100,7 @@ fn making(id: u128, job: u128) -> Note {
     };
     let state = WorkState::Making { home: "embedded".into(), job: JobId(job) };
     Note {
-        kind: NoteKind::Work(Work { kind: WorkKind::Image, recipe, state }),
+        kind: NoteKind::Work(Box::new(Work { kind: WorkKind::Image, recipe, state })),
         ..note(id, 500.0, 0.0)
     }
 }

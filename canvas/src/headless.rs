@@ -1,4 +1,5 @@
-//! A picture of a region without a window, by the same renderer: `oto shot`, and image tests.
+//! The renderer without a window: still pictures of a region for `oto shot` and image tests, and
+//! frames one after the other for `oto bench`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +11,7 @@ use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
 use bevy::render::render_resource::{
     Extent3d, PollType, TextureDimension, TextureFormat, TextureUsages,
 };
-use bevy::render::renderer::RenderDevice;
+use bevy::render::renderer::{RenderAdapterInfo, RenderDevice};
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
@@ -18,7 +19,8 @@ use oto_board::{AssetId, Board, History};
 
 use crate::text::Texts;
 use crate::{
-    BoardCamera, CanvasPlugin, Fonts, Lit, MakingLooks, Mint, OpenBoard, Palette, Thumb, Thumbs,
+    BoardCamera, CanvasPlugin, Counters, Fonts, MakingLooks, Mint, OpenBoard, Palette, Quality,
+    Thumb, Thumbs, board_camera,
 };
 
 /// What to take a picture of.
@@ -63,6 +65,203 @@ impl std::error::Error for StillError {}
 /// Frames drawn at most while words and pictures arrive.
 const MOST_FRAMES: u32 = 1_500;
 
+/// The renderer with an image in place of a window.
+pub struct Studio {
+    app: App,
+    target: Handle<Image>,
+}
+
+impl Studio {
+    /// Starts it with an empty board.
+    ///
+    /// # Errors
+    /// When there is no adapter.
+    pub fn new(size_px: [u32; 2], fonts: Fonts, palette: Palette) -> Result<Self, StillError> {
+        let [width, height] = size_px;
+        let mut app = App::new();
+        app.add_plugins(
+            DefaultPlugins
+                .build()
+                .set(WindowPlugin {
+                    primary_window: None,
+                    exit_condition: ExitCondition::DontExit,
+                    ..default()
+                })
+                .set(RenderPlugin { synchronous_pipeline_compilation: true, ..default() })
+                .disable::<bevy::log::LogPlugin>()
+                .disable::<WinitPlugin>()
+                .disable::<PipelinedRenderingPlugin>(),
+        );
+        let ids = std::sync::atomic::AtomicU64::new(1 << 40);
+        let mint = Mint {
+            id: Arc::new(move || {
+                u128::from(ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+            }),
+            now_ms: Arc::new(|| 0),
+        };
+        app.add_plugins(CanvasPlugin { fonts, palette, mint, wake: Arc::new(|| {}) });
+        app.finish();
+        app.cleanup();
+        if app.world().get_resource::<RenderDevice>().is_none() {
+            return Err(StillError::NoAdapter);
+        }
+        let world = app.world_mut();
+        world.insert_resource(BoardCamera::for_size([f64::from(width), f64::from(height)]));
+        let mut image = Image::new_uninit(
+            Extent3d { width, height, depth_or_array_layers: 1 },
+            TextureDimension::D2,
+            TextureFormat::Rgba8UnormSrgb,
+            RenderAssetUsages::RENDER_WORLD,
+        );
+        image.texture_descriptor.usage |=
+            TextureUsages::RENDER_ATTACHMENT | TextureUsages::COPY_SRC;
+        let target = world.resource_mut::<Assets<Image>>().add(image);
+        world.spawn((board_camera(), RenderTarget::from(target.clone())));
+        Ok(Self { app, target })
+    }
+
+    /// Puts a board in place.
+    pub fn open(&mut self, board: Board) {
+        self.app.world_mut().resource_mut::<OpenBoard>().put(board, History::default());
+    }
+
+    /// The board in place.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        self.app.world().resource::<OpenBoard>().board()
+    }
+
+    /// Looks here: middle in world units and pixels a unit.
+    pub fn look(&mut self, center: [f64; 2], zoom: f64) {
+        self.app.world_mut().resource_mut::<BoardCamera>().jump(center, zoom);
+    }
+
+    /// The view.
+    #[must_use]
+    pub fn camera(&self) -> &BoardCamera {
+        self.app.world().resource::<BoardCamera>()
+    }
+
+    /// How frames are drawn from now on.
+    pub fn set_quality(&mut self, quality: Quality) {
+        self.app.world_mut().insert_resource(quality);
+    }
+
+    /// Sends a message to the canvas: an edit, for one.
+    pub fn send<M: Message>(&mut self, message: M) {
+        self.app.world_mut().write_message(message);
+    }
+
+    /// Sets what only the app knows: what is lit, selected, being made.
+    pub fn set<R: Resource>(&mut self, resource: R) {
+        self.app.world_mut().insert_resource(resource);
+    }
+
+    /// What drawing took so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.app.world().resource::<Counters>().clone()
+    }
+
+    /// Name and kind of the adapter.
+    #[must_use]
+    pub fn adapter(&self) -> String {
+        self.app
+            .world()
+            .get_resource::<RenderAdapterInfo>()
+            .map_or_else(String::new, |a| format!("{} ({:?})", a.name, a.device_type))
+    }
+
+    /// Gives the graphics device up, as a driver does that crashes.
+    pub fn lose_device(&mut self) {
+        if let Some(device) = self.app.world().get_resource::<RenderDevice>() {
+            device.wgpu_device().destroy();
+        }
+    }
+
+    /// Draws one frame and waits for the GPU.
+    pub fn step(&mut self) {
+        self.app.update();
+        if let Some(device) = self.app.world().get_resource::<RenderDevice>() {
+            // A device that is gone shows as a missing picture.
+            device
+                .wgpu_device()
+                .poll(PollType::Wait { submission_index: None, timeout: None })
+                .ok();
+        }
+    }
+
+    /// Pictures that the last frames wanted; each is told once.
+    pub fn take_wanted(&mut self) -> Vec<AssetId> {
+        self.app.world_mut().resource_mut::<Thumbs>().take_wanted()
+    }
+
+    /// Brings a picture, or says that there is none.
+    pub fn fill(&mut self, asset: AssetId, thumb: Option<&Thumb>) {
+        let mut thumbs = self.app.world_mut().resource_mut::<Thumbs>();
+        match thumb {
+            Some(thumb) => thumbs.fill(asset, thumb),
+            None => thumbs.give_up(asset),
+        }
+    }
+
+    /// True while words or pictures in view are not there yet.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        let world = self.app.world();
+        world.resource::<Texts>().is_waiting() || world.resource::<Thumbs>().is_waiting()
+    }
+
+    /// Draws until everything in view is there. How many frames it took.
+    pub fn settle(&mut self, pixels: &mut dyn FnMut(AssetId) -> Option<Thumb>) -> u32 {
+        let mut settled = 0;
+        for frame in 0..MOST_FRAMES {
+            let before = self.counters().now().tiles_baked;
+            self.step();
+            for asset in self.take_wanted() {
+                let thumb = pixels(asset);
+                self.fill(asset, thumb.as_ref());
+            }
+            let busy = self.is_waiting() || self.counters().now().tiles_baked != before;
+            settled = if busy { 0 } else { settled + 1 };
+            if settled > 4 {
+                return frame;
+            }
+            if self.is_waiting() {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        }
+        MOST_FRAMES
+    }
+
+    /// The next frame will be taken as a picture; it arrives in the slot a frame or two later.
+    pub fn expect_picture(&mut self) -> Arc<Mutex<Option<Vec<u8>>>> {
+        let taken: Arc<Mutex<Option<Vec<u8>>>> = Arc::default();
+        let out = Arc::clone(&taken);
+        self.app.world_mut().spawn(Screenshot::image(self.target.clone())).observe(
+            move |shot: On<'_, '_, ScreenshotCaptured>| {
+                *out.lock().unwrap_or_else(PoisonError::into_inner) = shot.image.data.clone();
+            },
+        );
+        taken
+    }
+
+    /// The picture as packed RGBA; draws a frame or two more.
+    ///
+    /// # Errors
+    /// When it does not arrive.
+    pub fn picture(&mut self) -> Result<Vec<u8>, StillError> {
+        let taken = self.expect_picture();
+        for _ in 0..60 {
+            self.step();
+            if let Some(rgba) = taken.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                return Ok(rgba);
+            }
+        }
+        Err(StillError::NoPicture)
+    }
+}
+
 /// Takes the picture: packed RGBA. `pixels` brings the pictures of assets, or none.
 ///
 /// # Errors
@@ -71,99 +270,17 @@ pub fn shoot(
     still: Still,
     mut pixels: impl FnMut(AssetId) -> Option<Thumb>,
 ) -> Result<Vec<u8>, StillError> {
-    let [width, height] = still.size_px;
-    let mut app = App::new();
-    app.add_plugins(
-        DefaultPlugins
-            .build()
-            .set(WindowPlugin {
-                primary_window: None,
-                exit_condition: ExitCondition::DontExit,
-                ..default()
-            })
-            .set(RenderPlugin { synchronous_pipeline_compilation: true, ..default() })
-            .disable::<bevy::log::LogPlugin>()
-            .disable::<WinitPlugin>()
-            .disable::<PipelinedRenderingPlugin>(),
-    );
-    let mint = Mint { id: Arc::new(|| 0), now_ms: Arc::new(|| 0) };
-    app.add_plugins(CanvasPlugin {
-        fonts: still.fonts,
-        palette: still.palette,
-        mint,
-        wake: Arc::new(|| {}),
-    });
-    app.finish();
-    app.cleanup();
-    if app.world().get_resource::<RenderDevice>().is_none() {
-        return Err(StillError::NoAdapter);
-    }
-    let n_notes = still.board.n_notes();
-    let mut camera = BoardCamera::for_size([f64::from(width), f64::from(height)]);
-    let (center, zoom) = still.view.unwrap_or_else(|| camera.fitting(still.board.bounds(), 1.6));
-    camera.jump(center, zoom);
-    let world = app.world_mut();
-    let in_view = still.board.notes_in(camera.view()).len();
-    world.insert_resource(camera);
-    world.insert_resource(still.making);
-    world.init_resource::<Lit>();
-    world.resource_mut::<OpenBoard>().put(still.board, History::default());
-    let mut image = Image::new_uninit(
-        Extent3d { width, height, depth_or_array_layers: 1 },
-        TextureDimension::D2,
-        TextureFormat::Rgba8UnormSrgb,
-        RenderAssetUsages::RENDER_WORLD,
-    );
-    image.texture_descriptor.usage |= TextureUsages::RENDER_ATTACHMENT | TextureUsages::COPY_SRC;
-    let target = world.resource_mut::<Assets<Image>>().add(image);
-    world.spawn((Camera2d, Msaa::Off, RenderTarget::from(target.clone())));
-
-    let mut settled = 0;
-    for _ in 0..MOST_FRAMES {
-        step(&mut app);
-        let wanted = app.world_mut().resource_mut::<Thumbs>().take_wanted();
-        for asset in wanted {
-            let mut thumbs = app.world_mut().resource_mut::<Thumbs>();
-            match pixels(asset) {
-                Some(thumb) => thumbs.fill(asset, &thumb),
-                None => thumbs.give_up(asset),
-            }
-        }
-        let waiting = app.world().resource::<Texts>().is_waiting()
-            || app.world().resource::<Thumbs>().is_waiting();
-        settled = if waiting { 0 } else { settled + 1 };
-        if settled > 3 {
-            break;
-        }
-        if waiting {
-            std::thread::sleep(std::time::Duration::from_millis(2));
-        }
-    }
-    let taken: Arc<Mutex<Option<Vec<u8>>>> = Arc::default();
-    let out = Arc::clone(&taken);
-    app.world_mut().spawn(Screenshot::image(target)).observe(
-        move |shot: On<'_, '_, ScreenshotCaptured>| {
-            *out.lock().unwrap_or_else(PoisonError::into_inner) = shot.image.data.clone();
-        },
-    );
-    for _ in 0..60 {
-        step(&mut app);
-        if let Some(rgba) = taken.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            let first = rgba.get(..4).map(<[u8]>::to_vec);
-            let blank = rgba.chunks_exact(4).all(|p| Some(p) == first.as_deref());
-            if blank && in_view > 0 && n_notes > 0 {
-                return Err(StillError::Blank);
-            }
-            return Ok(rgba);
-        }
-    }
-    Err(StillError::NoPicture)
-}
-
-fn step(app: &mut App) {
-    app.update();
-    if let Some(device) = app.world().get_resource::<RenderDevice>() {
-        // A device that is gone shows as a missing picture.
-        device.wgpu_device().poll(PollType::Wait { submission_index: None, timeout: None }).ok();
-    }
+    let mut studio = Studio::new(still.size_px, still.fonts, still.palette)?;
+    let (center, zoom) =
+        still.view.unwrap_or_else(|| studio.camera().fitting(still.board.bounds(), 1.6));
+    studio.look(center, zoom);
+    studio.set_quality(Quality::Full { snapped: true });
+    studio.set(still.making);
+    let has_notes = !still.board.notes_in(studio.camera().view()).is_empty();
+    studio.open(still.board);
+    studio.settle(&mut pixels);
+    let rgba = studio.picture()?;
+    let first = rgba.get(..4);
+    let blank = rgba.chunks_exact(4).all(|p| Some(p) == first);
+    if blank && has_notes { Err(StillError::Blank) } else { Ok(rgba) }
 }

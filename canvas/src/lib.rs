@@ -4,8 +4,11 @@
 #![allow(elided_lifetimes_in_paths, reason = "the parameters of Bevy systems read better without")]
 
 mod camera;
+mod counters;
 mod edit;
+mod far;
 mod headless;
+mod lod;
 mod mirror;
 mod open_board;
 mod palette;
@@ -14,6 +17,7 @@ mod render;
 mod selection;
 mod text;
 mod thumbs;
+mod tiles;
 mod tools;
 
 use std::sync::Arc;
@@ -21,13 +25,15 @@ use std::sync::Arc;
 use bevy::prelude::*;
 
 pub use camera::{BoardCamera, MAX_ZOOM, MIN_ZOOM};
+pub use counters::{Counters, Counts};
 pub use edit::{BoardChanged, EditRefused, EditRequest, Request, Step};
-pub use headless::{Still, StillError, shoot};
+pub use headless::{Still, StillError, Studio, shoot};
 pub use mirror::Mirror;
 pub use open_board::OpenBoard;
 pub use oto_shaders::PaletteGpu as PaletteRecord;
 pub use palette::{Ink, Palette};
 pub use picking::{Hit, hit_at};
+pub use render::{Quality, board_camera};
 pub use selection::{Lit, Selection};
 pub use text::{Face, Suppressed};
 pub use thumbs::{Thumb, Thumbs};

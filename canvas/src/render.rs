@@ -1,30 +1,52 @@
-//! Drawing: one pass of our own in Bevy's 2D schedule. `frame` says what a frame shows, in the
-//! main world; `gpu` keeps buffers and pipelines; `pass` draws, in the order of depth.
+//! Drawing: passes of our own in Bevy's schedules. In the main world `frame` says what a frame
+//! shows and `gather` what each drawing in it holds; `gpu` keeps buffers and textures, `upload`
+//! fills them, `pass` draws tiles and the window, in the order of depth.
 
+mod cover;
 mod frame;
+mod gather;
 mod gpu;
+mod grown;
+mod marks;
 mod paper;
 mod pass;
+mod pipelines;
+mod upload;
+mod view;
 
+use bevy::camera::CameraMainTextureUsages;
 use bevy::core_pipeline::core_2d::{main_opaque_pass_2d, main_transparent_pass_2d};
 use bevy::core_pipeline::{Core2d, Core2dSystems};
 use bevy::prelude::*;
+use bevy::render::render_resource::TextureUsages;
+use bevy::render::renderer::{RenderGraph, RenderGraphSystems};
 use bevy::render::{ExtractSchedule, MainWorld, Render, RenderApp, RenderStartup, RenderSystems};
-use bevy::window::RequestRedraw;
 
 pub(crate) use frame::Frame;
+pub use frame::Quality;
 
-use crate::Thumbs;
-use crate::text::Texts;
+use crate::counters::Counters;
+
+/// The camera that shows the board: no multisampling, and a texture that tiles are copied into.
+#[must_use]
+pub fn board_camera() -> impl Bundle {
+    (Camera2d, Msaa::Off, CameraMainTextureUsages::default().with(TextureUsages::COPY_DST))
+}
 
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<Frame>().add_systems(Last, (frame::build, keep_awake).chain());
+    let counters = Counters::default();
+    app.init_resource::<Frame>()
+        .init_resource::<Quality>()
+        .insert_resource(counters.clone())
+        .add_systems(Last, frame::build);
     let Some(render) = app.get_sub_app_mut(RenderApp) else { return };
     render
         .init_resource::<Frame>()
+        .insert_resource(counters)
         .add_systems(RenderStartup, gpu::start)
         .add_systems(ExtractSchedule, extract)
-        .add_systems(Render, gpu::prepare.in_set(RenderSystems::PrepareResources))
+        .add_systems(Render, upload::prepare.in_set(RenderSystems::PrepareResources))
+        .add_systems(RenderGraph, pass::bake_tiles.in_set(RenderGraphSystems::Begin))
         .add_systems(
             Core2d,
             pass::board_pass
@@ -38,16 +60,8 @@ pub(super) fn plugin(app: &mut App) {
 fn extract(mut out: ResMut<Frame>, mut main: ResMut<MainWorld>) {
     if let Some(mut frame) = main.get_resource_mut::<Frame>() {
         let mut taken = std::mem::take(&mut *frame);
-        // Uploads that the GPU has not seen yet stay in front.
         let earlier = std::mem::take(&mut out.uploads);
         taken.uploads.prepend(earlier);
         *out = taken;
-    }
-}
-
-/// Another frame is wanted while something in view is not there yet and can come without a wake.
-fn keep_awake(texts: Res<Texts>, thumbs: Res<Thumbs>, mut redraw: MessageWriter<RequestRedraw>) {
-    if !texts.new_cells.is_empty() || !thumbs.uploads.is_empty() {
-        redraw.write(RequestRedraw);
     }
 }

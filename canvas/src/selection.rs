@@ -21,6 +21,17 @@ impl Selection {
         self.notes.iter().copied().collect()
     }
 
+    /// In a stable order, one by one.
+    pub fn iter(&self) -> impl Iterator<Item = NoteId> {
+        self.notes.iter().copied()
+    }
+
+    /// How many notes are selected.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.notes.len()
+    }
+
     /// The only selected note.
     #[must_use]
     pub fn single(&self) -> Option<NoteId> {

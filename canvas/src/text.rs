@@ -6,14 +6,15 @@ mod shape;
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use bevy::prelude::*;
 use oto_board::NoteId;
 use oto_shaders::CellGpu;
 
-use crate::{CanvasSystems, Fonts, MakingLooks, OpenBoard, Palette, Wake};
+use crate::{BoardChanged, CanvasSystems, Fonts, MakingLooks, Mirror, OpenBoard, Palette, Wake};
 
-pub(crate) use atlas::{CELL_PX, CELLS_A_ROW};
+pub(crate) use atlas::{CELL_PX, CELLS_A_LAYER, CELLS_A_ROW, LAYERS as ATLAS_LAYERS};
 pub(crate) use content::blocks_of;
 pub(crate) use shape::{Shaped, Shaper};
 
@@ -79,67 +80,189 @@ pub(crate) struct Letter {
 struct Entry {
     /// Hash of the words that were asked for last.
     asked: u64,
-    /// Hash of the words that are there.
+    /// Hash of the words that are there; 0 for none yet.
     there: u64,
     letters: Vec<Letter>,
+    /// The note has not changed since its words were asked for.
+    current: bool,
+    last_used: u64,
 }
 
+/// Letters kept at most, 20 bytes each; what was not seen for longest goes first.
+const MOST_LETTERS: usize = 1_600_000;
+
 /// Shaped words by note.
-#[derive(Resource, Debug)]
+#[derive(Resource)]
 pub(crate) struct Texts {
     entries: HashMap<NoteId, Entry>,
+    n_letters: usize,
     shaper: Shaper,
+    restart: Arc<dyn Fn() -> Shaper + Send + Sync>,
     waiting: usize,
+    clock: u64,
+    /// The shaper had no room: asked again when it has.
+    refused: bool,
     pub(crate) new_cells: Vec<(u16, CellGpu, Vec<u8>)>,
+    /// Notes whose words came since the last frame.
+    pub(crate) arrived: Vec<NoteId>,
 }
 
 impl Texts {
-    /// Letters of a note; words that changed are asked for and the old ones shown meanwhile.
-    pub(crate) fn letters(&mut self, id: NoteId, blocks: Vec<Block>) -> &[Letter] {
-        let mut hasher = DefaultHasher::new();
-        blocks.iter().for_each(|b| b.hash(&mut hasher));
-        let hash = hasher.finish();
+    /// Letters of a note, none before they are shaped; and whether others will come. Words that
+    /// changed are asked for and the old ones shown meanwhile. `blocks` is called only for a note
+    /// that is new or has changed.
+    pub(crate) fn letters(
+        &mut self,
+        id: NoteId,
+        blocks: impl FnOnce() -> Vec<Block>,
+    ) -> (Option<&[Letter]>, bool) {
+        self.clock += 1;
         let entry = self.entries.entry(id).or_default();
-        if entry.asked != hash && self.shaper.ask(id, hash, blocks) {
-            entry.asked = hash;
-            self.waiting += 1;
+        entry.last_used = self.clock;
+        if !entry.current {
+            let blocks = blocks();
+            let mut hasher = DefaultHasher::new();
+            blocks.iter().for_each(|b| b.hash(&mut hasher));
+            // Zero means none.
+            let hash = hasher.finish() | 1;
+            if blocks.iter().all(|b| b.text.trim().is_empty()) {
+                (entry.asked, entry.there, entry.current) = (hash, hash, true);
+                self.n_letters -= entry.letters.len();
+                entry.letters = Vec::new();
+            } else if entry.asked == hash {
+                entry.current = true;
+            } else if self.shaper.ask(id, hash, blocks) {
+                (entry.asked, entry.current) = (hash, true);
+                self.waiting += 1;
+            } else {
+                self.refused = true;
+            }
         }
-        &entry.letters
+        let coming = entry.there != entry.asked || !entry.current;
+        ((entry.there != 0).then_some(entry.letters.as_slice()), coming)
+    }
+
+    /// The words of a note may have changed.
+    pub(crate) fn changed(&mut self, id: NoteId) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.current = false;
+        }
+    }
+
+    /// All words may have changed, or their colour.
+    pub(crate) fn all_changed(&mut self) {
+        self.entries.values_mut().for_each(|entry| entry.current = false);
+    }
+
+    /// The GPU has lost the atlas: everything is shaped again.
+    pub(crate) fn forget_all(&mut self) {
+        self.shaper = (self.restart)();
+        self.entries.clear();
+        self.new_cells.clear();
+        self.arrived.clear();
+        (self.n_letters, self.waiting, self.refused) = (0, 0, false);
     }
 
     /// True while words that were asked for are not there.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.waiting > 0
+        self.waiting > 0 || self.refused
+    }
+
+    /// True once when the shaper had no room and has some now.
+    pub(crate) fn take_retry(&mut self) -> bool {
+        self.waiting == 0 && std::mem::take(&mut self.refused)
     }
 
     fn take(&mut self, shaped: Shaped) {
         self.waiting = self.waiting.saturating_sub(1);
         self.new_cells.extend(shaped.cells);
-        let entry = self.entries.entry(shaped.note).or_default();
+        let Some(entry) = self.entries.get_mut(&shaped.note) else { return };
         if entry.asked == shaped.hash {
             entry.there = shaped.hash;
+            self.n_letters = self.n_letters + shaped.letters.len() - entry.letters.len();
             entry.letters = shaped.letters;
+            self.arrived.push(shaped.note);
         }
+    }
+
+    fn make_room(&mut self) {
+        if self.n_letters <= MOST_LETTERS && self.entries.len() <= 200_000 {
+            return;
+        }
+        let mut used: Vec<u64> = self.entries.values().map(|e| e.last_used).collect();
+        let middle = used.len() / 2;
+        let (_, median, _) = used.select_nth_unstable(middle);
+        let median = *median;
+        self.entries.retain(|_, e| e.last_used > median || e.there != e.asked);
+        self.n_letters = self.entries.values().map(|e| e.letters.len()).sum();
     }
 }
 
 pub(super) fn plugin(app: &mut App, fonts: Fonts, wake: Wake) {
+    let restart: Arc<dyn Fn() -> Shaper + Send + Sync> =
+        Arc::new(move || Shaper::start(fonts, Arc::clone(&wake)));
     app.insert_resource(Texts {
         entries: HashMap::new(),
-        shaper: Shaper::start(fonts, wake),
+        n_letters: 0,
+        shaper: restart(),
+        restart,
         waiting: 0,
+        clock: 0,
+        refused: false,
         new_cells: Vec::new(),
+        arrived: Vec::new(),
     })
-    .add_systems(Update, collect.in_set(CanvasSystems::Events));
+    .add_systems(Update, collect.in_set(CanvasSystems::Events))
+    .add_systems(Update, follow.in_set(CanvasSystems::Mirror));
 }
 
 fn collect(mut texts: ResMut<Texts>) {
     while let Some(shaped) = texts.shaper.take() {
         texts.take(shaped);
     }
-    if texts.entries.len() > 20_000 {
-        // Out of view they are shaped again when they come back.
-        texts.entries.clear();
+    texts.make_room();
+}
+
+/// Which notes' words may have changed.
+fn follow(
+    mut texts: ResMut<Texts>,
+    open: Res<OpenBoard>,
+    making: Res<MakingLooks>,
+    palette: Res<Palette>,
+    suppressed: Res<Suppressed>,
+    mut mirror: ResMut<Mirror>,
+    mut changes: MessageReader<BoardChanged>,
+    mut before: Local<(u64, MakingLooks, Option<Palette>, Suppressed)>,
+) {
+    for changed in changes.read() {
+        changed.transaction.touched_notes().for_each(|id| texts.changed(id));
+    }
+    let mirror = mirror.bypass_change_detection();
+    let mut redraw = |texts: &mut Texts, id: NoteId| {
+        texts.changed(id);
+        if let Some(slot) = open.board().note_slot(id) {
+            mirror.touch_note(slot);
+        }
+    };
+    if before.0 != open.generation() || before.2.as_ref() != Some(&*palette) {
+        texts.all_changed();
+        (before.0, before.2) = (open.generation(), Some(palette.clone()));
+    }
+    if before.1 != *making {
+        let ids: std::collections::BTreeSet<NoteId> =
+            before.1.0.keys().chain(making.0.keys()).copied().collect();
+        for id in ids {
+            if before.1.0.get(&id) != making.0.get(&id) {
+                redraw(&mut texts, id);
+            }
+        }
+        before.1 = making.clone();
+    }
+    if before.3 != *suppressed {
+        for id in [before.3.0, suppressed.0].into_iter().flatten() {
+            redraw(&mut texts, id);
+        }
+        before.3 = *suppressed;
     }
 }
 

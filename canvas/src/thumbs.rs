@@ -1,14 +1,24 @@
-//! Small pictures on notes. The canvas says which it wants; the app brings decoded pixels.
+//! Pictures on notes, in texture arrays by level: small slots of 128 pixels for notes in passing,
+//! layers of 512 for those looked at. The canvas says which it wants; the app brings decoded
+//! pixels; what was looked at longest ago makes room.
 
 use std::collections::HashMap;
 
 use bevy::prelude::*;
 use oto_board::AssetId;
 
-/// Edge of a slot in pixels.
-pub(crate) const EDGE: u32 = 512;
-/// How many pictures the GPU holds.
-pub(crate) const LAYERS: u32 = 64;
+/// Edge of a large layer in pixels.
+pub(crate) const LARGE_EDGE: u32 = 512;
+/// Large pictures the GPU holds.
+pub(crate) const LARGE_LAYERS: u32 = 32;
+/// Edge of a small slot in pixels.
+pub(crate) const SMALL_EDGE: u32 = 128;
+/// Small slots in a row and column of a layer.
+pub(crate) const SMALL_ACROSS: u32 = 16;
+/// Layers of small slots.
+pub(crate) const SMALL_LAYERS: u32 = 4;
+/// Index of the first large layer in a note's record.
+const FIRST_LARGE: u16 = 32_768;
 
 /// Decoded pixels: straight RGBA, rows packed. Stretched over the slot; the note has the shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,118 +31,256 @@ pub struct Thumb {
     pub rgba: Vec<u8>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    asset: AssetId,
-    last_used: u64,
+/// How large a picture is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Size {
+    Small,
+    Large,
 }
 
-/// Which pictures are there and which are wanted.
-#[derive(Resource, Debug, Default)]
-pub struct Thumbs {
-    slots: Vec<Option<Slot>>,
-    by_asset: HashMap<AssetId, u16>,
-    wanted: Vec<AssetId>,
-    asked: HashMap<AssetId, ()>,
-    /// No slot was free for these, in this frame.
-    denied: HashMap<AssetId, u64>,
-    pub(crate) uploads: Vec<(u16, Vec<u8>)>,
-    frame: u64,
-}
-
-impl Thumbs {
-    pub(crate) fn layer(&self, asset: AssetId) -> Option<u16> {
-        self.by_asset.get(&asset).copied()
-    }
-
-    /// Called for every picture in view, every frame.
-    pub(crate) fn want(&mut self, asset: AssetId) {
-        match self.by_asset.get(&asset) {
-            Some(layer) => {
-                if let Some(Some(slot)) = self.slots.get_mut(usize::from(*layer)) {
-                    slot.last_used = self.frame;
-                }
-            }
-            None if self.asked.contains_key(&asset) || self.is_denied(asset) => {}
-            None => self.wanted.push(asset),
+impl Size {
+    /// What a note of this edge in pixels needs; its average colour is enough when none.
+    pub(crate) fn for_edge(edge_px: f64) -> Option<Self> {
+        match edge_px {
+            e if e < 14.0 => None,
+            e if e < 210.0 => Some(Self::Small),
+            _ => Some(Self::Large),
         }
     }
 
-    /// Asked for again when a slot has gone out of view.
-    fn is_denied(&self, asset: AssetId) -> bool {
-        let free = || self.slots.iter().flatten().any(|s| s.last_used + 1 < self.frame);
-        self.denied.contains_key(&asset) && !free()
+    fn edge(self) -> u32 {
+        if self == Self::Small { SMALL_EDGE } else { LARGE_EDGE }
+    }
+}
+
+/// Pixels for the GPU: where, and a square of the size's edge.
+#[derive(Debug)]
+pub(crate) struct ThumbUpload {
+    pub(crate) size: Size,
+    pub(crate) slot: u32,
+    pub(crate) rgba: Vec<u8>,
+}
+
+/// Slots of one size, the least recently wanted first to go.
+#[derive(Debug)]
+struct Shelf {
+    slots: Vec<Option<(AssetId, u64)>>,
+    by_asset: HashMap<AssetId, u32>,
+    most: usize,
+}
+
+impl Shelf {
+    fn new(most: u32) -> Self {
+        Self { slots: Vec::new(), by_asset: HashMap::new(), most: most as usize }
+    }
+
+    fn find(&mut self, asset: AssetId, frame: u64) -> Option<u32> {
+        let slot = *self.by_asset.get(&asset)?;
+        self.slots[slot as usize] = Some((asset, frame));
+        Some(slot)
+    }
+
+    fn has_room(&self, frame: u64) -> bool {
+        self.slots.len() < self.most || self.slots.iter().flatten().any(|(_, at)| at + 1 < frame)
+    }
+
+    /// A slot for a new picture, unless every one was wanted in the last two frames.
+    fn take(&mut self, asset: AssetId, frame: u64) -> Option<u32> {
+        if let Some(slot) = self.by_asset.get(&asset) {
+            return Some(*slot);
+        }
+        let slot = if self.slots.len() < self.most {
+            self.slots.push(None);
+            self.slots.len() - 1
+        } else {
+            let used = |i: &usize| self.slots[*i].map_or(0, |(_, at)| at);
+            let oldest = (0..self.slots.len()).min_by_key(used)?;
+            if used(&oldest) + 1 >= frame {
+                return None;
+            }
+            oldest
+        };
+        if let Some((old, _)) = self.slots[slot].replace((asset, frame)) {
+            self.by_asset.remove(&old);
+        }
+        self.by_asset.insert(asset, slot as u32);
+        Some(slot as u32)
+    }
+}
+
+/// Which pictures are there and which are wanted.
+#[derive(Resource, Debug)]
+pub struct Thumbs {
+    small: Shelf,
+    large: Shelf,
+    wanted: Vec<AssetId>,
+    asked: HashMap<AssetId, Size>,
+    /// Slots of the notes that wait for a picture.
+    waiting: HashMap<AssetId, Vec<u32>>,
+    /// They cannot be made: the average colour stays.
+    given_up: HashMap<AssetId, ()>,
+    pub(crate) uploads: Vec<ThumbUpload>,
+    /// Slots of notes whose picture came since the last frame.
+    pub(crate) arrived: Vec<u32>,
+    frame: u64,
+}
+
+impl Default for Thumbs {
+    fn default() -> Self {
+        Self {
+            small: Shelf::new(SMALL_LAYERS * SMALL_ACROSS * SMALL_ACROSS),
+            large: Shelf::new(LARGE_LAYERS),
+            wanted: Vec::new(),
+            asked: HashMap::new(),
+            waiting: HashMap::new(),
+            given_up: HashMap::new(),
+            uploads: Vec::new(),
+            arrived: Vec::new(),
+            frame: 1,
+        }
+    }
+}
+
+impl Thumbs {
+    /// What to draw now for the picture of the note in a slot (the index in a note's record), and whether a better
+    /// one will come.
+    pub(crate) fn want(&mut self, asset: AssetId, note: u32, size: Size) -> (u16, bool) {
+        let large = self.large.find(asset, self.frame).map(|s| FIRST_LARGE + s as u16);
+        let small = self.small.find(asset, self.frame).map(|s| s as u16);
+        let there = match size {
+            Size::Large => large,
+            Size::Small => small.or(large),
+        };
+        if let Some(index) = there {
+            return (index, false);
+        }
+        let stand_in = small.or(large).unwrap_or(u16::MAX);
+        let shelf = if size == Size::Large { &self.large } else { &self.small };
+        // When every slot is in view the picture keeps what it has until one is free.
+        if self.given_up.contains_key(&asset) || !shelf.has_room(self.frame) {
+            return (stand_in, false);
+        }
+        let notes = self.waiting.entry(asset).or_default();
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+        match self.asked.get(&asset) {
+            Some(asked) if *asked >= size => {}
+            _ => {
+                if !self.wanted.contains(&asset) {
+                    self.wanted.push(asset);
+                }
+                self.asked.insert(asset, size);
+            }
+        }
+        (stand_in, true)
     }
 
     pub(crate) fn next_frame(&mut self) {
         self.frame += 1;
     }
 
+    /// The GPU has lost everything.
+    pub(crate) fn forget_all(&mut self) {
+        *self = Self { frame: self.frame, ..Self::default() };
+    }
+
     /// Pictures to be brought; each is told once.
     pub fn take_wanted(&mut self) -> Vec<AssetId> {
-        let wanted = std::mem::take(&mut self.wanted);
-        for asset in &wanted {
-            self.asked.insert(*asset, ());
-        }
-        wanted
+        std::mem::take(&mut self.wanted)
     }
 
     /// True while pictures in view are not there yet.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        !self.wanted.is_empty() || !self.asked.is_empty()
+        !self.asked.is_empty()
     }
 
     /// A picture could not be made; the average colour stays.
     pub fn give_up(&mut self, asset: AssetId) {
         self.asked.remove(&asset);
-        self.by_asset.insert(asset, u16::MAX);
+        self.given_up.insert(asset, ());
+        self.arrived.extend(self.waiting.remove(&asset).unwrap_or_default());
     }
 
-    /// Puts a picture in place of the one looked at longest ago.
+    /// Puts a picture in place of the one wanted longest ago. A film that plays fills again and
+    /// again.
     pub fn fill(&mut self, asset: AssetId, thumb: &Thumb) {
-        self.asked.remove(&asset);
+        let size = self.asked.remove(&asset).unwrap_or(Size::Large);
+        self.arrived.extend(self.waiting.remove(&asset).unwrap_or_default());
         if thumb.rgba.len() as u64 != u64::from(thumb.width) * u64::from(thumb.height) * 4
             || thumb.rgba.is_empty()
         {
             return;
         }
-        let layer = if (self.slots.len() as u32) < LAYERS {
-            self.slots.push(None);
-            self.slots.len() - 1
-        } else {
-            let used = |i: &usize| self.slots[*i].map_or(0, |s| s.last_used);
-            match (0..self.slots.len()).min_by_key(used) {
-                Some(oldest) if used(&oldest) + 1 < self.frame => oldest,
-                // Every slot is in view: this picture keeps its average colour until one is free.
-                _ => {
-                    self.denied.insert(asset, self.frame);
-                    return;
-                }
+        let sizes: &[Size] =
+            if size == Size::Large { &[Size::Small, Size::Large] } else { &[Size::Small] };
+        for size in sizes {
+            let shelf = if *size == Size::Small { &mut self.small } else { &mut self.large };
+            if let Some(slot) = shelf.take(asset, self.frame) {
+                let rgba = stretched(thumb, size.edge());
+                self.uploads.push(ThumbUpload { size: *size, slot, rgba });
             }
-        };
-        if let Some(old) = self.slots[layer] {
-            self.by_asset.remove(&old.asset);
         }
-        self.slots[layer] = Some(Slot { asset, last_used: self.frame });
-        self.by_asset.insert(asset, layer as u16);
-        self.uploads.push((layer as u16, stretched(thumb)));
     }
 }
 
-/// Bilinear to the slot's size.
-fn stretched(thumb: &Thumb) -> Vec<u8> {
-    if thumb.width == EDGE && thumb.height == EDGE {
+/// To a square of this edge: averaged when it shrinks, bilinear when it grows.
+fn stretched(thumb: &Thumb, edge: u32) -> Vec<u8> {
+    if thumb.width == edge && thumb.height == edge {
         return thumb.rgba.clone();
     }
     let Some(image) = image::RgbaImage::from_raw(thumb.width, thumb.height, thumb.rgba.clone())
     else {
-        return vec![0; (EDGE * EDGE * 4) as usize];
+        return vec![0; (edge * edge * 4) as usize];
     };
+    if thumb.width >= edge && thumb.height >= edge {
+        return image::imageops::thumbnail(&image, edge, edge).into_raw();
+    }
     let filter = image::imageops::FilterType::Triangle;
-    image::imageops::resize(&image, EDGE, EDGE, filter).into_raw()
+    image::imageops::resize(&image, edge, edge, filter).into_raw()
 }
 
 pub(super) fn plugin(app: &mut App) {
     app.init_resource::<Thumbs>();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn thumb() -> Thumb {
+        Thumb { width: 2, height: 2, rgba: vec![200; 16] }
+    }
+
+    #[test]
+    fn the_longest_unseen_makes_room_and_what_is_seen_stays() {
+        let mut thumbs = Thumbs { large: Shelf::new(2), ..Thumbs::default() };
+        let id = |i: u8| AssetId([i; 32]);
+        for i in 0..3 {
+            thumbs.next_frame();
+            thumbs.next_frame();
+            assert_eq!(thumbs.want(id(i), 0, Size::Large), (u16::MAX, true));
+            assert_eq!(thumbs.take_wanted(), [id(i)]);
+            thumbs.fill(id(i), &thumb());
+            assert!(!thumbs.want(id(i), 0, Size::Large).1);
+        }
+        // The first is gone from the large ones; its small one stands in and it is asked for again.
+        let (index, coming) = thumbs.want(id(0), 0, Size::Large);
+        assert!(coming && index < FIRST_LARGE);
+        thumbs.want(id(1), 0, Size::Large);
+        thumbs.want(id(2), 0, Size::Large);
+        thumbs.fill(id(0), &thumb());
+        assert!(!thumbs.want(id(1), 0, Size::Large).1 && !thumbs.want(id(2), 0, Size::Large).1);
+    }
+
+    #[test]
+    fn what_cannot_be_made_is_asked_once() {
+        let mut thumbs = Thumbs::default();
+        let id = AssetId([9; 32]);
+        assert!(thumbs.want(id, 0, Size::Small).1);
+        thumbs.give_up(id);
+        assert_eq!(thumbs.want(id, 0, Size::Small), (u16::MAX, false));
+        assert!(!thumbs.is_waiting());
+    }
 }

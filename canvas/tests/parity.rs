@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use oto_board::geom::TwineCurve;
-use oto_board::{Board, Note, NoteId, NoteKind, Twine, TwineId, TwineRole};
+use oto_board::{Board, BoardBuilder, Note, NoteId, NoteKind, Twine, TwineId, TwineRole};
 use oto_canvas::{Ink, MakingLooks, Palette, PaletteRecord, Still, shoot};
 
 const SIZE: [u32; 2] = [1280, 800];
@@ -95,7 +95,10 @@ fn board_at(origin: [f64; 2]) -> (Board, Vec<TwineCurve>) {
     let twines = vec![twine(11, 1, 2), twine(12, 1, 4), twine(13, 3, 2), twine(14, 3, 4)];
     let pin = |id: u128| notes.iter().find(|n| n.id.0 == id).unwrap().pin();
     let curves = twines.iter().map(|t| TwineCurve::between(pin(t.from.0), pin(t.to.0))).collect();
-    let (board, left_out) = Board::from_records(0, notes, twines, vec![], vec![]);
+    let mut builder = BoardBuilder::default();
+    notes.into_iter().for_each(|note| builder.note(note));
+    twines.into_iter().for_each(|twine| builder.twine(twine));
+    let (board, left_out) = builder.finish(0);
     assert!(left_out.is_empty());
     (board, curves)
 }

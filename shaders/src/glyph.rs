@@ -28,6 +28,6 @@ pub struct CellGpu {
     pub top: f32,
     /// Edge of the cell.
     pub edge: f32,
-    /// Keeps the size a multiple of 16.
-    pub pad: f32,
+    /// 1 when the cell holds colours (premultiplied) instead of distances.
+    pub colored: f32,
 }

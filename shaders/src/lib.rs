@@ -8,10 +8,12 @@ mod shared;
 mod twine;
 
 pub use glyph::{CellGpu, GlyphGpu};
-pub use note::{NoteGpu, NoteStyle, flags};
+pub use note::{BARS, NoteGpu, NoteStyle, flags};
 pub use overlay::OverlayGpu;
-pub use shared::{PageView, PaletteGpu, ViewGpu};
-pub use twine::TwineGpu;
+pub use shared::{
+    AnchorGpu, MAX_TILES, N_CLASSES, PAGE_EDGES, PageGpu, PaletteGpu, TileGpu, ViewGpu,
+};
+pub use twine::{TWINE_SEGMENTS, TwineGpu};
 
 /// The whole shader module.
 pub const BOARD_WGSL: &str = concat!(
@@ -23,4 +25,5 @@ pub const BOARD_WGSL: &str = concat!(
     include_str!("twine.wgsl"),
     include_str!("glyph.wgsl"),
     include_str!("overlay.wgsl"),
+    include_str!("tile.wgsl"),
 );

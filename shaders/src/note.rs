@@ -20,6 +20,9 @@ pub enum NoteStyle {
     Frame = 5,
 }
 
+/// Bit of an entry in the list of visible notes: its words are drawn as bars.
+pub const BARS: u32 = 1 << 31;
+
 /// Bits of [`NoteGpu::page_flags`] above the page's 24.
 pub mod flags {
     /// Follows the pointer.
@@ -30,8 +33,8 @@ pub mod flags {
     pub const FAILED: u32 = 1 << 26;
     /// Not matched by the filter.
     pub const DIMMED: u32 = 1 << 27;
-    /// Selected.
-    pub const SELECTED: u32 = 1 << 28;
+    /// One of its sources has changed since it was made.
+    pub const STALE: u32 = 1 << 28;
 }
 
 /// One note.
@@ -44,8 +47,9 @@ pub struct NoteGpu {
     pub size: [u16; 2],
     /// Tilt, 32768 for a half turn.
     pub tilt: i16,
-    /// Strength of the lifted corner, 255 for the theme's.
-    pub curl: u8,
+    /// Lines of its words in the lower four bits, length of the last in the upper (15 for full):
+    /// drawn as bars while letters are too small to read or not there yet.
+    pub lines: u8,
     /// A [`NoteStyle`].
     pub style: u8,
     /// Index of the paper.
@@ -56,7 +60,7 @@ pub struct NoteGpu {
     pub average: u16,
     /// Page in the lower 24 bits, [`flags`] above.
     pub page_flags: u32,
-    /// Layer of the thumbnail, 65535 for none.
+    /// Picture: a small slot below 32768, a layer of the large ones from there, 65535 for none.
     pub thumb: u16,
     /// Decides grain and the lifted corner.
     pub seed: u16,

@@ -11,25 +11,26 @@ struct WallVertex { @builtin(position) position: vec4f, @location(0) px: vec2f }
     return o;
 }
 
-// Red: fine grain; green: long horizontal fibres; blue: large mottling.
-fn wall_layers(world: vec2f, zoom: f32) -> vec3f {
-    let octave = floor(log2(zoom));
-    let t = fract(log2(zoom));
-    let s = exp2(octave);
-    let fine_a = textureSampleLevel(paper_texture, linear_repeat, world * s / 512.0, 0.0).rg;
-    let fine_b = textureSampleLevel(paper_texture, linear_repeat, world * s / 256.0, 0.0).rg;
-    let slow_a = textureSampleLevel(paper_texture, linear_repeat, world * s / 2600.0, 0.0).b;
-    let slow_b = textureSampleLevel(paper_texture, linear_repeat, world * s / 1300.0, 0.0).b;
-    return vec3f(mix(fine_a, fine_b, t), mix(slow_a, slow_b, t)) - 0.5;
+// Red: fine grain; green: long horizontal fibres; blue: large mottling. `at` is in texels of the
+// finest layer; every layer's period divides 2048 of them.
+fn wall_layers(at: vec2f) -> vec3f {
+    let fine = textureSampleLevel(paper_texture, linear_repeat, at / 512.0, 0.0).rg;
+    return vec3f(fine, textureSampleLevel(paper_texture, linear_repeat, at / 2048.0, 0.0).b) - 0.5;
 }
 
-fn wall_color(px: vec2f) -> vec3f {
-    let zoom = view.px_per_unit / view.scale_factor;
-    let world = view.paper_origin + (px - view.size_px * 0.5) / view.px_per_unit;
-    let l = wall_layers(world, zoom);
-    let strength = palette.wall.a;
-    let shade = (l.r * 0.20 + l.g * 0.13 + l.b * 0.17) * strength;
+fn wall_at(px: vec2f) -> vec2f {
+    return view.paper_origin + (px - view.size_px * 0.5) / view.px_per_unit * view.wall_scale;
+}
+
+fn wall_tint(l: vec3f) -> vec3f {
+    let shade = (l.r * 0.20 + l.g * 0.13 + l.b * 0.17) * palette.wall.a;
     return mix(palette.wall.rgb, palette.fibre.rgb, clamp(0.04 + shade, 0.0, 1.0)) + vec3f(max(-shade, 0.0)) * 0.16;
 }
 
+fn wall_color(px: vec2f) -> vec3f {
+    let at = wall_at(px);
+    return wall_tint(mix(wall_layers(at), wall_layers(at * 2.0), view.wall_blend));
+}
+
+@fragment fn fs_wall_whole(v: WallVertex) -> @location(0) vec4f { return finish(wall_tint(wall_layers(wall_at(v.px))), 1.0); }
 @fragment fn fs_wall(v: WallVertex) -> @location(0) vec4f { return finish(wall_color(v.px), 1.0); }

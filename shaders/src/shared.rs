@@ -8,7 +8,7 @@ use bytemuck::{Pod, Zeroable};
 pub struct ViewGpu {
     /// Physical pixels.
     pub size_px: [f32; 2],
-    /// World units of the middle, modulo the paper texture's period.
+    /// Middle of the view in texels of the wall, modulo its period.
     pub paper_origin: [f32; 2],
     /// Physical pixels a world unit.
     pub px_per_unit: f32,
@@ -20,21 +20,57 @@ pub struct ViewGpu {
     pub scale_factor: f32,
     /// Offset of lifted notes, in physical pixels.
     pub lift_px: [f32; 2],
-    /// Keeps the size a multiple of 16.
-    pub pad: [f32; 2],
+    /// Texels of the wall a world unit, a power of two.
+    pub wall_scale: f32,
+    /// How far the wall is between this octave and the next, 0..1.
+    pub wall_blend: f32,
+    /// For each size class, where the middle of the view lies.
+    pub anchors: [AnchorGpu; N_CLASSES],
 }
 
-/// Where a page lies on the screen, computed in f64 every frame.
+/// Size classes of notes: edges of 1 to 2^23 units.
+pub const N_CLASSES: usize = 24;
+
+/// Edge of a page in edges of its size class; the same in `bindings.wgsl`.
+pub const PAGE_EDGES: f64 = 16.0;
+
+/// The page of one size class that holds the middle of a view. Cells wrap at 32 bits: only
+/// differences are used.
 #[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
-pub struct PageView {
-    /// Origin of the page in physical pixels.
-    pub origin_px: [f32; 2],
-    /// Edge of the size class in world units.
-    pub class_edge: f32,
-    /// Level of detail: 0 detail, 1 near, 2 middle, 3 small.
-    pub tier: u32,
+#[derive(Debug, Clone, Copy, PartialEq, Default, Pod, Zeroable)]
+pub struct AnchorGpu {
+    /// Its column and row.
+    pub cell: [i32; 2],
+    /// From its origin to the middle of the view, world units.
+    pub rest: [f32; 2],
 }
+
+/// Where a page lies on the wall; written once.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Pod, Zeroable)]
+pub struct PageGpu {
+    /// Column and row, wrapped at 32 bits.
+    pub cell: [i32; 2],
+    /// Exponent of the size class: its edge is 2^class units.
+    pub class: u32,
+    /// Keeps the size a multiple of 16.
+    pub pad: u32,
+}
+
+/// A retained tile on the screen.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Pod, Zeroable)]
+pub struct TileGpu {
+    /// Upper left corner in physical pixels.
+    pub min_px: [f32; 2],
+    /// Edge in physical pixels.
+    pub edge_px: f32,
+    /// Layer of the tile texture.
+    pub layer: u32,
+}
+
+/// Tiles drawn in one frame at most.
+pub const MAX_TILES: usize = 256;
 
 /// Colours, sRGB in 0..=1. Alpha is free unless said otherwise.
 #[repr(C)]
@@ -58,4 +94,8 @@ pub struct PaletteGpu {
     pub failed: [f32; 4],
     /// Waveform.
     pub wave: [f32; 4],
+    /// Letters on paper; alpha is the strength of lines that stand for letters too small to read.
+    pub ink: [f32; 4],
+    /// Letters on gold, likewise.
+    pub ink_gold: [f32; 4],
 }

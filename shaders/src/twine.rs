@@ -2,6 +2,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
+/// Segments a string is cut into: the upper three bits of an entry in the list of visible strings
+/// choose; the same in `twine.wgsl`.
+pub const TWINE_SEGMENTS: [u32; 4] = [1, 4, 12, 24];
+
 /// One string.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Pod, Zeroable)]

@@ -1,7 +1,13 @@
-// Strings: a quadratic from pin to pin that sags, expanded to a strip of 24 segments. Drawn whole
-// under every note; over its own two notes it shows only in the band round the pin.
+// Strings: a quadratic from pin to pin that sags, expanded to a strip of segments, the more the
+// longer it is on the screen. Drawn whole under every note; over its own two notes it shows only
+// in the band round the pin.
 
-const SEGMENTS: f32 = 24.0;
+// The upper bits of an entry choose; 5 segments over each end for the stubs.
+fn segments_of(entry: u32) -> f32 {
+    let choice = entry >> 29u;
+    return select(select(select(24.0, 12.0, choice == 2u), 4.0, choice == 1u), 1.0, choice == 0u);
+}
+const STUB_SEGMENTS: f32 = 5.0;
 
 struct TwineVertex {
     @builtin(position) position: vec4f,
@@ -19,7 +25,8 @@ fn control_of(a: vec2f, b: vec2f, unit: f32) -> vec2f {
 }
 fn curve_at(a: vec2f, c: vec2f, b: vec2f, t: f32) -> vec2f { return mix(mix(a, c, t), mix(c, b, t), t); }
 
-fn twine_vertex(index: u32, i: u32, half_width: f32, offset: vec2f, own: u32) -> TwineVertex {
+fn twine_vertex(entry: u32, i: u32, half_width: f32, offset: vec2f, own: u32) -> TwineVertex {
+    let index = entry & 0x1fffffffu;
     let tw = twines[index];
     let pa = placed(tw.from_slot);
     let pb = placed(tw.to_slot);
@@ -27,7 +34,14 @@ fn twine_vertex(index: u32, i: u32, half_width: f32, offset: vec2f, own: u32) ->
     let a = pin_of(pa);
     let b = pin_of(pb);
     let c = control_of(a, b, unit);
-    let t = f32(i >> 1u) / SEGMENTS;
+    var t = f32(i >> 1u) / segments_of(entry);
+    if (own != 0u) {
+        // Only the part over the note itself, as far as its corners reach.
+        let over = select(pb.half, pa.half, own == 1u);
+        let part = min(1.0, 1.3 * (length(over) * 2.0) / max(distance(a, b), 1.0));
+        t = f32(i >> 1u) / STUB_SEGMENTS * part;
+        if (own == 2u) { t = 1.0 - t; }
+    }
     let side = f32(i & 1u) * 2.0 - 1.0;
     let d = mix(c - a, b - c, t);
     let n = vec2f(-d.y, d.x) / max(length(d), 1e-4);
@@ -48,7 +62,7 @@ fn twine_vertex(index: u32, i: u32, half_width: f32, offset: vec2f, own: u32) ->
     return o;
 }
 
-fn half_width_of(index: u32) -> f32 { return select(2.1, 3.15, (twines[index].look & 256u) != 0u) + 0.7; }
+fn half_width_of(entry: u32) -> f32 { return select(2.1, 3.15, (twines[entry & 0x1fffffffu].look & 256u) != 0u) + 0.7; }
 
 @vertex fn vs_twine_shadow(@builtin(vertex_index) i: u32, @builtin(instance_index) n: u32) -> TwineVertex {
     return twine_vertex(visible_twines[n], i, 7.0, vec2f(5.0, 8.0), 0u);
@@ -86,7 +100,9 @@ fn string(v: TwineVertex) -> vec4f {
         c = mix(c, vec3f(0.0), 0.28 * dark);
     }
     let edge = clamp((max(width, 0.6 / view.px_per_unit) - abs(y)) * view.px_per_unit + 0.5, 0.0, 1.0);
-    return vec4f(c, edge * select(1.0, 0.08, (look & 512u) != 0u));
+    // Thinner than a pixel a string fades instead, but never away.
+    let thin = clamp(2.0 * width * view.px_per_unit, 0.35, 1.0);
+    return vec4f(c, edge * thin * select(1.0, 0.08, (look & 512u) != 0u));
 }
 
 @fragment fn fs_twine(v: TwineVertex) -> @location(0) vec4f {

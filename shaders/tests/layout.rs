@@ -20,8 +20,19 @@ fn module() -> (naga::Module, naga::valid::ModuleInfo) {
 fn shaders_are_valid_and_have_their_entry_points() {
     let (module, _) = module();
     let names: Vec<&str> = module.entry_points.iter().map(|e| e.name.as_str()).collect();
-    for name in ["wall", "note", "twine", "twine_shadow", "stub", "glyph", "overlay", "pin", "rim"]
-    {
+    for name in [
+        "wall",
+        "note",
+        "twine",
+        "twine_shadow",
+        "stub",
+        "glyph",
+        "overlay",
+        "pin",
+        "rim",
+        "tile",
+        "far",
+    ] {
         let fragment = format!("fs_{name}");
         assert!(names.contains(&fragment.as_str()), "{fragment}");
     }
@@ -41,7 +52,9 @@ fn records_are_laid_out_alike() {
     for (name, size) in [
         ("View", size_of::<ViewGpu>()),
         ("Palette", size_of::<PaletteGpu>()),
-        ("Page", size_of::<PageView>()),
+        ("Page", size_of::<PageGpu>()),
+        ("Anchor", size_of::<AnchorGpu>()),
+        ("Tile", size_of::<TileGpu>()),
         ("Note", size_of::<NoteGpu>()),
         ("Twine", size_of::<TwineGpu>()),
         ("Glyph", size_of::<GlyphGpu>()),

@@ -41,7 +41,7 @@ pub(crate) fn append(
     let step = transaction.step.0.to_be_bytes();
     let op = transaction.op.word();
     let origin = encode(&transaction.origin);
-    let body = encode(&(transaction.changes.clone(), transaction.selection_hint.clone()));
+    let body = encode(&(&transaction.changes, &transaction.selection_hint));
     let hash = link(previous, seq, &step, op, &origin, CODEC_VERSION, transaction.at_ms, &body);
     connection
         .prepare_cached("INSERT INTO journal (seq, step, op, origin, codec, at_ms, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
@@ -165,11 +165,28 @@ pub(crate) fn head(connection: &Connection) -> Result<(u64, [u8; 32]), StorageEr
     }
 }
 
-/// The last `n` transactions, oldest first, for the undo history.
-pub(crate) fn last(connection: &Connection, n: u32) -> Result<Vec<Transaction>, StorageError> {
+/// The last `n` transactions, oldest first, for the undo history; fewer when their bodies would
+/// exceed `bytes` together.
+pub(crate) fn last(
+    connection: &Connection,
+    n: u32,
+    bytes: i64,
+) -> Result<Vec<Transaction>, StorageError> {
+    // Lengths alone come from the row's header: a long body is not read to be skipped.
+    let mut sizes =
+        connection.prepare("SELECT seq, length(body) FROM journal ORDER BY seq DESC LIMIT ?1")?;
+    let mut rows = sizes.query([n])?;
+    let (mut first, mut room) = (i64::MAX, bytes);
+    while let Some(row) = rows.next()? {
+        room -= row.get::<_, i64>(1)?;
+        if room < 0 {
+            break;
+        }
+        first = row.get(0)?;
+    }
     let mut statement = connection.prepare(
-        "SELECT * FROM (SELECT seq, step, op, origin, codec, at_ms, body, hash FROM journal ORDER BY seq DESC LIMIT ?1) ORDER BY seq",
+        "SELECT seq, step, op, origin, codec, at_ms, body, hash FROM journal WHERE seq >= ?1 ORDER BY seq",
     )?;
-    let rows = statement.query_map([n], raw)?.collect::<Result<Vec<_>, _>>()?;
+    let rows = statement.query_map([first], raw)?.collect::<Result<Vec<_>, _>>()?;
     rows.iter().map(read).collect()
 }

@@ -42,12 +42,22 @@ fn pair<T: std::str::FromStr>(text: &str, by: char) -> Option<[T; 2]> {
     Some([a.trim().parse().ok()?, b.trim().parse().ok()?])
 }
 
-pub(super) fn run(data: &DataDir, args: &ShotArgs) -> Result<()> {
-    let size = pair::<u32>(&args.size, 'x')
+/// A size in pixels, as given on the command line.
+pub(super) fn size_of(text: &str) -> Result<[u32; 2]> {
+    pair::<u32>(text, 'x')
         .filter(|s| s.iter().all(|v| (16..=8192).contains(v)))
-        .with_context(|| {
-        format!("--size wants WxH of 16 to 8192 pixels, not “{}”", args.size)
-    })?;
+        .with_context(|| format!("--size wants WxH of 16 to 8192 pixels, not “{text}”"))
+}
+
+/// Writes packed RGBA as a PNG file, whole or not at all.
+pub(super) fn write_png(out: &Path, size: [u32; 2], rgba: Vec<u8>) -> Result<()> {
+    let picture = oto_media::picture::Picture { width: size[0], height: size[1], rgba };
+    oto_storage::files::write_whole(out, &picture.to_png()?)?;
+    Ok(())
+}
+
+pub(super) fn run(data: &DataDir, args: &ShotArgs) -> Result<()> {
+    let size = size_of(&args.size)?;
     let view = match (&args.center, args.width) {
         (Some(center), Some(width)) => {
             let center = pair::<f64>(center, ',')
@@ -91,7 +101,5 @@ pub(super) fn take(
         let mime = mimes.get(&asset)?;
         thumbnails::thumb(&workers, &store.path(asset), mime).ok()
     })?;
-    let picture = oto_media::picture::Picture { width: size[0], height: size[1], rgba };
-    oto_storage::files::write_whole(out, &picture.to_png()?)?;
-    Ok(())
+    write_png(out, size, rgba)
 }

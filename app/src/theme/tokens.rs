@@ -34,6 +34,8 @@ pub(crate) struct BoardTokens {
     select: Hex,
     failed: Hex,
     pub(crate) wave: Hex,
+    /// Strength of the lines that stand for letters too small to read.
+    bars: f32,
     pub(crate) ink: Hex,
     pub(crate) ink_gold: Hex,
     ink_faint: Hex,
@@ -98,6 +100,8 @@ impl Theme {
             select: rgba(b.select, 1.0),
             failed: rgba(b.failed, 1.0),
             wave: rgba(b.wave, 1.0),
+            ink: rgba(b.ink, b.bars),
+            ink_gold: rgba(b.ink_gold, b.bars),
         };
         let ink = Ink {
             paper: b.ink.0,

@@ -35,5 +35,5 @@ pub(super) fn set_agent(tx: &mut Tx<'_>, id: NoteId, agent: Agent) -> Result<(),
     if note.kind.agent().is_none() {
         return Err(EditError::WrongKind(id, "an agent"));
     }
-    tx.update_note(id, |note| note.kind = NoteKind::Agent(agent))
+    tx.update_note(id, |note| note.kind = NoteKind::Agent(Box::new(agent)))
 }

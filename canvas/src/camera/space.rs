@@ -2,8 +2,8 @@
 
 use oto_board::geom::Rect;
 
-/// Farthest view: an ordinary note is a readable dot.
-pub const MIN_ZOOM: f64 = 0.02;
+/// Farthest view of all: ten million notes side by side fit into a window.
+pub const MIN_ZOOM: f64 = 0.000_5;
 /// Nearest view.
 pub const MAX_ZOOM: f64 = 8.0;
 

@@ -1,280 +1,424 @@
-//! What a frame shows, as plain data: the view, the visible slots in order, letters, marks, and
-//! what must be uploaded first.
+//! What a frame shows, as plain data: tiles to draw, where they lie on the screen, what is drawn
+//! live above them, and what must be uploaded first.
 
 use bevy::prelude::*;
 use bevy::render::renderer::RenderAdapterInfo;
-use oto_board::geom::{Rect, TwineCurve, sag_of};
-use oto_shaders::{
-    CellGpu, GlyphGpu, NoteGpu, OverlayGpu, PageView, PaletteGpu, TwineGpu, ViewGpu,
-};
+use bevy::window::RequestRedraw;
+use oto_board::geom::Rect;
+use oto_shaders::{CellGpu, NoteGpu, OverlayGpu, PageGpu, PaletteGpu, TileGpu, TwineGpu, ViewGpu};
 
-use crate::mirror::class_edge;
-use crate::text::{Suppressed, Texts, current_blocks};
+use super::gather::{Gathered, Lists, Shown, Sources, Which};
+use super::marks;
+use super::view::view_gpu;
+use crate::counters::Counters;
+use crate::lod::Lod;
+use crate::mirror::Touched;
+use crate::text::{Suppressed, Texts};
+use crate::thumbs::ThumbUpload;
+use crate::tiles::{Laid, Need, Sight, TILE_PX, TileKey, Tiles};
 use crate::{BoardCamera, Gesture, MakingLooks, Mirror, OpenBoard, Palette, Selection, Thumbs};
 
-/// Below this many physical pixels a letter is not drawn.
-const LEAST_FONT_PX: f64 = 5.0;
-/// World units round the view in which shadows and pins still show.
-const MARGIN: f64 = 60.0;
-/// Period of the paper texture's slowest layer, world units times zoom; keeps f32 exact.
-const PAPER_PERIOD: f64 = 2_600.0 * 256.0;
-/// Letters in one frame.
-const MOST_GLYPHS: usize = 262_144;
+/// Cost of tiles drawn in one frame, in microseconds of the price list in `lod`.
+const BUDGET_US: f64 = 7_000.0;
+/// A graphics card draws for less than the price list says.
+const GPU_FACTOR: f64 = 0.15;
+/// Notes up to which the window is drawn directly, without tiles: on a graphics card always, on a
+/// software adapter only while something is dragged, so that strings stay under notes.
+const MOST_DIRECT: [usize; 2] = [1_200, 140];
+/// Far layers in one frame.
+pub(super) const FAR_LAYERS: u32 = 8;
+
+/// How the window is drawn.
+#[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Quality {
+    /// As fast as it looks right: tiles, levels of detail.
+    #[default]
+    Swift,
+    /// Everything drawn anew for this view: still pictures, and the measure for the other.
+    Full {
+        /// On whole pixels, as a view at rest is.
+        snapped: bool,
+    },
+}
+
+/// Where a drawing goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    Screen,
+    Layer(u32),
+}
+
+/// One drawing: a tile, or what is live on the screen.
+#[derive(Debug, Clone)]
+pub(crate) struct Drawing {
+    pub(crate) view: ViewGpu,
+    pub(crate) target: Target,
+    pub(crate) has_wall: bool,
+    pub(crate) shown: Shown,
+    pub(crate) far: Option<u32>,
+}
+
+/// A tile that lies on whole pixels: copied, not sampled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Copied {
+    pub(crate) layer: u32,
+    pub(crate) from: [u32; 2],
+    pub(crate) to: [u32; 2],
+    pub(crate) size: [u32; 2],
+}
 
 /// What the GPU must get before drawing.
 #[derive(Debug, Default)]
 pub(crate) struct Uploads {
     pub(crate) notes: Vec<(u32, Vec<NoteGpu>)>,
     pub(crate) twines: Vec<(u32, Vec<TwineGpu>)>,
+    pub(crate) pages: Vec<(u32, Vec<PageGpu>)>,
     pub(crate) cells: Vec<(u16, CellGpu, Vec<u8>)>,
-    pub(crate) thumbs: Vec<(u16, Vec<u8>)>,
-}
-
-impl Uploads {
-    pub(crate) fn prepend(&mut self, mut earlier: Self) {
-        earlier.notes.append(&mut self.notes);
-        earlier.twines.append(&mut self.twines);
-        earlier.cells.append(&mut self.cells);
-        earlier.thumbs.append(&mut self.thumbs);
-        self.notes = earlier.notes;
-        self.twines = earlier.twines;
-        self.cells = earlier.cells;
-        self.thumbs = earlier.thumbs;
-    }
+    pub(crate) thumbs: Vec<ThumbUpload>,
+    pub(crate) far: Vec<(u32, Vec<u8>)>,
 }
 
 /// One frame.
 #[derive(Resource, Debug, Default)]
 pub(crate) struct Frame {
-    pub(crate) view: Option<ViewGpu>,
     pub(crate) palette: Option<PaletteGpu>,
-    pub(crate) pages: Vec<PageView>,
-    /// Bottom first.
-    pub(crate) notes: Vec<u32>,
-    pub(crate) twines: Vec<u32>,
-    pub(crate) glyphs: Vec<GlyphGpu>,
+    /// The view of marks and laid tiles.
+    pub(crate) screen: Option<ViewGpu>,
+    pub(crate) size_px: [u32; 2],
+    pub(crate) drawings: Vec<Drawing>,
+    pub(crate) lists: Lists,
     pub(crate) overlays: Vec<OverlayGpu>,
+    pub(crate) copies: Vec<Copied>,
+    pub(crate) tiles: Vec<TileGpu>,
+    /// Layers of the tile texture.
+    pub(crate) tile_capacity: u32,
     pub(crate) uploads: Uploads,
     /// Slots there are; buffers grow to them.
     pub(crate) note_capacity: u32,
     pub(crate) twine_capacity: u32,
+    pub(crate) page_capacity: u32,
+}
+
+/// What is kept from frame to frame.
+#[derive(Default)]
+pub(super) struct Kept {
+    tiles: Tiles,
+    device: u32,
+    palette: Option<Palette>,
+}
+
+/// Everything a frame is made of.
+#[derive(bevy::ecs::system::SystemParam)]
+pub(super) struct Scene<'w> {
+    mirror: ResMut<'w, Mirror>,
+    texts: ResMut<'w, Texts>,
+    thumbs: ResMut<'w, Thumbs>,
+    open: Res<'w, OpenBoard>,
+    camera: Res<'w, BoardCamera>,
+    palette: Res<'w, Palette>,
+    gesture: Res<'w, Gesture>,
+    selection: Res<'w, Selection>,
+    making: Res<'w, MakingLooks>,
+    suppressed: Res<'w, Suppressed>,
+    quality: Res<'w, Quality>,
+    counters: Res<'w, Counters>,
+    adapter: Option<Res<'w, RenderAdapterInfo>>,
+}
+
+impl Uploads {
+    /// What an earlier frame wanted and the GPU has not seen yet stays in front.
+    pub(crate) fn prepend(&mut self, mut earlier: Self) {
+        earlier.notes.append(&mut self.notes);
+        earlier.twines.append(&mut self.twines);
+        earlier.pages.append(&mut self.pages);
+        earlier.cells.append(&mut self.cells);
+        earlier.thumbs.append(&mut self.thumbs);
+        // Far layers belong to the drawings of their own frame.
+        earlier.far = std::mem::take(&mut self.far);
+        *self = earlier;
+    }
+}
+
+impl Scene<'_> {
+    /// True on an adapter that is a CPU.
+    fn is_cheap(&self) -> bool {
+        self.adapter.as_ref().is_some_and(|a| format!("{:?}", a.device_type) == "Cpu")
+    }
+
+    fn sources(&mut self, lift: [f64; 2]) -> Sources<'_> {
+        Sources {
+            mirror: &mut *self.mirror,
+            texts: &mut *self.texts,
+            thumbs: &mut *self.thumbs,
+            open: &self.open,
+            making: &self.making,
+            palette: &self.palette,
+            suppressed: &self.suppressed,
+            lift,
+        }
+    }
 }
 
 pub(super) fn build(
     mut frame: ResMut<Frame>,
-    mut mirror: ResMut<Mirror>,
-    mut texts: ResMut<Texts>,
-    mut thumbs: ResMut<Thumbs>,
-    open: Res<OpenBoard>,
-    camera: Res<BoardCamera>,
-    palette: Res<Palette>,
-    gesture: Res<Gesture>,
-    selection: Res<Selection>,
-    making: Res<MakingLooks>,
-    suppressed: Res<Suppressed>,
-    adapter: Option<Res<RenderAdapterInfo>>,
+    mut kept: Local<Kept>,
+    mut scene: Scene,
+    mut redraw: MessageWriter<RequestRedraw>,
 ) {
-    let board = open.board();
+    let kept = &mut *kept;
+    let frame = &mut *frame;
+    let camera = scene.camera.clone();
     let px_per_unit = camera.zoom * camera.scale_factor;
-    let lift = if let Gesture::Move { by, .. } = &*gesture { *by } else { [0.0; 2] };
-    let cheap = adapter.is_some_and(|a| format!("{:?}", a.device_type) == "Cpu");
-    frame.view = Some(view_of(&camera, px_per_unit, lift, cheap, palette.dark));
-    frame.palette = Some(palette.gpu);
-    frame.pages = mirror.pages.iter().map(|key| page_view(*key, &camera, px_per_unit)).collect();
-    let area = camera.view().grown(MARGIN.max(40.0 / camera.zoom));
-    thumbs.next_frame();
+    let size_px = camera.size.map(|v| (v * camera.scale_factor).round().max(1.0));
+    let sight = Sight { center: camera.center, px_per_unit, size_px };
+    let cheap = scene.is_cheap();
+    let full = *scene.quality != Quality::Swift;
+    follow_changes(kept, &mut scene, size_px);
+    scene.thumbs.next_frame();
+    if !full {
+        kept.tiles.look(sight);
+    }
+    // At rest everything lies on whole pixels, tiles and what is drawn live.
+    let snapped = match *scene.quality {
+        Quality::Swift => kept.tiles.is_exact(),
+        Quality::Full { snapped } => snapped,
+    };
+    let center = if snapped { sight.snapped() } else { camera.center };
+    let lift = if let Gesture::Move { by, .. } = &*scene.gesture { *by } else { [0.0; 2] };
+    let lifted = scene.gesture.lifted().to_vec();
+    let dark = scene.palette.dark;
+    let screen = |ppu: f64| view_gpu(center, size_px, ppu, camera.scale_factor, lift, cheap, dark);
+    let view_area = Rect::from_center_size(center, size_px.map(|v| v / px_per_unit));
+    frame.palette = Some(scene.palette.gpu);
+    frame.drawings.clear();
+    frame.lists = Lists::default();
+    frame.tiles.clear();
+    frame.copies.clear();
+    frame.tile_capacity = kept.tiles.capacity();
 
-    let lifted = gesture.lifted();
-    let mut visible: Vec<(u32, bool, u32)> = Vec::new();
-    let in_view = board.notes_in(area);
-    let lifted_notes = lifted.iter().filter_map(|id| board.note(*id));
-    for note in in_view.into_iter().chain(lifted_notes) {
-        if let Some(slot) = board.note_slot(note.id) {
-            visible.push((note.rank, lifted.contains(&note.id), slot));
+    let direct = full || is_direct(&scene, view_area, cheap, px_per_unit);
+    let lod = Lod::new(px_per_unit, cheap && !full);
+    let mut left_out = 0;
+    let mut baked = 0;
+    if direct {
+        let mut sources = scene.sources(lift);
+        let got = sources.gather(&mut frame.lists, view_area, lod, Which::All, &lifted, full);
+        left_out += got.left_out;
+        frame.drawings.push(Drawing {
+            view: screen(px_per_unit),
+            target: Target::Screen,
+            has_wall: true,
+            shown: got.shown,
+            far: None,
+        });
+    } else {
+        (baked, left_out) = bake(kept, &mut scene, frame, cheap, dark, camera.scale_factor);
+        let laid = kept.tiles.lay();
+        place(frame, &laid, size_px);
+        if !lifted.is_empty() {
+            let mut sources = scene.sources(lift);
+            let got =
+                sources.gather(&mut frame.lists, view_area, lod, Which::Lifted, &lifted, false);
+            frame.drawings.push(Drawing {
+                view: screen(px_per_unit),
+                target: Target::Screen,
+                has_wall: false,
+                shown: got.shown,
+                far: None,
+            });
         }
     }
-    visible.sort_unstable_by_key(|(rank, up, slot)| (*up, *rank, *slot));
-    visible.dedup();
-    frame.notes = visible.iter().map(|(_, _, slot)| *slot).collect();
-    frame.twines = visible_twines(board, area, lifted, lift);
+    frame.screen = Some(screen(px_per_unit));
+    frame.size_px = size_px.map(|v| v as u32);
+    let mut drawn_camera = camera;
+    drawn_camera.center = center;
+    frame.overlays =
+        marks::overlays(&drawn_camera, &scene.open, &scene.gesture, &scene.selection, view_area);
+    scene.counters.set_left_out(u64::from(left_out));
+    collect_uploads(frame, &mut scene);
+    // One more frame while something in view can be drawn better without anybody's help.
+    if baked > 0 || !direct && kept.tiles.is_settling() {
+        redraw.write(RequestRedraw);
+    }
+}
 
-    frame.glyphs.clear();
-    for slot in frame.notes.clone() {
-        let Some(note) = board.note_at(slot) else { continue };
-        if let Some(asset) = note.kind.work().and_then(|w| w.asset())
-            && note.kind.work().is_some_and(|w| w.kind != oto_board::WorkKind::Text)
-        {
-            thumbs.want(asset);
+/// Tiles are told what has changed since the last frame.
+fn follow_changes(kept: &mut Kept, scene: &mut Scene, size_px: [f64; 2]) {
+    let device = scene.counters.device();
+    if scene.counters.take_refused() {
+        kept.tiles.clear();
+    }
+    if kept.device != device {
+        if kept.device != 0 {
+            scene.mirror.bypass_change_detection().send_all();
+            scene.texts.forget_all();
+            scene.thumbs.forget_all();
         }
-        if 22.0 * px_per_unit < LEAST_FONT_PX || frame.glyphs.len() > MOST_GLYPHS {
+        kept.device = device;
+        kept.tiles.clear();
+    }
+    kept.tiles.set_capacity(Tiles::capacity_for(size_px));
+    match scene.mirror.bypass_change_detection().take_touched() {
+        Touched::Here(areas) => areas.into_iter().for_each(|area| kept.tiles.touch(area)),
+        Touched::Everywhere => kept.tiles.touch_all(),
+        Touched::Another => kept.tiles.clear(),
+    }
+    if kept.palette.as_ref() != Some(&*scene.palette) {
+        kept.palette = Some(scene.palette.clone());
+        kept.tiles.clear();
+    }
+    let board = scene.open.board();
+    let came: Vec<u32> = std::mem::take(&mut scene.texts.arrived)
+        .into_iter()
+        .filter_map(|id| board.note_slot(id))
+        .chain(std::mem::take(&mut scene.thumbs.arrived))
+        .collect();
+    for slot in came {
+        if let Some((lying, record)) = scene.mirror.lying(slot) {
+            kept.tiles.arrived(lying.bounds(record.tilt));
+        }
+    }
+    if scene.texts.take_retry() {
+        kept.tiles.touch_all();
+    }
+}
+
+/// True when the window is drawn without tiles.
+fn is_direct(scene: &Scene, area: Rect, cheap: bool, px_per_unit: f64) -> bool {
+    let moving = matches!(*scene.gesture, Gesture::Move { .. });
+    if Lod::new(px_per_unit, cheap).is_far() || cheap && !moving {
+        return false;
+    }
+    let most = MOST_DIRECT[usize::from(cheap)];
+    let mut n = 0;
+    scene.open.board().visit_notes(area, 0.0, |slots| {
+        let inside = |slot: &&u32| {
+            scene.mirror.lying(**slot).is_some_and(|(l, r)| l.bounds(r.tilt).intersects(area))
+        };
+        if n <= most {
+            n += slots.iter().filter(inside).take(most + 1).count();
+        }
+    });
+    n <= most
+}
+
+/// Draws tiles, the most urgent first, until the budget is spent. How many, and how many strings
+/// were left out of them.
+fn bake(
+    kept: &mut Kept,
+    scene: &mut Scene,
+    frame: &mut Frame,
+    cheap: bool,
+    dark: bool,
+    scale_factor: f64,
+) -> (u32, u32) {
+    let factor = if cheap { 1.0 } else { GPU_FACTOR };
+    let (mut spent, mut baked, mut left_out, mut looked_ahead) = (0.0, 0, 0, 0);
+    for wish in kept.tiles.wishes() {
+        let ahead = wish.need == Need::Ahead;
+        let free = match wish.need {
+            Need::Bare => true,
+            Need::Changed => baked < 4 || spent < BUDGET_US,
+            Need::Better => spent < BUDGET_US,
+            Need::Ahead => spent < BUDGET_US * 0.4 && looked_ahead < 2,
+        };
+        let far = Lod::new(wish.key.scale(), cheap).is_far();
+        if !free || far && frame.uploads.far.len() as u32 >= FAR_LAYERS {
             continue;
         }
-        let blocks = current_blocks(&open, note.id, &making, &palette, &suppressed);
-        let edge = class_edge(note.size[0].max(note.size[1]).max(1.0).log2().ceil() as i32);
-        let unit = |v: f32| (f64::from(v) / edge * 32_768.0).clamp(-32_768.0, 32_767.0) as i16;
-        let letters = texts.letters(note.id, blocks);
-        frame.glyphs.extend(
-            letters.iter().filter(|l| f64::from(l.size) * px_per_unit >= LEAST_FONT_PX * 0.6).map(
-                |l| GlyphGpu {
-                    note: slot,
-                    at: [unit(l.x), unit(l.y)],
-                    cell: l.cell,
-                    size: (f64::from(l.size) / edge * 32_768.0).clamp(1.0, 65_535.0) as u16,
-                    color: l.color,
-                },
-            ),
+        looked_ahead += u32::from(ahead);
+        let marks = (frame.lists.notes.len(), frame.lists.twines.len(), frame.lists.glyphs.len());
+        let lod = Lod::new(wish.key.scale(), cheap);
+        let mut got = scene.sources([0.0; 2]).gather(
+            &mut frame.lists,
+            wish.key.area(),
+            lod,
+            Which::Resting,
+            &[],
+            false,
         );
+        spent += got.work.cost_us() * factor;
+        // Nobody sees it yet: it is drawn once its words are there.
+        let early = ahead && got.missing > 0;
+        let layer = if early { None } else { kept.tiles.take(wish.key, got.missing) };
+        let Some(layer) = layer else {
+            frame.lists.notes.truncate(marks.0);
+            frame.lists.twines.truncate(marks.1);
+            frame.lists.glyphs.truncate(marks.2);
+            continue;
+        };
+        left_out += got.left_out;
+        baked += 1;
+        let far = got.far.take().map(|layer| {
+            let index = frame.uploads.far.len() as u32;
+            frame.uploads.far.push((index, layer.rgba));
+            index
+        });
+        frame.drawings.push(tile_drawing(wish.key, layer, got, far, scale_factor, cheap, dark));
     }
-    frame.overlays = overlays(&camera, &open, &gesture, &selection);
+    (baked, left_out)
+}
 
-    if let Some((from, to)) = mirror.dirty_notes.take() {
+fn tile_drawing(
+    key: TileKey,
+    layer: u32,
+    got: Gathered,
+    far: Option<u32>,
+    scale_factor: f64,
+    cheap: bool,
+    dark: bool,
+) -> Drawing {
+    let size = [f64::from(TILE_PX); 2];
+    let view =
+        view_gpu(key.area().center(), size, key.scale(), scale_factor, [0.0; 2], cheap, dark);
+    Drawing { view, target: Target::Layer(layer), has_wall: true, shown: got.shown, far }
+}
+
+/// Whole tiles on whole pixels are copied; all others are sampled.
+fn place(frame: &mut Frame, laid: &[Laid], size_px: [f64; 2]) {
+    let edge = f64::from(TILE_PX);
+    let whole = |l: &Laid| l.edge_px == edge && l.min_px.iter().all(|v| v.fract() == 0.0);
+    if laid.iter().all(whole) {
+        for l in laid {
+            let low = l.min_px.map(|v| v.max(0.0));
+            let high = [0, 1].map(|i| (l.min_px[i] + edge).min(size_px[i]));
+            if high[0] > low[0] && high[1] > low[1] {
+                frame.copies.push(Copied {
+                    layer: l.layer,
+                    from: [0, 1].map(|i| (low[i] - l.min_px[i]) as u32),
+                    to: low.map(|v| v as u32),
+                    size: [0, 1].map(|i| (high[i] - low[i]) as u32),
+                });
+            }
+        }
+    } else {
+        frame.tiles.extend(laid.iter().map(|l| TileGpu {
+            min_px: l.min_px.map(|v| v as f32),
+            edge_px: l.edge_px as f32,
+            layer: l.layer,
+        }));
+    }
+}
+
+fn collect_uploads(frame: &mut Frame, scene: &mut Scene) {
+    let mirror = scene.mirror.bypass_change_detection();
+    for (from, to) in mirror.dirty_notes.take() {
         let records = mirror.notes[from as usize..to as usize].to_vec();
         frame.uploads.notes.push((from, records));
     }
-    if let Some((from, to)) = mirror.dirty_twines.take() {
+    for (from, to) in mirror.dirty_twines.take() {
         let records = mirror.twines[from as usize..to as usize].to_vec();
         frame.uploads.twines.push((from, records));
     }
-    frame.uploads.cells.append(&mut texts.new_cells);
-    frame.uploads.thumbs.append(&mut thumbs.uploads);
+    if mirror.pages_sent < mirror.pages.len() {
+        // Pages are only ever added.
+        let from = mirror.pages_sent;
+        frame.uploads.pages.push((from as u32, mirror.pages[from..].to_vec()));
+        mirror.pages_sent = mirror.pages.len();
+    }
+    frame.uploads.cells.append(&mut scene.texts.new_cells);
+    frame.uploads.thumbs.append(&mut scene.thumbs.uploads);
     frame.note_capacity = mirror.notes.len() as u32;
     frame.twine_capacity = mirror.twines.len() as u32;
-}
-
-fn view_of(
-    camera: &BoardCamera,
-    px_per_unit: f64,
-    lift: [f64; 2],
-    cheap: bool,
-    dark: bool,
-) -> ViewGpu {
-    let physical = |i: usize| (camera.size[i] * camera.scale_factor) as f32;
-    let wrapped = |v: f64| v.rem_euclid(PAPER_PERIOD / 64.0) as f32;
-    ViewGpu {
-        size_px: [physical(0), physical(1)],
-        paper_origin: [wrapped(camera.center[0]), wrapped(camera.center[1])],
-        px_per_unit: px_per_unit as f32,
-        cheap: f32::from(u8::from(cheap)),
-        dark: f32::from(u8::from(dark)),
-        scale_factor: camera.scale_factor as f32,
-        lift_px: [(lift[0] * px_per_unit) as f32, (lift[1] * px_per_unit) as f32],
-        pad: [0.0; 2],
-    }
-}
-
-/// Computed in f64, so that nothing trembles far from the origin.
-fn page_view(key: crate::mirror::PageKey, camera: &BoardCamera, px_per_unit: f64) -> PageView {
-    let origin = Mirror::origin(key);
-    let at = |i: usize| {
-        ((origin[i] - camera.center[i]) * px_per_unit + camera.size[i] * camera.scale_factor / 2.0)
-            as f32
-    };
-    let edge_px = class_edge(key.0) * px_per_unit;
-    let tier = if edge_px >= 120.0 {
-        0
-    } else if edge_px >= 48.0 {
-        1
-    } else if edge_px >= 20.0 {
-        2
-    } else {
-        3
-    };
-    PageView { origin_px: [at(0), at(1)], class_edge: class_edge(key.0) as f32, tier }
-}
-
-fn visible_twines(
-    board: &oto_board::Board,
-    area: Rect,
-    lifted: &[oto_board::NoteId],
-    lift: [f64; 2],
-) -> Vec<u32> {
-    let mut visible = Vec::new();
-    for slot in 0..board.twine_slot_count() {
-        let Some(twine) = board.twine_at(slot) else { continue };
-        let end = |id: oto_board::NoteId| {
-            let pin = board.note(id)?.pin();
-            Some(if lifted.contains(&id) { [pin[0] + lift[0], pin[1] + lift[1]] } else { pin })
-        };
-        let (Some(a), Some(b)) = (end(twine.from), end(twine.to)) else { continue };
-        // The cheap test first: the sag never reaches below the lower pin by more than itself.
-        let mut hull = Rect::from_corners(a, b);
-        hull.max[1] += sag_of((b[0] - a[0]).hypot(b[1] - a[1]));
-        if hull.intersects(area) && TwineCurve::between(a, b).bounds().intersects(area) {
-            visible.push(slot);
-        }
-    }
-    visible
-}
-
-fn overlays(
-    camera: &BoardCamera,
-    open: &OpenBoard,
-    gesture: &Gesture,
-    selection: &Selection,
-) -> Vec<OverlayGpu> {
-    let s = camera.scale_factor;
-    let px = |p: [f64; 2]| camera.screen_from_world(p).map(|v| (v * s) as f32);
-    let mut marks = Vec::new();
-    let mut frame_round = |center: [f64; 2], size: [f64; 2], tilt: f32| {
-        let half = |v: f64| (v / 2.0 * camera.zoom * s + 3.0 * s) as f32;
-        marks.push(OverlayGpu {
-            center_px: px(center),
-            half_px: [half(size[0]), half(size[1])],
-            turn: tilt.to_radians(),
-            kind: 0,
-            pad: [0.0; 2],
-        });
-    };
-    for id in selection.ids() {
-        let Some(note) = open.board().note(id) else { continue };
-        match gesture {
-            Gesture::Move { notes, by } if notes.contains(&id) => {
-                frame_round(
-                    [note.center[0] + by[0], note.center[1] + by[1]],
-                    note.size,
-                    note.tilt_deg,
-                );
-            }
-            Gesture::Resize { note: resized, size } if *resized == id => {
-                let grown = [(size[0] - note.size[0]) / 2.0, (size[1] - note.size[1]) / 2.0];
-                let center = oto_board::geom::world_from_note(note.center, note.tilt_deg, grown);
-                frame_round(center, *size, note.tilt_deg);
-            }
-            _ => frame_round(note.center, note.size, note.tilt_deg),
-        }
-    }
-    let boxed = |from: [f64; 2], to: [f64; 2]| {
-        let area = Rect::from_corners(from, to);
-        let [w, h] = area.size();
-        let half = |v: f64| (v / 2.0 * camera.zoom * s) as f32;
-        OverlayGpu {
-            center_px: px(area.center()),
-            half_px: [half(w), half(h)],
-            turn: 0.0,
-            kind: 1,
-            pad: [0.0; 2],
-        }
-    };
-    match gesture {
-        Gesture::Box { from, to } if from != to => marks.push(boxed(*from, *to)),
-        Gesture::Pull { from, to } => {
-            if let Some(pin) = open.board().note(*from).map(oto_board::Note::pin) {
-                // A string of dots along the curve it will have.
-                let curve = TwineCurve::between(pin, *to);
-                for i in 1..=18 {
-                    let p = px(curve.at(f64::from(i) / 18.0));
-                    let r = (2.2 * s) as f32;
-                    marks.push(OverlayGpu {
-                        center_px: p,
-                        half_px: [r, r],
-                        turn: 0.0,
-                        kind: 1,
-                        pad: [0.0; 2],
-                    });
-                }
-            }
-        }
-        _ => {}
-    }
-    marks
+    frame.page_capacity = mirror.pages.len() as u32;
 }

@@ -1,5 +1,5 @@
 //! Letters as multi-channel distance fields (fdsm), one 40-pixel cell each, numbered in the order
-//! they are met. The GPU's atlas has room for 2,601.
+//! they are met. The GPU's atlas has room for 2,601 on each of its four layers.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,11 @@ use skrifa::{FontRef, GlyphId, MetadataProvider};
 pub(crate) const CELL_PX: u32 = 40;
 /// Cells in a row of the atlas.
 pub(crate) const CELLS_A_ROW: u32 = 51;
-const MOST_CELLS: u32 = CELLS_A_ROW * CELLS_A_ROW;
+/// Cells on one layer of the atlas.
+pub(crate) const CELLS_A_LAYER: u32 = CELLS_A_ROW * CELLS_A_ROW;
+/// Layers of the atlas.
+pub(crate) const LAYERS: u32 = 4;
+const MOST_CELLS: u32 = CELLS_A_LAYER * LAYERS;
 /// Pixels of an em.
 const EM_PX: f64 = 32.0;
 /// Width of the distance field's slope, the same as in `glyph.wgsl`.
@@ -104,7 +108,7 @@ fn draw(font: &FontData, coords: &[i16], glyph: u32) -> Option<(CellGpu, Vec<u8>
         left: (-tx / px_per_em) as f32,
         top: (-ty / px_per_em) as f32,
         edge: (f64::from(CELL_PX) / px_per_em) as f32,
-        pad: 0.0,
+        colored: 0.0,
     };
     Some((place, pixels))
 }

@@ -114,6 +114,21 @@ impl<T: Decode> Decode for Option<T> {
         bool::get(input)?.then(|| T::get(input)).transpose()
     }
 }
+impl<T: Encode> Encode for &T {
+    fn put(&self, out: &mut Vec<u8>) {
+        (**self).put(out);
+    }
+}
+impl<T: Encode> Encode for Box<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        (**self).put(out);
+    }
+}
+impl<T: Decode> Decode for Box<T> {
+    fn get(input: &mut Input<'_>) -> Result<Self, DecodeError> {
+        T::get(input).map(Self::new)
+    }
+}
 impl<A: Encode, B: Encode> Encode for (A, B) {
     fn put(&self, out: &mut Vec<u8>) {
         self.0.put(out);

@@ -202,6 +202,6 @@ fn edit_of(bench: &Bench, editing: &crate::desk::state::Editing) -> Option<Edit>
     let NoteKind::Agent(agent) = &note.kind else { return None };
     Some(Edit::SetAgent {
         id: note.id,
-        agent: oto_board::Agent { prompt: editing.buffer.clone(), ..agent.clone() },
+        agent: oto_board::Agent { prompt: editing.buffer.clone(), ..(**agent).clone() },
     })
 }

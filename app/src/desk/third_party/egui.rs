@@ -50,7 +50,7 @@ fn rest(mut contexts: Query<(&mut EguiContext, &mut EguiInput)>) {
 }
 
 pub(crate) fn spawn_camera(mut commands: Commands) {
-    commands.spawn((Camera2d, Msaa::Off, PrimaryEguiContext));
+    commands.spawn((oto_canvas::board_camera(), PrimaryEguiContext));
 }
 
 pub(crate) fn fonts(mut contexts: Query<&mut EguiContext, With<PrimaryEguiContext>>) {

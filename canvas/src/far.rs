@@ -1,0 +1,274 @@
+//! Notes of a few pixels and the strings between them, drawn on the CPU into a layer that is laid
+//! over a tile: a software adapter needs twenty times as long for triangles of this size, and a
+//! graphics card has better things to do. Colours are sRGB, multiplied by coverage.
+
+use oto_board::geom::{Rect, TwineCurve};
+use oto_shaders::{NoteStyle, PaletteGpu, flags};
+
+use crate::lod::{LEAST_TWINE_PX, Lod};
+use crate::mirror::Mirror;
+use crate::tiles::TILE_PX;
+
+const EDGE: usize = TILE_PX as usize;
+
+/// What is drawn, and what it took.
+pub(crate) struct FarLayer {
+    /// `4 * 512 * 512` bytes.
+    pub(crate) rgba: Vec<u8>,
+    pub(crate) n_notes: usize,
+    pub(crate) twine_px: f64,
+}
+
+struct Canvas {
+    /// Premultiplied colour and coverage.
+    pixels: Vec<[f32; 4]>,
+    /// One more than the rank of the note that covers a pixel wholly.
+    top: Vec<u32>,
+}
+
+impl Canvas {
+    fn blend(&mut self, x: usize, y: usize, color: [f32; 3], alpha: f32) {
+        let pixel = &mut self.pixels[y * EDGE + x];
+        let rest = 1.0 - alpha;
+        for i in 0..3 {
+            pixel[i] = pixel[i] * rest + color[i] * alpha;
+        }
+        pixel[3] = pixel[3] * rest + alpha;
+    }
+
+    /// A rectangle with soft edges; `shade` darkens by the part of its height from the top.
+    fn rect(
+        &mut self,
+        min: [f64; 2],
+        max: [f64; 2],
+        rank: u32,
+        alpha: f32,
+        shade: impl Fn(f32) -> [f32; 3],
+    ) {
+        let first = |v: f64| v.floor().clamp(0.0, EDGE as f64) as usize;
+        let last = |v: f64| v.ceil().clamp(0.0, EDGE as f64) as usize;
+        let over = |i: usize, a: f64, b: f64| (b.min(i as f64 + 1.0) - a.max(i as f64)) as f32;
+        let height = (max[1] - min[1]).max(1e-6);
+        for y in first(min[1])..last(max[1]) {
+            let rows = over(y, min[1], max[1]);
+            let color = shade((((y as f64 + 0.5) - min[1]) / height).clamp(0.0, 1.0) as f32);
+            for x in first(min[0])..last(max[0]) {
+                let at = y * EDGE + x;
+                if self.top[at] > rank {
+                    continue;
+                }
+                let coverage = rows * over(x, min[0], max[0]) * alpha;
+                if coverage > 0.99 {
+                    self.top[at] = rank;
+                }
+                self.blend(x, y, color, coverage);
+            }
+        }
+    }
+
+    /// A line of this width (at most a few pixels) with soft edges.
+    fn line(&mut self, a: [f64; 2], b: [f64; 2], width: f64, color: [f32; 3], alpha: f32) -> f64 {
+        let Some((a, b)) = clipped(a, b) else { return 0.0 };
+        let d = [b[0] - a[0], b[1] - a[1]];
+        let steep = d[1].abs() > d[0].abs();
+        let (major, minor) = if steep { (1, 0) } else { (0, 1) };
+        let (a, b) = if a[major] <= b[major] { (a, b) } else { (b, a) };
+        let run = b[major] - a[major];
+        let slope = if run > 1e-9 { (b[minor] - a[minor]) / run } else { 0.0 };
+        let wide = width * (1.0 + slope * slope).sqrt();
+        let (from, to) = (a[major].floor().max(0.0) as usize, (b[major].ceil() as usize).min(EDGE));
+        for m in from..to {
+            let center = a[minor] + ((m as f64 + 0.5).clamp(a[major], b[major]) - a[major]) * slope;
+            let (low, high) = (center - wide / 2.0, center + wide / 2.0);
+            let (n0, n1) =
+                (low.floor().max(0.0) as usize, (high.ceil().max(0.0) as usize).min(EDGE));
+            for n in n0..n1 {
+                let cover = (high.min(n as f64 + 1.0) - low.max(n as f64)) as f32;
+                let (x, y) = if steep { (n, m) } else { (m, n) };
+                // Under every note.
+                if self.top[y * EDGE + x] == 0 {
+                    self.blend(x, y, color, cover.clamp(0.0, 1.0) * alpha);
+                }
+            }
+        }
+        run
+    }
+}
+
+/// The part of a segment on the layer (Liang and Barsky 1984).
+fn clipped(a: [f64; 2], b: [f64; 2]) -> Option<([f64; 2], [f64; 2])> {
+    let (mut t0, mut t1) = (0.0f64, 1.0f64);
+    let edge = EDGE as f64;
+    for i in 0..2 {
+        let d = b[i] - a[i];
+        for (p, q) in [(-d, a[i] + 2.0), (d, edge + 2.0 - a[i])] {
+            if p == 0.0 {
+                if q < 0.0 {
+                    return None;
+                }
+            } else if p < 0.0 {
+                t0 = t0.max(q / p);
+            } else {
+                t1 = t1.min(q / p);
+            }
+        }
+    }
+    let at = |t: f64| [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t];
+    (t0 <= t1).then(|| (at(t0), at(t1)))
+}
+
+fn rgb(c: [f32; 4]) -> [f32; 3] {
+    [c[0], c[1], c[2]]
+}
+
+fn mixed(a: [f32; 3], b: [f32; 3], t: f32) -> [f32; 3] {
+    [0, 1, 2].map(|i| a[i] + (b[i] - a[i]) * t)
+}
+
+/// Light of the paper from top to bottom, as in `note.wgsl`.
+fn shaded(c: [f32; 3], t: f32) -> [f32; 3] {
+    let smooth = |a: f32, b: f32| {
+        let u = ((t - a) / (b - a)).clamp(0.0, 1.0);
+        u * u * (3.0 - 2.0 * u)
+    };
+    let strip = mixed(c, [0.0; 3], 0.10 * (1.0 - smooth(0.0, 0.14)));
+    let light = mixed(strip, [1.0; 3], 0.30 * smooth(0.72, 0.93) * (1.0 - smooth(0.93, 1.0)));
+    mixed(light, [0.0; 3], 0.06 * smooth(0.955, 1.0))
+}
+
+/// Draws what lies in `area`: notes in `slots` and strings of `twines`, both by slot.
+pub(crate) fn draw(
+    mirror: &Mirror,
+    palette: &PaletteGpu,
+    slots: &[u32],
+    twines: &[(u32, TwineCurve)],
+    area: Rect,
+    lod: Lod,
+) -> FarLayer {
+    let scale = lod.px_per_unit;
+    let mut canvas = Canvas { pixels: vec![[0.0; 4]; EDGE * EDGE], top: vec![0; EDGE * EDGE] };
+    let px = |p: [f64; 2]| [(p[0] - area.min[0]) * scale, (p[1] - area.min[1]) * scale];
+    let mut n_notes = 0;
+    let width = (4.2 * scale).max(0.7);
+    let thin = (4.2 * scale / width).clamp(0.35, 1.0) as f32;
+    let mut twine_px = 0.0;
+    // Strings first: notes lie over them.
+    for (slot, curve) in twines {
+        let Some(record) = mirror.twines.get(*slot as usize) else { continue };
+        let color = rgb(palette.twines[(record.look & 15) as usize]);
+        let dim = if record.look & 512 != 0 { 0.08 } else { 1.0 };
+        let [a, _, b] = curve.points;
+        let length = (b[0] - a[0]).hypot(b[1] - a[1]) * scale;
+        if length < LEAST_TWINE_PX {
+            continue;
+        }
+        let pieces = [1u32, 4, 8, 12][Lod::segments(length) as usize];
+        let mut from = px(a);
+        for i in 1..=pieces {
+            let to = px(curve.at(f64::from(i) / f64::from(pieces)));
+            twine_px += canvas.line(from, to, width, color, thin * dim);
+            from = to;
+        }
+    }
+    let shadow = rgb(palette.shadow);
+    for slot in slots {
+        let Some((lying, record)) = mirror.lying(*slot) else { continue };
+        let center = px(lying.center);
+        // Never thinner than most of a pixel, so that nothing disappears; agents keep two.
+        let agent = record.style == NoteStyle::Agent as u8;
+        let least = if agent { 1.0 } else { 0.35 };
+        let half = lying.half.map(|v| (v * scale).max(least));
+        let (min, max) = (
+            [center[0] - half[0], center[1] - half[1]],
+            [center[0] + half[0], center[1] + half[1]],
+        );
+        if max[0] < -2.0
+            || max[1] < -2.0
+            || min[0] > EDGE as f64 + 2.0
+            || min[1] > EDGE as f64 + 2.0
+        {
+            continue;
+        }
+        n_notes += 1;
+        let mut fade = 1.0;
+        if record.page_flags & flags::MAKING != 0 {
+            fade = 0.6;
+        }
+        if record.page_flags & flags::DIMMED != 0 {
+            fade = 0.15;
+        }
+        let rank = record.rank.saturating_add(1);
+        if half[0] > 1.2 {
+            let off = |p: [f64; 2], by: f64| [p[0] + 3.5 * scale - by, p[1] + 6.0 * scale - by];
+            let soft = 5.0 * scale;
+            let strength = palette.shadow[3] * 0.62 * fade;
+            canvas.rect(
+                off(min, soft),
+                off([max[0] + 2.0 * soft, max[1] + 2.0 * soft], soft),
+                rank,
+                strength,
+                |_| shadow,
+            );
+        }
+        let paper = if agent {
+            rgb(palette.gold[1])
+        } else {
+            rgb(palette.papers[usize::from(record.paper & 7)])
+        };
+        let fine = half[1] > 1.6;
+        canvas.rect(min, max, rank, fade, |t| {
+            if fine { shaded(paper, t) } else { mixed(paper, [0.0; 3], 0.012) }
+        });
+        let unit = |v: f64| v * scale;
+        if record.style == NoteStyle::Photo as u8 || record.style == NoteStyle::Film as u8 {
+            let a = record.average;
+            let average = [
+                f32::from(a >> 11) / 31.0,
+                f32::from((a >> 5) & 63) / 63.0,
+                f32::from(a & 31) / 31.0,
+            ];
+            let inner_min = [min[0] + unit(14.0), min[1] + unit(30.0)];
+            let inner_max = [max[0] - unit(14.0), max[1] - unit(46.0)];
+            if inner_max[0] > inner_min[0] && inner_max[1] > inner_min[1] {
+                canvas.rect(inner_min, inner_max, rank, fade, |_| average);
+            }
+        }
+        let pin = unit(10.5);
+        if pin > 0.12 && record.style != NoteStyle::Frame as u8 {
+            let color = rgb(palette.twines[usize::from(record.pin & 15)]);
+            // A square of the disc's area.
+            let r = pin * 0.886;
+            let at = [center[0], min[1] + unit(14.0)];
+            canvas
+                .rect([at[0] - r, at[1] - r], [at[0] + r, at[1] + r], rank, fade * 0.85, |_| color);
+        }
+    }
+    let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
+    let rgba = canvas.pixels.iter().flat_map(|p| p.map(byte)).collect();
+    FarLayer { rgba, n_notes, twine_px }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_covers_its_area_and_stays_inside() {
+        let mut canvas = Canvas { pixels: vec![[0.0; 4]; EDGE * EDGE], top: vec![0; EDGE * EDGE] };
+        canvas.line([-1e7, 100.0], [1e7, 100.0], 1.0, [1.0; 3], 1.0);
+        let sum: f32 = canvas.pixels.iter().map(|p| p[3]).sum();
+        assert!((sum - EDGE as f32).abs() < 1.0, "{sum}");
+        canvas.line([10.5, -50.0], [10.5, 900.0], 2.0, [1.0; 3], 1.0);
+        canvas.line([f64::NAN, 0.0], [5.0, 5.0], 2.0, [1.0; 3], 1.0);
+        let sum: f32 = canvas.pixels.iter().map(|p| p[3]).sum();
+        assert!((sum - 3.0 * EDGE as f32).abs() < 6.0, "{sum}");
+    }
+
+    #[test]
+    fn a_small_rectangle_keeps_its_area() {
+        let mut canvas = Canvas { pixels: vec![[0.0; 4]; EDGE * EDGE], top: vec![0; EDGE * EDGE] };
+        canvas.rect([3.25, 7.5], [4.75, 9.0], 1, 1.0, |_| [1.0; 3]);
+        let sum: f32 = canvas.pixels.iter().map(|p| p[3]).sum();
+        assert!((sum - 2.25).abs() < 1e-3, "{sum}");
+    }
+}

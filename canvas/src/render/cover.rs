@@ -1,0 +1,166 @@
+//! Which notes of a drawing show at all. A heap of a million notes shows its top: what lies wholly
+//! under opaque paper is left out, told on a coarse grid where a cell counts only when a single
+//! note fills it.
+
+use oto_board::geom::Rect;
+use oto_shaders::{NoteGpu, flags};
+
+use crate::mirror::Lying;
+
+/// World units that a shadow reaches.
+const SHADOW: f64 = 36.0;
+/// Of a heap, as many are looked at from the top: far more than fit side by side.
+const MOST: usize = 40_000;
+
+/// Candidates of a drawing, by rank.
+#[derive(Default)]
+pub(super) struct Heap {
+    /// Rank above, slot below.
+    keys: Vec<u64>,
+    area: f64,
+}
+
+impl Heap {
+    pub(super) fn push(&mut self, rank: u32, slot: u32, area: f64) {
+        self.keys.push(u64::from(rank) << 32 | u64::from(slot));
+        self.area += area;
+    }
+
+    /// Slots bottom first, without those that surely do not show in `area`.
+    pub(super) fn uppermost(
+        mut self,
+        area: Rect,
+        place: impl Fn(u32) -> Option<(Lying, NoteGpu)>,
+    ) -> Vec<u32> {
+        let size = area.size();
+        if self.area < 3.0 * size[0] * size[1] {
+            self.keys.sort_unstable();
+            return self.keys.iter().map(|key| *key as u32).collect();
+        }
+        let rest = self.keys.len().saturating_sub(MOST);
+        if rest > 0 {
+            self.keys.select_nth_unstable(rest);
+        }
+        let mut top = self.keys.split_off(rest);
+        top.sort_unstable_by(|a, b| b.cmp(a));
+        let mut cover = Cover::new(area);
+        let mut kept = Vec::new();
+        for key in top {
+            if cover.is_full() {
+                break;
+            }
+            let slot = key as u32;
+            let Some((lying, record)) = place(slot) else { continue };
+            if cover.hides(lying.bounds(record.tilt).grown(SHADOW)) {
+                continue;
+            }
+            kept.push(slot);
+            if record.page_flags & (flags::MAKING | flags::DIMMED) == 0 {
+                cover.add(filled_by(&lying, &record));
+            }
+        }
+        kept.reverse();
+        kept
+    }
+}
+
+/// The upright rectangle that tilted, bowed paper surely fills.
+fn filled_by(lying: &Lying, record: &NoteGpu) -> Rect {
+    let slope = (f64::from(record.tilt) / 32_768.0 * std::f64::consts::PI).sin().abs();
+    let inner =
+        [0, 1].map(|i| (lying.half[i] * 0.99 - lying.half[1 - i] * slope - 5.0).max(0.0) * 2.0);
+    Rect::from_center_size(lying.center, inner)
+}
+
+const CELLS: usize = 48;
+
+struct Cover {
+    area: Rect,
+    /// One bit for each column.
+    rows: [u64; CELLS],
+}
+
+/// Bits of these columns.
+fn bits(columns: std::ops::Range<usize>) -> u64 {
+    if columns.is_empty() { 0 } else { (u64::MAX >> (64 - columns.len())) << columns.start }
+}
+
+fn range(low: f64, high: f64) -> std::ops::Range<usize> {
+    let clamp = |v: f64| v.clamp(0.0, CELLS as f64) as usize;
+    clamp(low)..clamp(high)
+}
+
+impl Cover {
+    fn new(area: Rect) -> Self {
+        Self { area, rows: [0; CELLS] }
+    }
+
+    /// In cells from the upper left.
+    fn cells(&self, rect: Rect) -> ([f64; 2], [f64; 2]) {
+        let size = self.area.size();
+        let to = |v: f64, i: usize| (v - self.area.min[i]) / size[i].max(1e-9) * CELLS as f64;
+        ([to(rect.min[0], 0), to(rect.min[1], 1)], [to(rect.max[0], 0), to(rect.max[1], 1)])
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows.iter().all(|row| *row == bits(0..CELLS))
+    }
+
+    /// True when every cell the rectangle touches in the area is filled.
+    fn hides(&self, rect: Rect) -> bool {
+        let (min, max) = self.cells(rect);
+        let wanted = bits(range(min[0].floor(), max[0].ceil()));
+        let rows = range(min[1].floor(), max[1].ceil());
+        self.rows[rows].iter().all(|row| row & wanted == wanted)
+    }
+
+    /// Fills the cells that lie wholly in the rectangle.
+    fn add(&mut self, rect: Rect) {
+        let (min, max) = self.cells(rect);
+        let filled = bits(range(min[0].ceil(), max[0].floor()));
+        let rows = range(min[1].ceil(), max[1].floor());
+        if !rows.is_empty() {
+            self.rows[rows].iter_mut().for_each(|row| *row |= filled);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn placed(center: [f64; 2]) -> (Lying, NoteGpu) {
+        (Lying { center, half: [100.0; 2], class_edge: 256.0 }, NoteGpu::default())
+    }
+
+    #[test]
+    fn a_heap_shows_its_top_and_all_that_peeps_out() {
+        let area = Rect::from_center_size([0.0; 2], [512.0; 2]);
+        // Many in one place, and three near the top that peep out.
+        let at = |slot: u32| match slot {
+            199_990 => [150.0, 0.0],
+            199_991 => [-190.0, 140.0],
+            199_992 => [0.0, 230.0],
+            _ => [0.0, 0.0],
+        };
+        let mut heap = Heap::default();
+        (0..200_000).for_each(|slot| heap.push(slot, slot, 40_000.0));
+        let shown = heap.uppermost(area, |slot| Some(placed(at(slot))));
+        assert!(shown.len() < 100, "{}", shown.len());
+        assert!([199_990, 199_991, 199_992].iter().all(|slot| shown.contains(slot)));
+        assert_eq!(shown.last(), Some(&199_999));
+        assert!(shown.windows(2).all(|w| w[0] < w[1]));
+    }
+
+    #[test]
+    fn only_what_is_wholly_under_is_hidden() {
+        let mut cover = Cover::new(Rect::from_center_size([0.0; 2], [960.0, 960.0]));
+        let note = Rect::from_center_size([0.0; 2], [200.0; 2]);
+        assert!(!cover.hides(note));
+        cover.add(note.grown(40.0));
+        assert!(cover.hides(note));
+        assert!(!cover.hides(note.grown(60.0)));
+        // What lies outside of the area is not seen at all.
+        assert!(cover.hides(Rect::from_center_size([5_000.0, 0.0], [10.0, 10.0])));
+    }
+}

@@ -1,0 +1,396 @@
+//! What one drawing shows, a tile or the whole window: slots of notes bottom first, strings by
+//! their number of segments, letters; and what is not there yet.
+
+use std::ops::Range;
+
+use bevy::prelude::*;
+use oto_board::geom::{Rect, TwineCurve};
+use oto_board::{AssetId, NoteId, WorkKind};
+use oto_shaders::{BARS, GlyphGpu, NoteGpu, NoteStyle, flags};
+
+use super::cover::Heap;
+use crate::far::{self, FarLayer};
+use crate::lod::{LEAST_TWINE_PX, Lod, Work};
+use crate::mirror::Lying;
+use crate::text::{Suppressed, Texts, current_blocks};
+use crate::thumbs::Size;
+use crate::{MakingLooks, Mirror, OpenBoard, Palette, Thumbs};
+
+/// World units round a drawing from which shadows reach into it.
+const MARGIN: f64 = 48.0;
+/// Letters in one drawing at most.
+const MOST_GLYPHS: usize = 262_144;
+
+/// Which notes are meant while some are dragged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// All, where they are shown.
+    All,
+    /// Those that rest, with the strings between them.
+    Resting,
+    /// Those in the hand, with their strings.
+    Lifted,
+}
+
+/// Lists that all drawings of a frame share.
+#[derive(Debug, Default)]
+pub(crate) struct Lists {
+    pub(crate) notes: Vec<u32>,
+    pub(crate) twines: Vec<u32>,
+    pub(crate) glyphs: Vec<GlyphGpu>,
+}
+
+/// The part of the lists that one drawing uses.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shown {
+    /// By [`Face`].
+    pub(crate) faces: [Range<u32>; 4],
+    /// How many notes.
+    pub(crate) n_notes: u32,
+    pub(crate) rims: Range<u32>,
+    pub(crate) pins: Range<u32>,
+    /// By [`oto_shaders::TWINE_SEGMENTS`].
+    pub(crate) twines: [Range<u32>; 4],
+    pub(crate) has_twine_shadows: bool,
+    pub(crate) has_stubs: bool,
+    pub(crate) glyphs: Range<u32>,
+}
+
+/// Which pipeline draws the face of a note; depth puts them in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Face {
+    Paper,
+    Bars,
+    Gold,
+    Print,
+}
+
+impl Face {
+    const ALL: [Self; 4] = [Self::Paper, Self::Bars, Self::Gold, Self::Print];
+
+    fn of(record: &NoteGpu, bars: bool) -> Self {
+        const STATES: u32 = flags::MAKING | flags::FAILED | flags::DIMMED | flags::STALE;
+        let style = |s: NoteStyle| record.style == s as u8;
+        if record.page_flags & STATES != 0 {
+            Self::Print
+        } else if style(NoteStyle::Agent) {
+            Self::Gold
+        } else if !style(NoteStyle::Text) && !style(NoteStyle::Frame) {
+            Self::Print
+        } else if bars {
+            Self::Bars
+        } else {
+            Self::Paper
+        }
+    }
+}
+
+/// A gathered drawing.
+#[derive(Default)]
+pub(crate) struct Gathered {
+    pub(crate) shown: Shown,
+    pub(crate) far: Option<FarLayer>,
+    /// Words and pictures that will come.
+    pub(crate) missing: u32,
+    pub(crate) work: Work,
+    /// Strings left out because there are too many.
+    pub(crate) left_out: u32,
+}
+
+/// What gathering reads.
+pub(crate) struct Sources<'a> {
+    pub(crate) mirror: &'a mut Mirror,
+    pub(crate) texts: &'a mut Texts,
+    pub(crate) thumbs: &'a mut Thumbs,
+    pub(crate) open: &'a OpenBoard,
+    pub(crate) making: &'a MakingLooks,
+    pub(crate) palette: &'a Palette,
+    pub(crate) suppressed: &'a Suppressed,
+    /// How far dragged notes are from where they lie.
+    pub(crate) lift: [f64; 2],
+}
+
+struct Found {
+    slot: u32,
+    lying: Lying,
+    record: NoteGpu,
+}
+
+impl Sources<'_> {
+    fn is_lifted(&self, slot: u32) -> bool {
+        self.mirror.notes.get(slot as usize).is_some_and(|r| r.page_flags & flags::LIFTED != 0)
+    }
+
+    /// A note where it is shown: with the hand when it is dragged.
+    fn shown_at(&self, slot: u32) -> Option<Found> {
+        let (mut lying, record) = self.mirror.lying(slot)?;
+        if record.page_flags & flags::LIFTED != 0 {
+            lying.center = [0, 1].map(|i| lying.center[i] + self.lift[i]);
+        }
+        Some(Found { slot, lying, record })
+    }
+
+    /// Notes whose paper or shadow reaches into `area`, bottom first; those wholly under opaque
+    /// paper may be left out. Only size classes in `edges` are looked at.
+    fn notes_in(&self, area: Rect, which: Which, edges: Range<f64>) -> Vec<Found> {
+        let reach = area.grown(MARGIN);
+        let mut heap = Heap::default();
+        let mut take = |slots: &[u32]| {
+            for slot in slots {
+                let Some(found) = self.shown_at(*slot) else { continue };
+                let lifted = found.record.page_flags & flags::LIFTED != 0;
+                if !(lifted && which == Which::Resting)
+                    && edges.contains(&found.lying.class_edge)
+                    && found.lying.bounds(found.record.tilt).intersects(reach)
+                {
+                    let up = if lifted { 1 << 30 } else { 0 };
+                    let size = found.lying.half[0] * found.lying.half[1] * 4.0;
+                    heap.push(found.record.rank + up, *slot, size);
+                }
+            }
+        };
+        let mut asked = reach;
+        if which == Which::All && self.lift != [0.0; 2] {
+            // What is dragged may come from outside the view.
+            let back = |i: usize| (reach.min[i] - self.lift[i], reach.max[i] - self.lift[i]);
+            let ((x0, x1), (y0, y1)) = (back(0), back(1));
+            asked = reach.union(Rect { min: [x0, y0], max: [x1, y1] });
+        }
+        self.open.board().visit_notes(asked, edges.start, &mut take);
+        let place = |slot: u32| {
+            let found = self.shown_at(slot)?;
+            Some((found.lying, found.record))
+        };
+        heap.uppermost(area, place).into_iter().filter_map(|slot| self.shown_at(slot)).collect()
+    }
+
+    fn lifted_notes(&self, ids: &[NoteId], area: Rect) -> Vec<Found> {
+        let reach = area.grown(MARGIN);
+        let slots = ids.iter().filter_map(|id| self.open.board().note_slot(*id));
+        let mut found: Vec<Found> = slots
+            .filter_map(|slot| self.shown_at(slot))
+            .filter(|f| f.lying.bounds(f.record.tilt).intersects(reach))
+            .collect();
+        found.sort_unstable_by_key(|f| (f.record.rank, f.slot));
+        found
+    }
+
+    /// Gathers what lies in `area`, at this level of detail. `lifted` are the notes in the hand.
+    pub(crate) fn gather(
+        &mut self,
+        lists: &mut Lists,
+        area: Rect,
+        lod: Lod,
+        which: Which,
+        lifted: &[NoteId],
+        full: bool,
+    ) -> Gathered {
+        let is_far = lod.is_far() && !full;
+        let found = match which {
+            Which::Lifted => self.lifted_notes(lifted, area),
+            _ => {
+                let least = if is_far { lod.least_gpu_edge() } else { 0.0 };
+                self.notes_in(area, which, least..f64::INFINITY)
+            }
+        };
+        let mut out = Gathered::default();
+        let size = area.size();
+        out.work.pixels = size[0] * size[1] * lod.px_per_unit * lod.px_per_unit;
+        let letters = lod.has_letters() && (full || found.len() < 6_000);
+        let first_glyph = lists.glyphs.len() as u32;
+        let mut entries = Vec::with_capacity(found.len());
+        for f in &found {
+            let there = letters && self.letters(lists, f, lod, &mut out);
+            let bars = !there && lod.has_bars();
+            self.picture(f, lod, &mut out);
+            entries.push((f.slot | if bars { BARS } else { 0 }, Face::of(&f.record, bars)));
+            let edges = f.lying.half.map(|h| h * 2.0 * lod.px_per_unit);
+            out.work.pixels += (edges[0] * edges[1]).min(out.work.pixels) * 1.2;
+        }
+        out.shown.glyphs = first_glyph..lists.glyphs.len() as u32;
+        out.work.glyphs = lists.glyphs.len() - first_glyph as usize;
+        out.shown.n_notes = found.len() as u32;
+        let mut ranged = |keep: &dyn Fn(&Found, Face) -> bool| {
+            let from = lists.notes.len() as u32;
+            let kept = found.iter().zip(&entries).filter(|(f, (_, face))| keep(f, *face));
+            lists.notes.extend(kept.map(|(_, (entry, _))| *entry));
+            from..lists.notes.len() as u32
+        };
+        out.shown.faces = Face::ALL.map(|wanted| ranged(&|_, face| face == wanted));
+        out.shown.rims = ranged(&|f, _| lod.has_rim(f.lying.class_edge));
+        out.shown.pins = ranged(&|f, _| lod.has_pin(f.lying.class_edge));
+        out.work.notes = found.len() + out.shown.rims.len() + out.shown.pins.len();
+        out.shown.has_twine_shadows = lod.has_twine_shadows();
+        out.shown.has_stubs = lod.has_stubs();
+        if is_far {
+            self.gather_far(area, lod, &mut out);
+        } else {
+            self.twines(lists, area, lod, which, lifted, full, &mut out);
+        }
+        out
+    }
+
+    /// True when the letters of a note are there.
+    fn letters(&mut self, lists: &mut Lists, f: &Found, lod: Lod, out: &mut Gathered) -> bool {
+        let Some(note) = self.open.board().note_at(f.slot) else { return true };
+        let (open, making, palette, suppressed) =
+            (self.open, self.making, self.palette, self.suppressed);
+        let blocks = || current_blocks(open, note.id, making, palette, suppressed);
+        let (letters, coming) = self.texts.letters(note.id, blocks);
+        out.missing += u32::from(coming);
+        let Some(letters) = letters else { return false };
+        let edge = f.lying.class_edge;
+        let unit = |v: f32| (f64::from(v) / edge * 32_768.0).clamp(-32_768.0, 32_767.0) as i16;
+        if lists.glyphs.len() + letters.len() < MOST_GLYPHS {
+            lists.glyphs.extend(letters.iter().filter(|l| lod.shows_letter(l.size)).map(|l| {
+                GlyphGpu {
+                    note: f.slot,
+                    at: [unit(l.x), unit(l.y)],
+                    cell: l.cell,
+                    size: (f64::from(l.size) / edge * 32_768.0).clamp(1.0, 65_535.0) as u16,
+                    color: l.color,
+                }
+            }));
+        }
+        true
+    }
+
+    /// Asks for the picture of a note, and tells the GPU which there is.
+    fn picture(&mut self, f: &Found, lod: Lod, out: &mut Gathered) {
+        let Some(asset) = picture_of(self.open, f.slot) else { return };
+        let edge_px = f.lying.half[0].max(f.lying.half[1]) * 2.0 * lod.px_per_unit;
+        let Some(size) = Size::for_edge(edge_px) else { return };
+        let (index, coming) = self.thumbs.want(asset, f.slot, size);
+        self.mirror.set_thumb(f.slot, index);
+        out.missing += u32::from(coming);
+    }
+
+    fn twines(
+        &self,
+        lists: &mut Lists,
+        area: Rect,
+        lod: Lod,
+        which: Which,
+        lifted: &[NoteId],
+        full: bool,
+        out: &mut Gathered,
+    ) {
+        let board = self.open.board();
+        let margin = area.grown(16.0);
+        let mut groups: [Vec<(u32, u32)>; 4] = Default::default();
+        let mut take = |slot: u32| {
+            let Some(record) = self.mirror.twines.get(slot as usize) else { return };
+            let up = [self.is_lifted(record.from), self.is_lifted(record.to)];
+            let in_hand = up[0] || up[1];
+            if in_hand && which == Which::Resting || !in_hand && which == Which::Lifted {
+                return;
+            }
+            if !in_hand && !self.may_touch(slot, margin) {
+                return;
+            }
+            let Some(mut curve) = board.twine_curve(slot) else { return };
+            if in_hand {
+                let [mut a, _, mut b] = curve.points;
+                for i in 0..2 {
+                    a[i] += if up[0] { self.lift[i] } else { 0.0 };
+                    b[i] += if up[1] { self.lift[i] } else { 0.0 };
+                }
+                curve = TwineCurve::between(a, b);
+            }
+            if !curve.bounds().intersects(margin) {
+                return;
+            }
+            let [a, _, b] = curve.points;
+            let length = (b[0] - a[0]).hypot(b[1] - a[1]) * lod.px_per_unit;
+            if length >= LEAST_TWINE_PX {
+                // A stable hash decides which are left out when there are too many.
+                groups[Lod::segments(length) as usize].push((slot.wrapping_mul(0x9e37_79b1), slot));
+            }
+        };
+        if which == Which::Lifted {
+            let mut slots: Vec<u32> =
+                lifted.iter().flat_map(|id| board.twine_slots_of(*id).iter().copied()).collect();
+            slots.sort_unstable();
+            slots.dedup();
+            slots.truncate(500);
+            slots.into_iter().for_each(&mut take);
+        } else {
+            let least = LEAST_TWINE_PX / lod.px_per_unit;
+            board.visit_twines(margin, least, |slots| slots.iter().for_each(|s| take(*s)));
+            if which == Which::All {
+                // Strings of what is dragged hang elsewhere than the index says.
+                for id in lifted {
+                    board.twine_slots_of(*id).iter().for_each(|s| take(*s));
+                }
+            }
+        }
+        for (class, group) in groups.iter_mut().enumerate() {
+            group.sort_unstable();
+            group.dedup();
+            let most = match class {
+                0 | 1 => usize::MAX,
+                _ if full => 20_000,
+                _ => lod.most_long_twines(),
+            };
+            out.left_out += group.len().saturating_sub(most) as u32;
+            group.truncate(most);
+            // Drawn in the order of their slots, whichever way they were found.
+            group.sort_unstable_by_key(|(_, slot)| *slot);
+            let from = lists.twines.len() as u32;
+            lists.twines.extend(group.iter().map(|(_, slot)| slot | (class as u32) << 29));
+            out.shown.twines[class] = from..lists.twines.len() as u32;
+            out.work.twines[class] = group.len();
+        }
+    }
+
+    /// A cheap test before the exact one: the chord passes near, and the sag is at most 90 units.
+    fn may_touch(&self, slot: u32, area: Rect) -> bool {
+        let Some((e, slack)) = self.mirror.ends(slot) else { return false };
+        let (d, c) = ([e[2] - e[0], e[3] - e[1]], area.center());
+        let size = area.size();
+        let reach = size[0].hypot(size[1]) / 2.0 + 90.0 + slack;
+        if e[0].min(e[2]) - slack > area.max[0]
+            || e[0].max(e[2]) + slack < area.min[0]
+            || e[1].min(e[3]) - slack > area.max[1]
+            || e[1].max(e[3]) + slack + 90.0 < area.min[1]
+        {
+            return false;
+        }
+        let cross = d[0] * (c[1] - e[1]) - d[1] * (c[0] - e[0]);
+        cross * cross <= reach * reach * (d[0] * d[0] + d[1] * d[1]).max(1.0)
+    }
+
+    fn gather_far(&mut self, area: Rect, lod: Lod, out: &mut Gathered) {
+        let board = self.open.board();
+        let reach = area.grown(MARGIN);
+        let found = self.notes_in(area, Which::Resting, 0.0..lod.least_gpu_edge());
+        let slots: Vec<u32> = found.into_iter().map(|f| f.slot).collect();
+        let mut curves = Vec::new();
+        let least = LEAST_TWINE_PX / lod.px_per_unit;
+        let most = lod.most_long_twines() * 8;
+        board.visit_twines(reach, least, |group| {
+            for slot in group {
+                if self.may_touch(*slot, reach)
+                    && let Some(curve) = board.twine_curve(*slot)
+                    && curve.bounds().intersects(reach)
+                {
+                    if curves.len() < most {
+                        curves.push((*slot, curve));
+                    } else {
+                        out.left_out += 1;
+                    }
+                }
+            }
+        });
+        let layer = far::draw(self.mirror, &self.palette.gpu, &slots, &curves, area, lod);
+        out.work.far_notes = layer.n_notes;
+        out.work.far_twine_px = layer.twine_px;
+        out.far = Some(layer);
+    }
+}
+
+/// The asset whose picture is on the note in a slot.
+pub(crate) fn picture_of(open: &OpenBoard, slot: u32) -> Option<AssetId> {
+    let work = open.board().note_at(slot)?.kind.work()?;
+    if work.kind == WorkKind::Text { None } else { work.asset() }
+}

@@ -3,8 +3,9 @@
 
 use oto_board::note::NOTE_EDGE;
 
-/// Letters are drawn from this font size on; below, one bar stands for each line.
-const LEAST_FONT_PX: [f64; 2] = [5.0, 6.5];
+/// Letters are drawn from this font size on; below, one bar stands for each line. A set of tiles at
+/// a quarter is stretched down to this size, so a zoom changes from one to the other once.
+const LEAST_FONT_PX: f64 = 3.88;
 /// Bars from this font size on; below, nothing.
 const LEAST_BAR_PX: f64 = 1.5;
 /// Font size that decides for a whole note.
@@ -32,17 +33,13 @@ impl Lod {
         Self { px_per_unit, cheap }
     }
 
-    fn least_font(self) -> f64 {
-        LEAST_FONT_PX[usize::from(self.cheap)]
-    }
-
     pub(crate) fn has_letters(self) -> bool {
-        COMMON_FONT * self.px_per_unit >= self.least_font()
+        COMMON_FONT * self.px_per_unit >= LEAST_FONT_PX
     }
 
     /// A single letter of a note that has letters.
     pub(crate) fn shows_letter(self, size: f32) -> bool {
-        f64::from(size) * self.px_per_unit >= self.least_font() * 0.55
+        f64::from(size) * self.px_per_unit >= LEAST_FONT_PX * 0.55
     }
 
     pub(crate) fn has_bars(self) -> bool {

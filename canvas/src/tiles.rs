@@ -25,7 +25,7 @@ pub(crate) struct TileKey {
 }
 
 impl TileKey {
-    fn new(scale: f64, x: i64, y: i64) -> Self {
+    pub(crate) fn new(scale: f64, x: i64, y: i64) -> Self {
         Self { scale: scale.to_bits(), x, y }
     }
 
@@ -119,11 +119,14 @@ impl Tiles {
         (across(size_px[0]) * across(size_px[1]) * 3).clamp(64, 256)
     }
 
-    pub(crate) fn set_capacity(&mut self, capacity: u32) {
-        if self.capacity != capacity {
-            self.capacity = capacity;
-            self.clear();
+    /// True when the layers are others now and nothing is in them.
+    pub(crate) fn set_capacity(&mut self, capacity: u32) -> bool {
+        if self.capacity == capacity {
+            return false;
         }
+        self.capacity = capacity;
+        self.clear();
+        true
     }
 
     pub(crate) fn capacity(&self) -> u32 {

@@ -46,5 +46,7 @@ struct GlyphVertex {
     // none at any size.
     let ink = 0.05 * (1.0 - smoothstep(0.35, 1.1, v.scale));
     let alpha = clamp((d + ink) * RANGE_PX * max(v.scale, 0.34) + 0.5, 0.0, 1.0);
-    return finish(v.color.rgb, v.color.a * alpha);
+    // What is hardly to be read is greyed rather than left to flicker.
+    let legible = mix(0.5, 1.0, smoothstep(0.1, 0.26, v.scale));
+    return finish(v.color.rgb, v.color.a * alpha * legible);
 }

@@ -32,25 +32,54 @@ fn note_vertex(entry: u32, i: u32, grow: vec2f, layer: u32) -> NoteVertex {
 @vertex fn vs_note(@builtin(vertex_index) i: u32, @builtin(instance_index) n: u32) -> NoteVertex {
     return note_vertex(visible_notes[n], i, vec2f(1.0), 0u);
 }
-// A ring round the paper: the soft edge inside, the shadow outside, wider below where it falls.
-@vertex fn vs_rim(@builtin(vertex_index) i: u32, @builtin(instance_index) n: u32) -> NoteVertex {
+// What plain paper needs, so that its fragments read no buffers: those are slow on a CPU.
+struct PaperVertex {
+    @builtin(position) position: vec4f,
+    @location(0) local: vec2f,
+    // Half width and height, pixels a unit, the side that lifts.
+    @location(1) @interpolate(flat) shape: vec4f,
+    // Colour and seed.
+    @location(2) @interpolate(flat) paper: vec4f,
+    // Tilt in degrees, lines, part of the last, opacity.
+    @location(3) @interpolate(flat) more: vec4f,
+}
+
+fn paper_vertex(p: Placed, slot: u32, local: vec2f, layer: u32) -> PaperVertex {
+    let n = notes[slot];
+    var o: PaperVertex;
+    o.position = clip(p.center + turned(local, p.cos_sin), depth_of(p.rank, layer));
+    o.local = local;
+    o.shape = vec4f(p.half, p.unit, curl_side(slot));
+    let edge = select(paper_of(n), palette.gold[2].rgb, p.style == 1u);
+    o.paper = vec4f(edge, f32(n.thumb_seed >> 16u));
+    let lines = (n.tilt_lines_style >> 16u) & 255u;
+    let tilt = f32(i32(n.tilt_lines_style << 16u) >> 16u) / 32768.0 * 180.0;
+    o.more = vec4f(tilt, f32(lines & 15u), f32(lines >> 4u) / 15.0, fade_of(p.flags));
+    return o;
+}
+
+@vertex fn vs_paper(@builtin(vertex_index) i: u32, @builtin(instance_index) n: u32) -> PaperVertex {
     let entry = visible_notes[n];
-    let p = placed(entry & 0x7fffffffu);
+    let slot = entry & 0x7fffffffu;
+    let p = placed(slot);
+    var o = paper_vertex(p, slot, corner(i) * (p.half + 1.0), 0u);
+    if (entry >> 31u == 0u) { o.more.y = 0.0; }
+    return o;
+}
+
+// A ring round the paper: the soft edge inside, the shadow outside, wider below where it falls.
+@vertex fn vs_rim(@builtin(vertex_index) i: u32, @builtin(instance_index) n: u32) -> PaperVertex {
+    let slot = visible_notes[n] & 0x7fffffffu;
+    let p = placed(slot);
     let far = select(1.0, 1.7, (p.flags & LIFTED) != 0u) * p.unit;
     let k = (i >> 1u) % 4u;
     let side = vec2f(select(-1.0, 1.0, k == 1u || k == 2u), select(-1.0, 1.0, k >= 2u));
-    let inner = max(p.half - (5.0 * p.unit + 2.0), vec2f(0.0));
-    let grow = select(vec2f(16.0), vec2f(26.0, 34.0), side > vec2f(0.0)) * far + 2.0;
-    let local = side * select(p.half + grow, inner, (i & 1u) == 1u);
-    let px = p.center + turned(local, p.cos_sin);
-    var o: NoteVertex;
-    o.position = clip(px, depth_of(p.rank, 1u));
-    o.local = local;
-    o.slot = entry & 0x7fffffffu;
-    o.half = p.half;
-    o.unit = p.unit;
-    o.px = px;
-    o.bars = 0u;
+    let inner = max(p.half - (4.5 * p.unit + 1.5), vec2f(0.0));
+    let grow = select(vec2f(13.0), vec2f(24.0, 32.0), side > vec2f(0.0)) * far + 1.5;
+    var o = paper_vertex(p, slot, side * select(p.half + grow, inner, (i & 1u) == 1u), 1u);
+    // How far the shadow falls: more under what is dragged.
+    o.more.x = select(1.0, 1.7, (p.flags & LIFTED) != 0u);
+    o.more.y = select(1.0, 0.3, (p.flags & (MAKING | DIMMED)) != 0u);
     return o;
 }
 
@@ -106,62 +135,59 @@ fn picture_at(index: u32, uv: vec2f) -> vec4f {
 }
 
 // How much ink lies here when words are drawn as one bar for each line.
-fn bars_at(v: NoteVertex, lines_last: u32) -> f32 {
-    let n = f32(lines_last & 15u);
-    let last = f32(lines_last >> 4u) / 15.0;
-    let q = v.local / v.unit;
-    let width = v.half.x / v.unit - 16.0;
+fn bars_at(local: vec2f, half: vec2f, unit: f32, lines: f32, last: f32) -> f32 {
+    let q = local / unit;
     let pitch = 25.0;
-    let top = v.half.y / v.unit * 0.17 - n * pitch * 0.5;
+    let top = half.y / unit * 0.17 - lines * pitch * 0.5;
     let row = floor((q.y - top) / pitch);
-    if (row < 0.0 || row >= n) { return 0.0; }
-    let reach = width * select(1.0, last, row == n - 1.0);
-    let y = abs(q.y - top - (row + 0.5) * pitch) - 5.5;
+    let reach = (half.x / unit - 16.0) * select(1.0, last, row == lines - 1.0);
+    let y = abs(q.y - top - (row + 0.5) * pitch) - 4.5;
     let x = abs(q.x) - reach;
-    return clamp(0.5 - x * v.unit, 0.0, 1.0) * clamp(0.5 - y * v.unit, 0.0, 1.0);
+    let ink = clamp(0.5 - x * unit, 0.0, 1.0) * clamp(0.5 - y * unit, 0.0, 1.0);
+    return select(ink, 0.0, row < 0.0 || row >= lines);
 }
 
 // The faces below are one pipeline each: a software adapter runs every branch of a shader for every
 // pixel, so plain paper must not carry the code of photographs.
 
-fn from_top(v: NoteVertex) -> f32 { return clamp((v.local.y + v.half.y) / (2.0 * v.half.y), 0.0, 1.0); }
+fn from_top(y: f32, half: f32) -> f32 { return clamp((y + half) / (2.0 * half), 0.0, 1.0); }
 
 fn paper_of(n: Note) -> vec3f { return palette.papers[n.paper_pin_average & 7u].rgb; }
 
-fn gold_of(v: NoteVertex, n: Note) -> vec3f {
-    let t = from_top(v);
-    let tilt = f32(i32(n.tilt_lines_style << 16u) >> 16u) / 32768.0 * 180.0;
-    let d = t - 0.36 - v.local.x / v.half.x * 0.16 - tilt * 0.03;
+fn fade_of(flags: u32) -> f32 {
+    return select(select(1.0, 0.6, (flags & MAKING) != 0u), 0.15, (flags & DIMMED) != 0u);
+}
+
+fn gold_at(local: vec2f, half: vec2f, tilt: f32) -> vec3f {
+    let t = from_top(local.y, half.y);
+    let d = t - 0.36 - local.x / half.x * 0.16 - tilt * 0.03;
     return gold(t, exp(-d * d * 40.0));
 }
 
 // Fine grain of the paper's own, where it is large enough to be seen.
-fn grain(v: NoteVertex, n: Note) -> f32 {
-    let cell = floor(v.local / max(v.unit, 0.5) * 0.9) + f32(n.thumb_seed >> 16u);
-    return select(0.0, (hash21(cell) - 0.5) * 0.022, v.unit > 0.45);
+fn grain(local: vec2f, unit: f32, seed: f32) -> f32 {
+    let cell = floor(local / max(unit, 0.5) * 0.9) + seed;
+    return select(0.0, (hash21(cell) - 0.5) * 0.022, unit > 0.45);
 }
 
-fn is_paper(v: NoteVertex) -> bool { return outline(v.local, v.half, v.unit, curl_side(v.slot)) <= -0.5; }
+fn is_paper(v: PaperVertex) -> bool { return outline(v.local, v.shape.xy, v.shape.z, v.shape.w) <= -0.5; }
 
-@fragment fn fs_note(v: NoteVertex) -> @location(0) vec4f {
-    let n = notes[v.slot];
-    let c = shade(paper_of(n), from_top(v)) + grain(v, n);
+@fragment fn fs_note(v: PaperVertex) -> @location(0) vec4f {
+    let c = shade(v.paper.rgb, from_top(v.local.y, v.shape.y)) + grain(v.local, v.shape.z, v.paper.w);
     if (!is_paper(v)) { discard; }
     return finish(c, 1.0);
 }
 
-@fragment fn fs_note_bars(v: NoteVertex) -> @location(0) vec4f {
-    let n = notes[v.slot];
-    let c = shade(paper_of(n), from_top(v));
-    let bars = bars_at(v, (n.tilt_lines_style >> 16u) & 255u);
+@fragment fn fs_note_bars(v: PaperVertex) -> @location(0) vec4f {
+    let c = shade(v.paper.rgb, from_top(v.local.y, v.shape.y));
+    let bars = bars_at(v.local, v.shape.xy, v.shape.z, v.more.y, v.more.z);
     if (!is_paper(v)) { discard; }
     return finish(mix(c, palette.ink.rgb, palette.ink.a * bars), 1.0);
 }
 
-@fragment fn fs_note_gold(v: NoteVertex) -> @location(0) vec4f {
-    let n = notes[v.slot];
-    let c = shade(gold_of(v, n), from_top(v)) + grain(v, n);
-    let bars = bars_at(v, (n.tilt_lines_style >> 16u) & 255u) * f32(v.bars);
+@fragment fn fs_note_gold(v: PaperVertex) -> @location(0) vec4f {
+    let c = shade(gold_at(v.local, v.shape.xy, v.more.x), from_top(v.local.y, v.shape.y)) + grain(v.local, v.shape.z, v.paper.w);
+    let bars = bars_at(v.local, v.shape.xy, v.shape.z, v.more.y, v.more.z);
     if (!is_paper(v)) { discard; }
     return finish(mix(c, palette.ink_gold.rgb, palette.ink_gold.a * bars), 1.0);
 }
@@ -170,10 +196,11 @@ fn is_paper(v: NoteVertex) -> bool { return outline(v.local, v.half, v.unit, cur
 fn face(v: NoteVertex) -> vec3f {
     let n = notes[v.slot];
     let style = n.tilt_lines_style >> 24u;
-    let t = from_top(v);
+    let t = from_top(v.local.y, v.half.y);
+    let tilt = f32(i32(n.tilt_lines_style << 16u) >> 16u) / 32768.0 * 180.0;
     var c = paper_of(n);
-    if (style == 1u) { c = gold_of(v, n); }
-    c = shade(c, t) + grain(v, n);
+    if (style == 1u) { c = gold_at(v.local, v.half, tilt); }
+    c = shade(c, t) + grain(v.local, v.unit, f32(n.thumb_seed >> 16u));
     let making = (n.page_flags & MAKING) != 0u;
     if (style == 2u || style == 3u) {
         let r = picture_rect(v.half, v.unit);
@@ -214,7 +241,8 @@ fn face(v: NoteVertex) -> vec3f {
     }
     if (v.bars != 0u && !making && (style < 2u || style == 5u)) {
         let ink = select(palette.ink, palette.ink_gold, style == 1u);
-        c = mix(c, ink.rgb, ink.a * bars_at(v, (n.tilt_lines_style >> 16u) & 255u));
+        let lines = (n.tilt_lines_style >> 16u) & 255u;
+        c = mix(c, ink.rgb, ink.a * bars_at(v.local, v.half, v.unit, f32(lines & 15u), f32(lines >> 4u) / 15.0));
     }
     if ((n.page_flags & STALE) != 0u) {
         // A small dog-ear at the upper right: the corner is folded over and shows the paper's back.
@@ -230,40 +258,34 @@ fn face(v: NoteVertex) -> vec3f {
     return c;
 }
 
-fn fade_of(flags: u32) -> f32 {
-    return select(select(1.0, 0.6, (flags & MAKING) != 0u), 0.15, (flags & DIMMED) != 0u);
-}
-
 @fragment fn fs_note_print(v: NoteVertex) -> @location(0) vec4f {
     let c = face(v);
-    if (!is_paper(v)) { discard; }
+    if (outline(v.local, v.half, v.unit, curl_side(v.slot)) > -0.5) { discard; }
     return finish(c, 1.0);
 }
 
 // Soft step of a shadow of this blur at this distance.
 fn shadow_at(d: f32, blur: f32) -> f32 { return 1.0 / (1.0 + exp(clamp(d / max(blur * 0.42, 0.3), -20.0, 20.0))); }
 
-@fragment fn fs_rim(v: NoteVertex) -> @location(0) vec4f {
-    let side = curl_side(v.slot);
-    let d = outline(v.local, v.half, v.unit, side);
+// Distance to the paper for its shadow, which is too soft to tell the bowed edges.
+fn box_distance(p: vec2f, half: vec2f) -> f32 { let q = abs(p) - half; return max(q.x, q.y); }
+
+@fragment fn fs_rim(v: PaperVertex) -> @location(0) vec4f {
+    let half = v.shape.xy;
+    let u = v.shape.z;
+    let side = v.shape.w;
+    let d = outline(v.local, half, u, side);
     let edge = clamp(0.5 - d, 0.0, 1.0);
-    let n = notes[v.slot];
-    let flags = n.page_flags;
-    let u = v.unit;
-    // The edge is plain paper on every note.
-    let paper = select(paper_of(n), palette.gold[2].rgb, (n.tilt_lines_style >> 24u) == 1u);
-    let c = shade(paper, from_top(v));
-    let edge_alpha = edge * fade_of(flags);
+    let c = shade(v.paper.rgb, from_top(v.local.y, half.y));
     // Offsets are given on the screen; the note's tilt is small enough to take them along.
-    let x = v.local.x / v.half.x * side;
-    let y = clamp(v.local.y / v.half.y, -1.0, 1.0);
+    let x = v.local.x / half.x * side;
+    let y = clamp(v.local.y / half.y, -1.0, 1.0);
     let lift = smoothstep(-0.4, 1.0, x) * smoothstep(-0.2, 1.0, y);
-    let lifted = select(1.0, 1.7, (flags & LIFTED) != 0u);
-    let contact = shadow_at(outline(v.local - vec2f(1.0, 2.0) * u, v.half, u, side), 1.8 * u) * 0.30;
-    let offset = mix(vec2f(2.5, 4.0), vec2f(9.0 * side * 0.5 + 4.0, 12.0), lift) * u * lifted;
-    let thrown = shadow_at(outline(v.local - offset, v.half, u, side), mix(7.0, 13.0, lift) * u * lifted) * palette.shadow.a;
-    var shadow = 1.0 - (1.0 - contact) * (1.0 - thrown);
-    if ((flags & (MAKING | DIMMED)) != 0u) { shadow *= 0.3; }
+    let contact = shadow_at(d - 1.0 * u * (x * side + 2.0 * y), 1.8 * u) * 0.30;
+    let offset = mix(vec2f(2.5, 4.0), vec2f(9.0 * side * 0.5 + 4.0, 12.0), lift) * u * v.more.x;
+    let thrown = shadow_at(box_distance(v.local - offset, half), mix(7.0, 13.0, lift) * u * v.more.x) * palette.shadow.a;
+    let shadow = (1.0 - (1.0 - contact) * (1.0 - thrown)) * v.more.y;
+    let edge_alpha = edge * v.more.w;
     let alpha = edge_alpha + (1.0 - edge) * shadow;
     let rgb = mix(palette.shadow.rgb, c, edge_alpha / max(alpha, 1e-4));
     if (d < -1.0) { discard; }
@@ -273,25 +295,32 @@ fn shadow_at(d: f32, blur: f32) -> f32 { return 1.0 / (1.0 + exp(clamp(d / max(b
 struct PinVertex {
     @builtin(position) position: vec4f,
     @location(0) local: vec2f,
-    @location(1) @interpolate(flat) slot: u32,
+    // Colour and opacity.
+    @location(1) @interpolate(flat) color: vec4f,
+    // How far the making is, below zero for what is not being made.
+    @location(2) @interpolate(flat) done: f32,
 }
 
 @vertex fn vs_pin(@builtin(vertex_index) i: u32, @builtin(instance_index) n: u32) -> PinVertex {
     let slot = visible_notes[n] & 0x7fffffffu;
     let p = placed(slot);
-    let local = corner(i) * 30.0;
+    let n_note = notes[slot];
+    let making = (p.flags & MAKING) != 0u;
+    // The ring of a ghost is wider than a pin's shadow.
+    let local = select(vec2f(-11.5) + (corner(i) * 0.5 + 0.5) * vec2f(34.0, 36.0), corner(i) * 24.0, making);
     var o: PinVertex;
     o.position = clip(pin_of(p) + local * p.unit, depth_of(p.rank, 2u));
     o.local = local;
-    o.slot = slot;
+    let dim = select(1.0, 0.15, (p.flags & DIMMED) != 0u);
+    // Frames have no pin.
+    o.color = vec4f(palette.twines[(n_note.paper_pin_average >> 8u) & 15u].rgb, select(dim, 0.0, p.style == 5u));
+    o.done = select(-1.0, f32(n_note.paper_pin_average >> 16u) / 65535.0, making);
     return o;
 }
 
 @fragment fn fs_pin(v: PinVertex) -> @location(0) vec4f {
-    let n = notes[v.slot];
-    if ((n.tilt_lines_style >> 24u) == 5u) { discard; }
     let px = 1.0 / view.px_per_unit;
-    let base = palette.twines[(n.paper_pin_average >> 8u) & 15u].rgb;
+    let base = v.color.rgb;
     let r = length(v.local);
     let ball = clamp(0.5 - (r - 10.5) / px, 0.0, 1.0);
     let s = (v.local - vec2f(9.0, 11.0)) * vec2f(0.80, 1.05);
@@ -304,15 +333,14 @@ struct PinVertex {
     c = mix(c, vec3f(1.0), glint * 0.72);
     var alpha = ball + (1.0 - ball) * shadow;
     var rgb = mix(palette.shadow.rgb, c, ball / max(alpha, 1e-4));
-    if ((n.page_flags & MAKING) != 0u) {
+    if (v.done >= 0.0) {
         // The part of the ring that is done is strong.
         let ring = clamp(0.5 - (abs(r - 19.5) - 2.4) / px, 0.0, 1.0);
-        let done = f32(n.paper_pin_average >> 16u) / 65535.0;
         let turn = fract(atan2(v.local.x, -v.local.y) / 6.2831853 + 1.0);
-        let strength = ring * select(0.28, 0.95, turn <= max(done, 0.03));
+        let strength = ring * select(0.28, 0.95, turn <= max(v.done, 0.03));
         rgb = mix(rgb, base, strength / max(strength + alpha * (1.0 - strength), 1e-4));
         alpha = strength + alpha * (1.0 - strength);
     }
-    if ((n.page_flags & DIMMED) != 0u) { alpha *= 0.15; }
+    alpha *= v.color.a;
     return finish(rgb, alpha);
 }

@@ -14,8 +14,11 @@ struct TwineVertex {
     // Along (world units from the start) and across (units from the axis).
     @location(0) along_across: vec2f,
     @location(1) px: vec2f,
-    @location(2) @interpolate(flat) twine: u32,
-    @location(3) @interpolate(flat) own: u32,
+    // Colour and opacity.
+    @location(2) @interpolate(flat) color: vec4f,
+    // Half the width in units; the slot of the note it lies over.
+    @location(3) @interpolate(flat) width: f32,
+    @location(4) @interpolate(flat) over: u32,
 }
 
 fn sag_of(length: f32) -> f32 { return min(90.0, 0.16 * length); }
@@ -57,8 +60,11 @@ fn twine_vertex(entry: u32, i: u32, half_width: f32, offset: vec2f, own: u32) ->
     let s = sag_of(chord);
     o.along_across = vec2f(t * (chord + 2.6 * s * s / max(chord, 1.0)), side * width);
     o.px = px;
-    o.twine = index;
-    o.own = own;
+    let bright = (tw.look & 256u) != 0u;
+    o.width = select(2.1, 3.15, bright);
+    o.color = vec4f(palette.twines[tw.look & 15u].rgb, select(1.0, 0.08, (tw.look & 512u) != 0u));
+    if (bright) { o.color = vec4f(min(o.color.rgb * 1.18 + 0.04, vec3f(1.0)), o.color.a); }
+    o.over = select(tw.to_slot, tw.from_slot, own == 1u);
     return o;
 }
 
@@ -78,17 +84,13 @@ fn half_width_of(entry: u32) -> f32 { return select(2.1, 3.15, (twines[entry & 0
 }
 
 @fragment fn fs_twine_shadow(v: TwineVertex) -> @location(0) vec4f {
-    let look = twines[v.twine].look;
-    let a = (1.0 - smoothstep(0.5, 6.5, abs(v.along_across.y))) * select(0.26, 0.03, (look & 512u) != 0u);
+    let a = (1.0 - smoothstep(0.5, 6.5, abs(v.along_across.y))) * 0.26 * v.color.a;
     return finish(palette.shadow.rgb, a);
 }
 
 fn string(v: TwineVertex) -> vec4f {
-    let look = twines[v.twine].look;
-    let bright = (look & 256u) != 0u;
-    let width = select(2.1, 3.15, bright);
-    var c = palette.twines[look & 15u].rgb;
-    if (bright) { c = min(c * 1.18 + 0.04, vec3f(1.0)); }
+    let width = v.width;
+    var c = v.color.rgb;
     let y = v.along_across.y;
     // Round: darker towards both edges.
     c *= 1.0 - 0.30 * smoothstep(0.25, 1.0, abs(y) / width);
@@ -102,7 +104,7 @@ fn string(v: TwineVertex) -> vec4f {
     let edge = clamp((max(width, 0.6 / view.px_per_unit) - abs(y)) * view.px_per_unit + 0.5, 0.0, 1.0);
     // Thinner than a pixel a string fades instead, but never away.
     let thin = clamp(2.0 * width * view.px_per_unit, 0.35, 1.0);
-    return vec4f(c, edge * thin * select(1.0, 0.08, (look & 512u) != 0u));
+    return vec4f(c, edge * thin * v.color.a);
 }
 
 @fragment fn fs_twine(v: TwineVertex) -> @location(0) vec4f {
@@ -112,8 +114,7 @@ fn string(v: TwineVertex) -> vec4f {
 
 @fragment fn fs_stub(v: TwineVertex) -> @location(0) vec4f {
     let s = string(v);
-    let tw = twines[v.twine];
-    let p = placed(select(tw.to_slot, tw.from_slot, v.own == 1u));
+    let p = placed(v.over);
     let local = unturned(v.px - p.center, p.cos_sin);
     // The same rule as `board::geom::in_pin_band`.
     let bottom = p.half.y * 2.0 * (0.14 - 0.5);

@@ -54,6 +54,8 @@ pub(crate) struct Drawing {
     pub(crate) view: ViewGpu,
     pub(crate) target: Target,
     pub(crate) has_wall: bool,
+    /// Which of the kept walls lies below instead.
+    pub(crate) wall_layer: Option<u32>,
     pub(crate) shown: Shown,
     pub(crate) far: Option<u32>,
 }
@@ -105,6 +107,8 @@ pub(super) struct Kept {
     tiles: Tiles,
     device: u32,
     palette: Option<Palette>,
+    /// The GPU has the walls of this theme.
+    has_walls: bool,
 }
 
 /// Everything a frame is made of.
@@ -208,10 +212,14 @@ pub(super) fn build(
             view: screen(px_per_unit),
             target: Target::Screen,
             has_wall: true,
+            wall_layer: None,
             shown: got.shown,
             far: None,
         });
     } else {
+        if !std::mem::replace(&mut kept.has_walls, true) {
+            keep_walls(frame, kept.tiles.capacity(), cheap, dark);
+        }
         (baked, left_out) = bake(kept, &mut scene, frame, cheap, dark, camera.scale_factor);
         let laid = kept.tiles.lay();
         place(frame, &laid, size_px);
@@ -223,6 +231,7 @@ pub(super) fn build(
                 view: screen(px_per_unit),
                 target: Target::Screen,
                 has_wall: false,
+                wall_layer: None,
                 shown: got.shown,
                 far: None,
             });
@@ -247,6 +256,7 @@ fn follow_changes(kept: &mut Kept, scene: &mut Scene, size_px: [f64; 2]) {
     let device = scene.counters.device();
     if scene.counters.take_refused() {
         kept.tiles.clear();
+        kept.has_walls = false;
     }
     if kept.device != device {
         if kept.device != 0 {
@@ -256,8 +266,11 @@ fn follow_changes(kept: &mut Kept, scene: &mut Scene, size_px: [f64; 2]) {
         }
         kept.device = device;
         kept.tiles.clear();
+        kept.has_walls = false;
     }
-    kept.tiles.set_capacity(Tiles::capacity_for(size_px));
+    if kept.tiles.set_capacity(Tiles::capacity_for(size_px)) {
+        kept.has_walls = false;
+    }
     match scene.mirror.bypass_change_detection().take_touched() {
         Touched::Here(areas) => areas.into_iter().for_each(|area| kept.tiles.touch(area)),
         Touched::Everywhere => kept.tiles.touch_all(),
@@ -266,6 +279,7 @@ fn follow_changes(kept: &mut Kept, scene: &mut Scene, size_px: [f64; 2]) {
     if kept.palette.as_ref() != Some(&*scene.palette) {
         kept.palette = Some(scene.palette.clone());
         kept.tiles.clear();
+        kept.has_walls = false;
     }
     let board = scene.open.board();
     let came: Vec<u32> = std::mem::take(&mut scene.texts.arrived)
@@ -371,7 +385,37 @@ fn tile_drawing(
     let size = [f64::from(TILE_PX); 2];
     let view =
         view_gpu(key.area().center(), size, key.scale(), scale_factor, [0.0; 2], cheap, dark);
-    Drawing { view, target: Target::Layer(layer), has_wall: true, shown: got.shown, far }
+    let wall_layer = has_kept_wall(&view).then(|| wall_of(key));
+    Drawing {
+        view,
+        target: Target::Layer(layer),
+        has_wall: wall_layer.is_none(),
+        wall_layer,
+        shown: got.shown,
+        far,
+    }
+}
+
+/// True when a texel of the wall is a pixel of the tile: then the wall repeats with the tiles.
+fn has_kept_wall(view: &ViewGpu) -> bool {
+    view.wall_scale == view.px_per_unit
+}
+
+/// The wall repeats after two tiles across and down.
+fn wall_of(key: TileKey) -> u32 {
+    (key.x.rem_euclid(2) + 2 * key.y.rem_euclid(2)) as u32
+}
+
+/// Draws the walls that tiles are laid on, once for each theme.
+fn keep_walls(frame: &mut Frame, capacity: u32, cheap: bool, dark: bool) {
+    for wall in 0..4u32 {
+        let key = TileKey::new(1.0, i64::from(wall % 2), i64::from(wall / 2));
+        let none = Gathered::default();
+        let layer = capacity + wall;
+        let mut drawing = tile_drawing(key, layer, none, None, 1.0, cheap, dark);
+        (drawing.has_wall, drawing.wall_layer) = (true, None);
+        frame.drawings.push(drawing);
+    }
 }
 
 /// Whole tiles on whole pixels are copied; all others are sampled.

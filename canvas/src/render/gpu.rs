@@ -23,8 +23,13 @@ use crate::thumbs;
 use crate::tiles::TILE_PX;
 
 const ATLAS_PX: u32 = 2_048;
+/// Colours are mixed as they are written, so pictures are read without conversion too.
+const PICTURE: TextureFormat = TextureFormat::Rgba8Unorm;
 /// Distance of two views in their buffer.
 pub(super) const VIEW_STRIDE: u64 = 512;
+
+/// Layers after those of the tiles, in which the wall alone is kept: it repeats after two tiles.
+pub(super) const WALLS: u32 = 4;
 
 /// A texture with the view that shaders read.
 pub(super) struct Image2d {
@@ -79,7 +84,7 @@ fn image(
     label: &'static str,
     edge: u32,
     layers: u32,
-    array: bool,
+    format: TextureFormat,
 ) -> Image2d {
     let texture = device.create_texture(&TextureDescriptor {
         label: Some(label),
@@ -87,12 +92,15 @@ fn image(
         mip_level_count: 1,
         sample_count: 1,
         dimension: TextureDimension::D2,
-        // Colours are mixed as they are written, so pictures are read without conversion too.
-        format: TextureFormat::Rgba8Unorm,
+        format,
         usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
         view_formats: &[],
     });
-    let dimension = if array { TextureViewDimension::D2Array } else { TextureViewDimension::D2 };
+    let dimension = if format == TextureFormat::R8Unorm {
+        TextureViewDimension::D2
+    } else {
+        TextureViewDimension::D2Array
+    };
     let view =
         texture.create_view(&TextureViewDescriptor { dimension: Some(dimension), ..default() });
     Image2d { texture, view }
@@ -143,7 +151,7 @@ pub(super) fn start(
     let shader = server.add(Shader::from_wgsl(BOARD_WGSL, "board.wgsl"));
     let [layout, tile_layout] = layouts();
     let pipelines = Pipelines::new(&cache, &shader, &layout, &tile_layout);
-    let wall = image(&device, "paper", paper::EDGE, 1, false);
+    let wall = image(&device, "paper", paper::EDGE, 1, TextureFormat::R8Unorm);
     write_square(&queue, &wall.texture, [0; 3], paper::EDGE, &paper::texture());
     let sampler_of = |mode| {
         device.create_sampler(&SamplerDescriptor {
@@ -173,16 +181,16 @@ pub(super) fn start(
         glyphs: buffer("glyphs", 262_144),
         cells: buffer("cells", n_cells * size_of::<CellGpu>() as u64),
         overlays: buffer("overlays", 4_096),
-        atlas: image(&device, "atlas", ATLAS_PX, ATLAS_LAYERS, true),
-        large: image(&device, "large pictures", thumbs::LARGE_EDGE, thumbs::LARGE_LAYERS, true),
+        atlas: image(&device, "atlas", ATLAS_PX, ATLAS_LAYERS, PICTURE),
+        large: image(&device, "large pictures", thumbs::LARGE_EDGE, thumbs::LARGE_LAYERS, PICTURE),
         small: image(
             &device,
             "small pictures",
             thumbs::SMALL_EDGE * thumbs::SMALL_ACROSS,
             thumbs::SMALL_LAYERS,
-            true,
+            PICTURE,
         ),
-        far: image(&device, "far layers", TILE_PX, FAR_LAYERS, true),
+        far: image(&device, "far layers", TILE_PX, FAR_LAYERS, PICTURE),
         wall,
         samplers: [sampler_of(AddressMode::ClampToEdge), sampler_of(AddressMode::Repeat)],
         bind_group: None,
@@ -200,7 +208,8 @@ pub(super) fn write_square(
     edge: u32,
     rgba: &[u8],
 ) {
-    if rgba.len() as u64 != u64::from(edge) * u64::from(edge) * 4 {
+    let texel = if texture.format() == TextureFormat::R8Unorm { 1 } else { 4 };
+    if rgba.len() as u64 != u64::from(edge) * u64::from(edge) * u64::from(texel) {
         return;
     }
     queue.write_texture(
@@ -213,7 +222,7 @@ pub(super) fn write_square(
         rgba,
         TexelCopyBufferLayout {
             offset: 0,
-            bytes_per_row: Some(4 * edge),
+            bytes_per_row: Some(texel * edge),
             rows_per_image: Some(edge),
         },
         Extent3d { width: edge, height: edge, depth_or_array_layers: 1 },
@@ -260,6 +269,7 @@ impl Gpu {
     /// Room for this many tiles; what was in them is lost when it changes.
     pub(super) fn reserve_tiles(&mut self, device: &RenderDevice, cache: &PipelineCache, n: u32) {
         let has = self.tiles.as_ref().map_or(0, |t| t.layers.len() as u32);
+        let n = if n == 0 { 0 } else { n + WALLS };
         if n == 0 || n == has {
             return;
         }

@@ -1,7 +1,9 @@
-//! The texture of the wall, made once: tileable grain (red), long fibres (green), mottling (blue).
+//! The texture of the wall, made once.
 
-/// Edge of the texture.
-pub(super) const EDGE: u32 = 512;
+/// Edge of the texture, its period in pixels.
+pub(super) const EDGE: u32 = 1_024;
+/// Bytes for a darkness of one; the same in `paper.wgsl`.
+const SCALE: f32 = 400.0;
 
 fn lattice(x: i32, y: i32, period: [i32; 2], seed: u32) -> f32 {
     let (x, y) = (x.rem_euclid(period[0]) as u32, y.rem_euclid(period[1]) as u32);
@@ -23,21 +25,46 @@ fn noise(x: f32, y: f32, period: [i32; 2], seed: u32) -> f32 {
     top + (bottom - top) * v
 }
 
-/// RGBA of the whole texture.
+/// One period of a noise as bytes, `edge` square.
+fn layer(edge: u32, octaves: &[([i32; 2], u32, f32)]) -> Vec<f32> {
+    let mut out = vec![0.0; (edge * edge) as usize];
+    for (index, value) in out.iter_mut().enumerate() {
+        let (x, y) = (index as u32 % edge, index as u32 / edge);
+        let (fx, fy) = (x as f32 / edge as f32, y as f32 / edge as f32);
+        for (cells, seed, strength) in octaves {
+            *value += strength * noise(fx * cells[0] as f32, fy * cells[1] as f32, *cells, *seed);
+        }
+    }
+    out
+}
+
+/// Darkness of the paper, one byte a texel, 128 for none: fine grain, long horizontal fibres and
+/// large mottling in one, so that the wall is one sample a pixel.
 pub(super) fn texture() -> Vec<u8> {
-    let edge = EDGE as f32;
-    let mut out = Vec::with_capacity((EDGE * EDGE * 4) as usize);
+    // The fine layers repeat after half an edge, which the mottling hides.
+    let half = EDGE / 2;
+    let grain = layer(half, &[([256, 256], 1, 0.6), ([512, 512], 2, 0.4)]);
+    let fibre = layer(half, &[([6, 128], 3, 0.4), ([14, 256], 4, 0.35), ([24, 384], 7, 0.25)]);
+    let coarse = 64;
+    let mottle = layer(coarse, &[([3, 3], 5, 0.6), ([7, 7], 6, 0.4)]);
+    let step = EDGE / coarse;
+    let mottle_at = |x: u32, y: u32| {
+        let at = |dx: u32, dy: u32| {
+            let (x, y) = ((x / step + dx) % coarse, (y / step + dy) % coarse);
+            mottle[(y * coarse + x) as usize]
+        };
+        let (u, v) = ((x % step) as f32 / step as f32, (y % step) as f32 / step as f32);
+        let top = at(0, 0) + (at(1, 0) - at(0, 0)) * u;
+        top + (at(0, 1) + (at(1, 1) - at(0, 1)) * u - top) * v
+    };
+    let mut out = Vec::with_capacity((EDGE * EDGE) as usize);
     for y in 0..EDGE {
         for x in 0..EDGE {
-            let (fx, fy) = (x as f32 / edge, y as f32 / edge);
-            let at = |cells: [i32; 2], seed: u32| {
-                noise(fx * cells[0] as f32, fy * cells[1] as f32, cells, seed)
-            };
-            let grain = at([256, 256], 1) * 0.6 + at([512, 512], 2) * 0.4;
-            let fibre = at([6, 128], 3) * 0.4 + at([14, 256], 4) * 0.35 + at([24, 384], 7) * 0.25;
-            let mottle = at([3, 3], 5) * 0.6 + at([7, 7], 6) * 0.4;
-            let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0) as u8;
-            out.extend_from_slice(&[byte(grain), byte(fibre), byte(mottle), 255]);
+            let fine = (y % half * half + x % half) as usize;
+            let shade = (grain[fine] - 0.5) * 0.20
+                + (fibre[fine] - 0.5) * 0.13
+                + (mottle_at(x, y) - 0.5) * 0.17;
+            out.push((128.0 + shade * SCALE).clamp(0.0, 255.0) as u8);
         }
     }
     out

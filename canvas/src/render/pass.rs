@@ -17,8 +17,9 @@ use bevy::render::view::ViewTarget;
 use oto_shaders::TWINE_SEGMENTS;
 
 use super::frame::{Drawing, Frame, Target};
-use super::gpu::{Gpu, VIEW_STRIDE};
+use super::gpu::{Gpu, VIEW_STRIDE, WALLS};
 use crate::counters::Counters;
+use crate::tiles::TILE_PX;
 
 /// Vertices of a ring as a strip.
 const RIM_VERTICES: u32 = 10;
@@ -60,12 +61,13 @@ impl<'w> Steps<'_, 'w> {
 
     fn drawing(&mut self, gpu: &Gpu, drawing: &Drawing) {
         let (p, shown) = (&gpu.pipelines, &drawing.shown);
+        for (face, range) in p.notes.iter().zip(&shown.faces) {
+            self.draw(*face, 4, range.clone(), None);
+        }
+        // Only where no paper lies: depth is zero there.
         if drawing.has_wall {
             let whole = drawing.view.wall_blend == 0.0;
             self.draw(if whole { p.wall_whole } else { p.wall }, 3, 0..1, None);
-        }
-        for (face, range) in p.notes.iter().zip(&shown.faces) {
-            self.draw(*face, 4, range.clone(), None);
         }
         self.draw(p.glyph, 4, shown.glyphs.clone(), None);
         let strings = |steps: &mut Self, pipeline| {
@@ -111,14 +113,22 @@ pub(super) fn bake_tiles(
         }
         return;
     };
+    let n_tiles = tiles.layers.len() as u32 - WALLS;
     for (index, drawing) in frame.drawings.iter().enumerate() {
         let Target::Layer(layer) = drawing.target else { continue };
         let Some(view) = tiles.layers.get(layer as usize) else { continue };
+        if let Some(wall) = drawing.wall_layer {
+            // The wall was drawn before, for all tiles of this octave.
+            context.command_encoder().copy_texture_to_texture(
+                place(&tiles.texture, [0; 2], n_tiles + wall),
+                place(&tiles.texture, [0; 2], layer),
+                Extent3d { width: TILE_PX, height: TILE_PX, depth_or_array_layers: 1 },
+            );
+        }
         let color = [Some(RenderPassColorAttachment {
             view,
             depth_slice: None,
             resolve_target: None,
-            // The wall covers everything.
             ops: Operations { load: LoadOp::Load, store: StoreOp::Store },
         })];
         let mut pass = context.begin_tracked_render_pass(RenderPassDescriptor {
@@ -168,7 +178,7 @@ fn copy_tiles(gpu: &Gpu, frame: &Frame, to: &Texture, context: &mut RenderContex
     for copied in &frame.copies {
         let room = [size.width, size.height];
         let fits = (0..2).all(|i| copied.to[i] + copied.size[i] <= room[i]);
-        if fits && (copied.layer as usize) < tiles.layers.len() {
+        if fits && copied.layer + WALLS < tiles.layers.len() as u32 {
             context.command_encoder().copy_texture_to_texture(
                 place(&tiles.texture, copied.from, copied.layer),
                 place(to, copied.to, 0),

@@ -49,8 +49,8 @@ impl Pipelines {
             pipeline(cache, shader, layout, name, depth)
         };
         Self {
-            wall: make("wall", Depth::Ignored),
-            wall_whole: make("wall_whole", Depth::Ignored),
+            wall: make("wall", Depth::Tested),
+            wall_whole: make("wall_whole", Depth::Tested),
             far: make("far", Depth::Ignored),
             tile: make("tile", Depth::Ignored),
             notes: ["note", "note_bars", "note_gold", "note_print"]
@@ -78,7 +78,8 @@ fn pipeline(
     // Faces share their vertices.
     let vertex = match name {
         _ if wall => "wall",
-        _ if name.starts_with("note") => "note",
+        "note_print" => "note",
+        _ if name.starts_with("note") => "paper",
         other => other,
     };
     let topology =

@@ -2,8 +2,8 @@
 
 use oto_shaders::{AnchorGpu, N_CLASSES, PAGE_EDGES, ViewGpu};
 
-/// Texels after which every layer of the wall repeats.
-const WALL_PERIOD: f64 = 2_048.0;
+/// Texels after which the wall repeats in both octaves.
+const WALL_PERIOD: f64 = super::paper::EDGE as f64;
 
 /// `center` in world units, `size_px` in physical pixels, `lift` in world units.
 pub(super) fn view_gpu(

@@ -2,8 +2,8 @@
 //! over a tile: a software adapter needs twenty times as long for triangles of this size, and a
 //! graphics card has better things to do. Colours are sRGB, multiplied by coverage.
 
-use oto_board::geom::{Rect, TwineCurve};
-use oto_shaders::{NoteStyle, PaletteGpu, flags};
+use oto_board::geom::{Rect, TwineCurve, sag_of};
+use oto_shaders::{NoteStyle, PaletteGpu, TWINE_SEGMENTS, flags};
 
 use crate::lod::{LEAST_TWINE_PX, Lod};
 use crate::mirror::Mirror;
@@ -87,7 +87,7 @@ impl Canvas {
                 let (x, y) = if steep { (n, m) } else { (m, n) };
                 // Under every note.
                 if self.top[y * EDGE + x] == 0 {
-                    self.blend(x, y, color, cover.clamp(0.0, 1.0) * alpha);
+                    self.blend(x, y, color, cover.clamp(0.0, 1.0) * alpha.min(1.0));
                 }
             }
         }
@@ -136,12 +136,14 @@ fn shaded(c: [f32; 3], t: f32) -> [f32; 3] {
     mixed(light, [0.0; 3], 0.06 * smooth(0.955, 1.0))
 }
 
-/// Draws what lies in `area`: notes in `slots` and strings of `twines`, both by slot.
+/// Draws what lies in `area`: notes in `slots` and strings of `twines`, both by slot. `strength` is
+/// above one when strings stand for others that are left out.
 pub(crate) fn draw(
     mirror: &Mirror,
     palette: &PaletteGpu,
     slots: &[u32],
     twines: &[(u32, TwineCurve)],
+    strength: f32,
     area: Rect,
     lod: Lod,
 ) -> FarLayer {
@@ -149,8 +151,8 @@ pub(crate) fn draw(
     let mut canvas = Canvas { pixels: vec![[0.0; 4]; EDGE * EDGE], top: vec![0; EDGE * EDGE] };
     let px = |p: [f64; 2]| [(p[0] - area.min[0]) * scale, (p[1] - area.min[1]) * scale];
     let mut n_notes = 0;
-    let width = (4.2 * scale).max(0.7);
-    let thin = (4.2 * scale / width).clamp(0.35, 1.0) as f32;
+    let width = (4.2 * scale).max(1.0);
+    let thin = (4.2 * scale / width).clamp(0.04, 1.0) as f32 * strength;
     let mut twine_px = 0.0;
     // Strings first: notes lie over them.
     for (slot, curve) in twines {
@@ -162,7 +164,7 @@ pub(crate) fn draw(
         if length < LEAST_TWINE_PX {
             continue;
         }
-        let pieces = [1u32, 4, 8, 12][Lod::segments(length) as usize];
+        let pieces = TWINE_SEGMENTS[Lod::segments(1.0, sag_of(length / scale) * scale) as usize];
         let mut from = px(a);
         for i in 1..=pieces {
             let to = px(curve.at(f64::from(i) / f64::from(pieces)));

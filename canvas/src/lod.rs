@@ -18,6 +18,8 @@ const LEAST_PIN_PX: f64 = 12.0;
 const LEAST_GPU_PX: f64 = 8.0;
 /// Width of a string in world units.
 const TWINE_WIDTH: f64 = 4.2;
+/// Strings cast a shadow from this width on; as with letters, a whole set of tiles does or does not.
+const LEAST_TWINE_SHADOW_PX: f64 = 1.48;
 /// Strings shorter than this are not drawn.
 pub(crate) const LEAST_TWINE_PX: f64 = 3.0;
 
@@ -65,7 +67,7 @@ impl Lod {
     }
 
     pub(crate) fn has_twine_shadows(self) -> bool {
-        TWINE_WIDTH * self.px_per_unit >= if self.cheap { 1.2 } else { 0.8 }
+        TWINE_WIDTH * self.px_per_unit >= LEAST_TWINE_SHADOW_PX
     }
 
     /// Strings over their own notes: pointless when the pin's band is a pixel high.
@@ -73,17 +75,28 @@ impl Lod {
         NOTE_EDGE * self.px_per_unit >= 16.0
     }
 
-    /// Index into [`oto_shaders::TWINE_SEGMENTS`] for a string of this many pixels.
-    pub(crate) fn segments(length_px: f64) -> u32 {
-        match length_px {
-            l if l < 20.0 => 0,
-            l if l < 160.0 => 1,
-            l if l < 720.0 => 2,
+    /// Index into [`oto_shaders::TWINE_SEGMENTS`] for the part of a string that hangs `sag_px`:
+    /// so many that no chord is further than a sixth of a pixel from the curve.
+    pub(crate) fn segments(part: f64, sag_px: f64) -> u32 {
+        match part * (sag_px / 0.16).sqrt() {
+            n if n <= 1.0 => 0,
+            n if n <= 4.0 => 1,
+            n if n <= 16.0 => 2,
             _ => 3,
         }
     }
 
-    /// Strings of more than 240 pixels in one drawing at most.
+    /// True for a string of which only so many are drawn.
+    pub(crate) fn is_long(self, length: f64) -> bool {
+        length * self.px_per_unit > 240.0
+    }
+
+    /// Strings in one far layer at most.
+    pub(crate) fn most_far_twines(self) -> usize {
+        if self.cheap { 3_000 } else { 10_000 }
+    }
+
+    /// Long strings in one drawing at most.
     pub(crate) fn most_long_twines(self) -> usize {
         if self.cheap { 500 } else { 20_000 }
     }
@@ -97,19 +110,21 @@ pub(crate) struct Work {
     pub(crate) notes: usize,
     pub(crate) glyphs: usize,
     pub(crate) twines: [usize; 4],
+    pub(crate) stubs: usize,
     pub(crate) far_notes: usize,
     pub(crate) far_twine_px: f64,
 }
 
 impl Work {
     pub(crate) fn cost_us(&self) -> f64 {
-        let twine_price = [2.0, 6.0, 14.0, 45.0];
+        let twine_price = [4.0, 8.0, 14.0, 30.0];
         let twines: f64 = self.twines.iter().zip(twine_price).map(|(n, us)| *n as f64 * us).sum();
         500.0
             + self.pixels * 0.005
             + self.notes as f64 * 4.0
             + self.glyphs as f64 * 1.2
             + twines
+            + self.stubs as f64 * 3.0
             + self.far_notes as f64 * 0.03
             + self.far_twine_px * 0.004
     }

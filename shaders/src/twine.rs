@@ -2,9 +2,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
-/// Segments a string is cut into: the upper three bits of an entry in the list of visible strings
-/// choose; the same in `twine.wgsl`.
-pub const TWINE_SEGMENTS: [u32; 4] = [1, 4, 12, 24];
+/// Segments the part of a string in view is cut into: the upper three bits of an entry in the list
+/// of visible strings choose; the same in `twine.wgsl`.
+pub const TWINE_SEGMENTS: [u32; 4] = [1, 4, 16, 32];
 
 /// One string.
 #[repr(C)]

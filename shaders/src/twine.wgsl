@@ -2,10 +2,11 @@
 // longer it is on the screen. Drawn whole under every note; over its own two notes it shows only
 // in the band round the pin.
 
-// The upper bits of an entry choose; 5 segments over each end for the stubs.
+// An entry: the slot with the number of segments (or, for a stub, its end) above bit 29, and the
+// part of the curve in view, from and to in 65535ths.
 fn segments_of(entry: u32) -> f32 {
     let choice = entry >> 29u;
-    return select(select(select(24.0, 12.0, choice == 2u), 4.0, choice == 1u), 1.0, choice == 0u);
+    return select(select(select(32.0, 16.0, choice == 2u), 4.0, choice == 1u), 1.0, choice == 0u);
 }
 const STUB_SEGMENTS: f32 = 5.0;
 
@@ -28,7 +29,8 @@ fn control_of(a: vec2f, b: vec2f, unit: f32) -> vec2f {
 }
 fn curve_at(a: vec2f, c: vec2f, b: vec2f, t: f32) -> vec2f { return mix(mix(a, c, t), mix(c, b, t), t); }
 
-fn twine_vertex(entry: u32, i: u32, half_width: f32, offset: vec2f, own: u32) -> TwineVertex {
+fn twine_vertex(item: vec2u, i: u32, half_width: f32, offset: vec2f, own: u32) -> TwineVertex {
+    let entry = item.x;
     let index = entry & 0x1fffffffu;
     let tw = twines[index];
     let pa = placed(tw.from_slot);
@@ -37,7 +39,8 @@ fn twine_vertex(entry: u32, i: u32, half_width: f32, offset: vec2f, own: u32) ->
     let a = pin_of(pa);
     let b = pin_of(pb);
     let c = control_of(a, b, unit);
-    var t = f32(i >> 1u) / segments_of(entry);
+    let part_in_view = vec2f(f32(item.y & 0xffffu), f32(item.y >> 16u)) / 65535.0;
+    var t = mix(part_in_view.x, part_in_view.y, f32(i >> 1u) / segments_of(entry));
     if (own != 0u) {
         // Only the part over the note itself, as far as its corners reach.
         let over = select(pb.half, pa.half, own == 1u);
@@ -48,7 +51,7 @@ fn twine_vertex(entry: u32, i: u32, half_width: f32, offset: vec2f, own: u32) ->
     let side = f32(i & 1u) * 2.0 - 1.0;
     let d = mix(c - a, b - c, t);
     let n = vec2f(-d.y, d.x) / max(length(d), 1e-4);
-    let width = max(half_width, 0.8 / unit);
+    let width = max(half_width, 1.0 / unit);
     let px = curve_at(a, c, b, t) + n * side * width * unit + offset * unit;
     var depth = 0.0;
     if (own == 1u) { depth = depth_of(pa.rank, 2u); }
@@ -74,13 +77,13 @@ fn half_width_of(entry: u32) -> f32 { return select(2.1, 3.15, (twines[entry & 0
     return twine_vertex(visible_twines[n], i, 7.0, vec2f(5.0, 8.0), 0u);
 }
 @vertex fn vs_twine(@builtin(vertex_index) i: u32, @builtin(instance_index) n: u32) -> TwineVertex {
-    let index = visible_twines[n];
-    return twine_vertex(index, i, half_width_of(index), vec2f(0.0), 0u);
+    let item = visible_twines[n];
+    return twine_vertex(item, i, half_width_of(item.x), vec2f(0.0), 0u);
 }
-// Two instances for each string: over the note it comes from, and over the one it leads to.
+// Over the note it comes from (1) or the one it leads to (2).
 @vertex fn vs_stub(@builtin(vertex_index) i: u32, @builtin(instance_index) n: u32) -> TwineVertex {
-    let index = visible_twines[n >> 1u];
-    return twine_vertex(index, i, half_width_of(index), vec2f(0.0), 1u + (n & 1u));
+    let item = visible_twines[n];
+    return twine_vertex(item, i, half_width_of(item.x), vec2f(0.0), item.x >> 29u);
 }
 
 @fragment fn fs_twine_shadow(v: TwineVertex) -> @location(0) vec4f {
@@ -101,9 +104,9 @@ fn string(v: TwineVertex) -> vec4f {
         c = mix(c, vec3f(1.0), 0.42 * light);
         c = mix(c, vec3f(0.0), 0.28 * dark);
     }
-    let edge = clamp((max(width, 0.6 / view.px_per_unit) - abs(y)) * view.px_per_unit + 0.5, 0.0, 1.0);
+    let edge = clamp((max(width, 0.5 / view.px_per_unit) - abs(y)) * view.px_per_unit + 0.5, 0.0, 1.0);
     // Thinner than a pixel a string fades instead, but never away.
-    let thin = clamp(2.0 * width * view.px_per_unit, 0.35, 1.0);
+    let thin = clamp(2.0 * width * view.px_per_unit, 0.04, 1.0);
     return vec4f(c, edge * thin * v.color.a);
 }
 

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use bevy::prelude::*;
-use oto_board::geom::{Rect, TwineCurve};
+use oto_board::geom::{Rect, TwineCurve, sag_of};
 use oto_board::{AssetId, NoteId, WorkKind};
 use oto_shaders::{BARS, GlyphGpu, NoteGpu, NoteStyle, flags};
 
@@ -36,7 +36,8 @@ pub(crate) enum Which {
 #[derive(Debug, Default)]
 pub(crate) struct Lists {
     pub(crate) notes: Vec<u32>,
-    pub(crate) twines: Vec<u32>,
+    /// Slot with segments above, and the part in view.
+    pub(crate) twines: Vec<[u32; 2]>,
     pub(crate) glyphs: Vec<GlyphGpu>,
 }
 
@@ -52,7 +53,8 @@ pub(crate) struct Shown {
     /// By [`oto_shaders::TWINE_SEGMENTS`].
     pub(crate) twines: [Range<u32>; 4],
     pub(crate) has_twine_shadows: bool,
-    pub(crate) has_stubs: bool,
+    /// Strings over their own notes.
+    pub(crate) stubs: Range<u32>,
     pub(crate) glyphs: Range<u32>,
 }
 
@@ -221,7 +223,6 @@ impl Sources<'_> {
         out.shown.pins = ranged(&|f, _| lod.has_pin(f.lying.class_edge));
         out.work.notes = found.len() + out.shown.rims.len() + out.shown.pins.len();
         out.shown.has_twine_shadows = lod.has_twine_shadows();
-        out.shown.has_stubs = lod.has_stubs();
         if is_far {
             self.gather_far(area, lod, &mut out);
         } else {
@@ -277,7 +278,8 @@ impl Sources<'_> {
     ) {
         let board = self.open.board();
         let margin = area.grown(16.0);
-        let mut groups: [Vec<(u32, u32)>; 4] = Default::default();
+        let mut hung: Vec<Hung> = Vec::new();
+        let mut stubs = Vec::new();
         let mut take = |slot: u32| {
             let Some(record) = self.mirror.twines.get(slot as usize) else { return };
             let up = [self.is_lifted(record.from), self.is_lifted(record.to)];
@@ -297,14 +299,22 @@ impl Sources<'_> {
                 }
                 curve = TwineCurve::between(a, b);
             }
-            if !curve.bounds().intersects(margin) {
+            let [a, _, b] = curve.points;
+            let length = (b[0] - a[0]).hypot(b[1] - a[1]);
+            let Some(part) = part_in(&curve, margin) else { return };
+            if length * lod.px_per_unit < LEAST_TWINE_PX {
                 return;
             }
-            let [a, _, b] = curve.points;
-            let length = (b[0] - a[0]).hypot(b[1] - a[1]) * lod.px_per_unit;
-            if length >= LEAST_TWINE_PX {
-                // A stable hash decides which are left out when there are too many.
-                groups[Lod::segments(length) as usize].push((slot.wrapping_mul(0x9e37_79b1), slot));
+            let sag_px = sag_of(length) * lod.px_per_unit;
+            let segments = Lod::segments(part[1] - part[0], sag_px);
+            hung.push(Hung { slot, segments, part, is_long: lod.is_long(length) });
+            if lod.has_stubs() {
+                for (end, note) in [(1, record.from), (2, record.to)] {
+                    let over = self.shown_at(note);
+                    if over.is_some_and(|f| f.lying.bounds(f.record.tilt).intersects(area)) {
+                        stubs.push([slot | end << 29, 0]);
+                    }
+                }
             }
         };
         if which == Which::Lifted {
@@ -324,23 +334,28 @@ impl Sources<'_> {
                 }
             }
         }
-        for (class, group) in groups.iter_mut().enumerate() {
-            group.sort_unstable();
-            group.dedup();
-            let most = match class {
-                0 | 1 => usize::MAX,
-                _ if full => 20_000,
-                _ => lod.most_long_twines(),
-            };
-            out.left_out += group.len().saturating_sub(most) as u32;
-            group.truncate(most);
-            // Drawn in the order of their slots, whichever way they were found.
-            group.sort_unstable_by_key(|(_, slot)| *slot);
+        // A stable hash decides which are left out when there are too many; those left are drawn in
+        // the order of their slots, whichever way they were found.
+        hung.sort_unstable_by_key(|h| (h.is_long, h.slot.wrapping_mul(0x9e37_79b1), h.slot));
+        hung.dedup_by_key(|h| h.slot);
+        let short = hung.partition_point(|h| !h.is_long);
+        let most = if full { 20_000 } else { lod.most_long_twines() };
+        out.left_out += (hung.len() - short).saturating_sub(most) as u32;
+        hung.truncate(short + most);
+        hung.sort_unstable_by_key(|h| (h.segments, h.slot));
+        for class in 0..4u32 {
             let from = lists.twines.len() as u32;
-            lists.twines.extend(group.iter().map(|(_, slot)| slot | (class as u32) << 29));
-            out.shown.twines[class] = from..lists.twines.len() as u32;
-            out.work.twines[class] = group.len();
+            let group = hung.iter().filter(|h| h.segments == class);
+            lists.twines.extend(group.map(Hung::entry));
+            out.shown.twines[class as usize] = from..lists.twines.len() as u32;
+            out.work.twines[class as usize] = lists.twines.len() - from as usize;
         }
+        stubs.sort_unstable();
+        stubs.dedup();
+        let from = lists.twines.len() as u32;
+        lists.twines.append(&mut stubs);
+        out.shown.stubs = from..lists.twines.len() as u32;
+        out.work.stubs = out.shown.stubs.len();
     }
 
     /// A cheap test before the exact one: the chord passes near, and the sag is at most 90 units.
@@ -365,32 +380,107 @@ impl Sources<'_> {
         let reach = area.grown(MARGIN);
         let found = self.notes_in(area, Which::Resting, 0.0..lod.least_gpu_edge());
         let slots: Vec<u32> = found.into_iter().map(|f| f.slot).collect();
-        let mut curves = Vec::new();
         let least = LEAST_TWINE_PX / lod.px_per_unit;
-        let most = lod.most_long_twines() * 8;
+        let mut keys: Vec<(u32, u32)> = Vec::new();
         board.visit_twines(reach, least, |group| {
-            for slot in group {
-                if self.may_touch(*slot, reach)
-                    && let Some(curve) = board.twine_curve(*slot)
-                    && curve.bounds().intersects(reach)
-                {
-                    if curves.len() < most {
-                        curves.push((*slot, curve));
-                    } else {
-                        out.left_out += 1;
-                    }
-                }
-            }
+            let near = group.iter().filter(|slot| self.may_touch(**slot, reach));
+            keys.extend(near.map(|slot| (slot.wrapping_mul(0x9e37_79b1), *slot)));
         });
-        let layer = far::draw(self.mirror, &self.palette.gpu, &slots, &curves, area, lod);
+        let (n, most) = (keys.len(), lod.most_far_twines());
+        if n > most {
+            // A stable hash decides which stay; they are drawn stronger, so the tone stays too.
+            keys.select_nth_unstable(most);
+            keys.truncate(most);
+            out.left_out += (n - most) as u32;
+        }
+        keys.sort_unstable_by_key(|(_, slot)| *slot);
+        let curves: Vec<(u32, TwineCurve)> = keys
+            .into_iter()
+            .filter_map(|(_, slot)| Some((slot, board.twine_curve(slot)?)))
+            .filter(|(_, curve)| curve.bounds().intersects(reach))
+            .collect();
+        let strength = (n as f32 / most as f32).clamp(1.0, 4.0);
+        let layer = far::draw(self.mirror, &self.palette.gpu, &slots, &curves, strength, area, lod);
         out.work.far_notes = layer.n_notes;
         out.work.far_twine_px = layer.twine_px;
         out.far = Some(layer);
     }
 }
 
+/// A string in view.
+struct Hung {
+    slot: u32,
+    segments: u32,
+    part: [f64; 2],
+    is_long: bool,
+}
+
+impl Hung {
+    fn entry(&self) -> [u32; 2] {
+        let to = |t: f64| (t * 65_535.0).round().clamp(0.0, 65_535.0) as u32;
+        [self.slot | self.segments << 29, to(self.part[0]) | to(self.part[1]) << 16]
+    }
+}
+
+/// From where to where a curve is in `area`, a little more at either end; none when it never is.
+fn part_in(curve: &TwineCurve, area: Rect) -> Option<[f64; 2]> {
+    const PIECES: u32 = 16;
+    let [a, _, b] = curve.points;
+    // The control point lies midway, so x runs evenly.
+    let (mut low, mut high) = (0.0f64, 1.0f64);
+    let run = b[0] - a[0];
+    if run.abs() > 1e-9 {
+        let (s, t) = ((area.min[0] - a[0]) / run, (area.max[0] - a[0]) / run);
+        (low, high) = (low.max(s.min(t)), high.min(s.max(t)));
+    } else if a[0] < area.min[0] || a[0] > area.max[0] {
+        return None;
+    }
+    if low > high {
+        return None;
+    }
+    let at = |i: u32| low + (high - low) * f64::from(i) / f64::from(PIECES);
+    let inside = |i: u32| {
+        // Between two points of the curve it hangs below their chord by little.
+        let (p, q) = (curve.at(at(i))[1], curve.at(at(i + 1))[1]);
+        let slack = sag_of(run.hypot(b[1] - a[1])) * 4.0 * (at(i + 1) - at(i)).powi(2);
+        p.max(q) + slack >= area.min[1] && p.min(q) - slack <= area.max[1]
+    };
+    let first = (0..PIECES).find(|i| inside(*i))?;
+    let last = (first..PIECES).rev().find(|i| inside(*i)).unwrap_or(first);
+    Some([at(first), at(last + 1)])
+}
+
 /// The asset whose picture is on the note in a slot.
 pub(crate) fn picture_of(open: &OpenBoard, slot: u32) -> Option<AssetId> {
     let work = open.board().note_at(slot)?.kind.work()?;
     if work.kind == WorkKind::Text { None } else { work.asset() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_part_of_a_string_in_view_holds_all_of_it_that_is() {
+        let area = Rect::from_center_size([100.0, 50.0], [512.0, 300.0]);
+        let mut dice = 7u64;
+        let mut next = || {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            ((dice >> 33) as f64 / f64::from(1u32 << 31) - 0.5) * 4_000.0
+        };
+        for _ in 0..4_000 {
+            let curve = TwineCurve::between([next(), next()], [next(), next()]);
+            let part = part_in(&curve, area);
+            for i in 0..=400 {
+                let t = f64::from(i) / 400.0;
+                if area.contains(curve.at(t)) {
+                    let [low, high] = part.unwrap_or([2.0, 2.0]);
+                    assert!(
+                        (low - 1e-9..=high + 1e-9).contains(&t),
+                        "{t} of {curve:?} in {part:?}"
+                    );
+                }
+            }
+        }
+    }
 }

@@ -80,12 +80,7 @@ impl<'w> Steps<'_, 'w> {
         }
         strings(self, p.twine);
         self.draw(p.rim, RIM_VERTICES, shown.rims.clone(), None);
-        if shown.has_stubs {
-            for range in &shown.twines {
-                // Two for each string: over the note it comes from, and over the one it leads to.
-                self.draw(p.stub, STUB_VERTICES, range.start * 2..range.end * 2, None);
-            }
-        }
+        self.draw(p.stub, STUB_VERTICES, shown.stubs.clone(), None);
         self.draw(p.pin, 4, shown.pins.clone(), None);
         if let Some(layer) = drawing.far {
             self.draw(p.far, 4, layer..layer + 1, None);

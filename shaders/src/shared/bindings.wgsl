@@ -45,7 +45,7 @@ struct Overlay { center_px: vec2f, half_px: vec2f, turn: f32, kind: u32, pad: ve
 @group(0) @binding(3) var<storage, read> notes: array<Note>;
 @group(0) @binding(4) var<storage, read> twines: array<Twine>;
 @group(0) @binding(5) var<storage, read> visible_notes: array<u32>;
-@group(0) @binding(6) var<storage, read> visible_twines: array<u32>;
+@group(0) @binding(6) var<storage, read> visible_twines: array<vec2u>;
 @group(0) @binding(7) var<storage, read> glyphs: array<Glyph>;
 @group(0) @binding(8) var<storage, read> cells: array<Cell>;
 @group(0) @binding(9) var<storage, read> overlays: array<Overlay>;

@@ -57,6 +57,25 @@ pub(super) fn psnr(a: &[u8], b: &[u8]) -> f64 {
     if mean == 0.0 { 99.0 } else { (10.0 * (255.0 * 255.0 / mean).log10()).min(99.0) }
 }
 
+/// Half as wide and high, four pixels averaged into one. Frames in motion are compared so: stretched
+/// tiles are softer than a still by design, and what is asked is whether everything is there.
+pub(super) fn halved(rgba: &[u8], width: u32) -> Vec<u8> {
+    let row = width as usize * 4;
+    let mut out = Vec::with_capacity(rgba.len() / 4);
+    for rows in rgba.chunks_exact(row * 2) {
+        for x in (0..row - 7).step_by(8) {
+            for i in 0..4 {
+                let sum: u32 = [x + i, x + 4 + i, row + x + i, row + x + 4 + i]
+                    .iter()
+                    .map(|at| u32::from(rows[*at]))
+                    .sum();
+                out.push((sum / 4) as u8);
+            }
+        }
+    }
+    out
+}
+
 /// Joins two JSON objects.
 pub(super) fn joined(mut a: Value, b: Value) -> Value {
     if let (Some(to), Value::Object(from)) = (a.as_object_mut(), b) {
@@ -81,5 +100,8 @@ mod tests {
         // Every channel off by ten: 20 log10(255 / 10).
         assert!((psnr(&a, &b) - 28.13).abs() < 0.01);
         assert_eq!(psnr(&a, &b[..4]), 0.0);
+        let checks: Vec<u8> =
+            (0..4 * 2).flat_map(|i| [if i % 2 == 0 { 0 } else { 200 }; 4]).collect();
+        assert_eq!(halved(&checks, 4), vec![100; 8]);
     }
 }

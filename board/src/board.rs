@@ -271,6 +271,18 @@ impl Board {
         self.twine_spatial.visit(rect, least_edge, each);
     }
 
+    /// How many twines there are of each extent (the next power of two, in units), ascending.
+    pub fn twine_extents(&self) -> impl Iterator<Item = (f64, u32)> {
+        self.twine_spatial.classes()
+    }
+
+    /// A rectangle that surely holds all notes, at most a page of the index larger on each side.
+    /// Cheap: it does not look at notes.
+    #[must_use]
+    pub fn reach(&self) -> Rect {
+        self.spatial.reach()
+    }
+
     /// The curve of the twine in a slot, from pin to pin.
     #[must_use]
     pub fn twine_curve(&self, slot: u32) -> Option<TwineCurve> {

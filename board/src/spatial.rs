@@ -115,6 +115,25 @@ impl Spatial {
         self.insert(slot, rect);
     }
 
+    /// How many items each size class holds, with its edge in units; ascending.
+    pub(crate) fn classes(&self) -> impl Iterator<Item = (f64, u32)> {
+        self.classes.iter().map(|c| (edge_of(c.class), c.count))
+    }
+
+    /// A rectangle round all cells in use, by class: whatever lies in it touches it.
+    pub(crate) fn reach(&self) -> Rect {
+        let mut all = Rect::EMPTY;
+        for group in &self.classes {
+            let (edge, span) = (edge_of(group.class), edge_of(group.class) * CELL_EDGES);
+            for cell in group.cells.iter().filter(|c| !c.slots.is_empty()) {
+                let min = [cell.at.0 as f64 * span, cell.at.1 as f64 * span];
+                let max = [min[0] + span, min[1] + span];
+                all = all.union(Rect { min, max }.grown(edge / 2.0));
+            }
+        }
+        all
+    }
+
     /// True when the item stands where these bounds put it.
     pub(crate) fn stands_at(&self, slot: u32, rect: Rect) -> bool {
         let class = class_of(rect);

@@ -164,7 +164,7 @@ pub(crate) fn draw(
         if length < LEAST_TWINE_PX {
             continue;
         }
-        let pieces = TWINE_SEGMENTS[Lod::segments(1.0, sag_of(length / scale) * scale) as usize];
+        let pieces = TWINE_SEGMENTS[lod.segments(1.0, sag_of(length / scale)) as usize];
         let mut from = px(a);
         for i in 1..=pieces {
             let to = px(curve.at(f64::from(i) / f64::from(pieces)));

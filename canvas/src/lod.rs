@@ -3,6 +3,8 @@
 
 use oto_board::note::NOTE_EDGE;
 
+use crate::tiles::TILE_PX;
+
 /// Letters are drawn from this font size on; below, one bar stands for each line. A set of tiles at
 /// a quarter is stretched down to this size, so a zoom changes from one to the other once.
 const LEAST_FONT_PX: f64 = 3.88;
@@ -20,6 +22,8 @@ const LEAST_GPU_PX: f64 = 8.0;
 const TWINE_WIDTH: f64 = 4.2;
 /// Strings cast a shadow from this width on; as with letters, a whole set of tiles does or does not.
 const LEAST_TWINE_SHADOW_PX: f64 = 1.48;
+/// Strings show over their own notes from this edge of a note on: the band is five pixels high.
+const LEAST_STUB_PX: f64 = 35.0;
 /// Strings shorter than this are not drawn.
 pub(crate) const LEAST_TWINE_PX: f64 = 3.0;
 
@@ -48,6 +52,11 @@ impl Lod {
         COMMON_FONT * self.px_per_unit >= LEAST_BAR_PX
     }
 
+    /// Notes show their picture from this edge in pixels on; below, its average colour.
+    pub(crate) fn least_picture_px(self) -> f64 {
+        if self.cheap { 32.0 } else { 14.0 }
+    }
+
     /// True when ordinary notes are too small for triangles.
     pub(crate) fn is_far(self) -> bool {
         NOTE_EDGE * self.px_per_unit < LEAST_GPU_PX
@@ -72,13 +81,15 @@ impl Lod {
 
     /// Strings over their own notes: pointless when the pin's band is a pixel high.
     pub(crate) fn has_stubs(self) -> bool {
-        NOTE_EDGE * self.px_per_unit >= 16.0
+        NOTE_EDGE * self.px_per_unit >= LEAST_STUB_PX
     }
 
-    /// Index into [`oto_shaders::TWINE_SEGMENTS`] for the part of a string that hangs `sag_px`:
-    /// so many that no chord is further than a sixth of a pixel from the curve.
-    pub(crate) fn segments(part: f64, sag_px: f64) -> u32 {
-        match part * (sag_px / 0.16).sqrt() {
+    /// Index into [`oto_shaders::TWINE_SEGMENTS`] for this part of a string with this sag in world
+    /// units: so many that no chord is far from the curve.
+    pub(crate) fn segments(self, part: f64, sag: f64) -> u32 {
+        // Pixels that a chord may be off.
+        let off = if self.has_twine_shadows() { 0.16 } else { 0.5 };
+        match part * (sag * self.px_per_unit / off).sqrt() {
             n if n <= 1.0 => 0,
             n if n <= 4.0 => 1,
             n if n <= 16.0 => 2,
@@ -91,15 +102,38 @@ impl Lod {
         length * self.px_per_unit > 240.0
     }
 
-    /// Strings in one far layer at most.
-    pub(crate) fn most_far_twines(self) -> usize {
-        if self.cheap { 3_000 } else { 10_000 }
+    /// Which part of the long strings is drawn, so that about `most` cross a tile: a power of a
+    /// half, from the whole board alone, so that no string ends where a tile does. `extents` are
+    /// numbers of strings by extent, `area` is that of the board in square units.
+    pub(crate) fn part_of_long(
+        self,
+        extents: impl Iterator<Item = (f64, u32)>,
+        area: f64,
+        most: f64,
+    ) -> f64 {
+        // Lines of length L in an area A cross a convex piece with the perimeter P about
+        // L P / (pi A) times (Crofton 1868).
+        let long = extents.filter(|(edge, _)| self.is_long(*edge));
+        let length: f64 = long.map(|(edge, n)| edge * 0.7 * f64::from(n)).sum();
+        let perimeter = 4.0 * f64::from(TILE_PX) / self.px_per_unit;
+        let crossing = length * perimeter / (std::f64::consts::PI * area.max(1.0));
+        if crossing <= most { 1.0 } else { (most / crossing).log2().floor().exp2() }
     }
 
-    /// Long strings in one drawing at most.
-    pub(crate) fn most_long_twines(self) -> usize {
-        if self.cheap { 500 } else { 20_000 }
+    /// Long strings across one tile.
+    pub(crate) fn most_long_twines(self) -> f64 {
+        match (self.cheap, self.is_far()) {
+            (true, false) => 120.0,
+            (true, true) => 300.0,
+            (false, false) => 3_000.0,
+            (false, true) => 1_500.0,
+        }
     }
+}
+
+/// True when a string is among the part that is drawn: a stable hash decides.
+pub(crate) fn is_in_part(slot: u32, part: f64) -> bool {
+    part >= 1.0 || f64::from(slot.wrapping_mul(0x9e37_79b1)) < part * 4_294_967_296.0
 }
 
 /// What a drawing costs, in microseconds of a software adapter with two cores; the sizes of the
@@ -117,15 +151,34 @@ pub(crate) struct Work {
 
 impl Work {
     pub(crate) fn cost_us(&self) -> f64 {
-        let twine_price = [4.0, 8.0, 14.0, 30.0];
+        let twine_price = [8.0, 16.0, 40.0, 70.0];
         let twines: f64 = self.twines.iter().zip(twine_price).map(|(n, us)| *n as f64 * us).sum();
-        500.0
-            + self.pixels * 0.005
-            + self.notes as f64 * 4.0
-            + self.glyphs as f64 * 1.2
+        1_200.0
+            + self.pixels * 0.012
+            + self.notes as f64 * 8.0
+            + self.glyphs as f64 * 2.5
             + twines
-            + self.stubs as f64 * 3.0
-            + self.far_notes as f64 * 0.03
-            + self.far_twine_px * 0.004
+            + self.stubs as f64 * 10.0
+            + self.far_notes as f64 * 0.2
+            + self.far_twine_px * 0.04
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hairball_is_thinned_and_a_tidy_board_is_not() {
+        let lod = Lod::new(1.0, true);
+        let area = 1e10;
+        assert_eq!(lod.part_of_long([(512.0, 1_000)].into_iter(), area, 120.0), 1.0);
+        let part = lod.part_of_long([(131_072.0, 1_000_000)].into_iter(), area, 120.0);
+        assert!(part < 0.05 && part.log2().fract() == 0.0, "{part}");
+        let kept = (0..100_000).filter(|slot| is_in_part(*slot, 0.25)).count();
+        assert!((24_000..26_000).contains(&kept), "{kept}");
+        // Short ones are never thinned.
+        let far = Lod::new(0.01, true);
+        assert_eq!(far.part_of_long([(512.0, 1_000_000)].into_iter(), area, 120.0), 1.0);
     }
 }

@@ -39,10 +39,10 @@ pub(crate) enum Size {
 }
 
 impl Size {
-    /// What a note of this edge in pixels needs; its average colour is enough when none.
-    pub(crate) fn for_edge(edge_px: f64) -> Option<Self> {
+    /// What a note of this edge in pixels needs; its average colour is enough below `least_px`.
+    pub(crate) fn for_edge(edge_px: f64, least_px: f64) -> Option<Self> {
         match edge_px {
-            e if e < 14.0 => None,
+            e if e < least_px => None,
             e if e < 210.0 => Some(Self::Small),
             _ => Some(Self::Large),
         }

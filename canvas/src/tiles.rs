@@ -106,7 +106,12 @@ pub(crate) struct Tiles {
     last: Option<Sight>,
     still_frames: u32,
     motion: [f64; 2],
+    /// Tiles ahead whose words were not there yet, and when they were looked at.
+    postponed: HashMap<TileKey, u64>,
 }
+
+/// Frames before a tile ahead is looked at again.
+const PATIENCE: u64 = 12;
 
 fn level_of(px_per_unit: f64) -> f64 {
     px_per_unit.log2().round().exp2()
@@ -137,6 +142,7 @@ impl Tiles {
     pub(crate) fn clear(&mut self) {
         self.slots = vec![None; self.capacity as usize];
         self.index.clear();
+        self.postponed.clear();
     }
 
     /// What lies in this rectangle has changed.
@@ -230,7 +236,9 @@ impl Tiles {
         };
         wishes.sort_by(|a, b| a.need.cmp(&b.need).then(away(a).total_cmp(&away(b))));
         let mut ahead = |scale: f64, area: Rect| {
-            let keys = Self::grid(scale, area).filter(|key| !self.is_there(*key));
+            let ready =
+                |key: &TileKey| self.postponed.get(key).is_none_or(|at| self.frame > at + PATIENCE);
+            let keys = Self::grid(scale, area).filter(|key| !self.is_there(*key) && ready(key));
             let fresh: Vec<Wish> = keys.map(|key| Wish { key, need: Need::Ahead }).collect();
             wishes.extend(fresh.into_iter().filter(|w| !wishes.contains(w)).collect::<Vec<_>>());
         };
@@ -267,6 +275,14 @@ impl Tiles {
         points
     }
 
+    /// Nobody sees it yet and its words are not there: it is left for later.
+    pub(crate) fn postpone(&mut self, key: TileKey) {
+        if self.postponed.len() > 256 {
+            self.postponed.clear();
+        }
+        self.postponed.insert(key, self.frame);
+    }
+
     /// Takes a layer for a tile. None when every layer is on the screen.
     pub(crate) fn take(&mut self, key: TileKey, missing: u32) -> Option<u32> {
         let layer = match self.index.get(&key) {
@@ -290,9 +306,9 @@ impl Tiles {
         Some(layer)
     }
 
-    /// What to lay on the screen, bottom first.
-    pub(crate) fn lay(&mut self) -> Vec<Laid> {
-        let Some(sight) = self.last else { return Vec::new() };
+    /// What to lay on the screen, bottom first; and whether something of it stays uncovered.
+    pub(crate) fn lay(&mut self) -> (Vec<Laid>, bool) {
+        let Some(sight) = self.last else { return (Vec::new(), true) };
         let area = sight.area();
         let mut laid: Vec<u32> = Vec::new();
         let mut bare: Vec<[f64; 2]> = Vec::new();
@@ -348,7 +364,7 @@ impl Tiles {
             };
             out.push(Laid { layer, min_px: [at(0, tile.key.x), at(1, tile.key.y)], edge_px });
         }
-        out
+        (out, !bare.is_empty())
     }
 }
 
@@ -418,8 +434,8 @@ mod tests {
             }
             tiles.look(sight(x, y, zoom));
             bake_all(&mut tiles);
-            let laid = tiles.lay();
-            assert!(covers(&laid), "frame {i} has a hole");
+            let (laid, has_holes) = tiles.lay();
+            assert!(covers(&laid) && !has_holes, "frame {i} has a hole");
             assert!(laid.iter().all(|l| l.layer < 96));
             if i % 200 == 199 {
                 assert!(tiles.is_exact() && laid.iter().all(|l| l.edge_px == 512.0));
@@ -442,7 +458,7 @@ mod tests {
         assert_eq!(changed.len(), 1);
         assert!(changed[0].key.area().contains([100.0, 100.0]));
         // It is shown as it was until it is drawn again.
-        assert!(covers(&tiles.lay()));
+        assert!(covers(&tiles.lay().0));
     }
 
     #[test]
@@ -451,10 +467,10 @@ mod tests {
         tiles.set_capacity(8);
         tiles.look(sight(0.0, 0.0, 1.0));
         bake_all(&mut tiles);
-        let shown: Vec<u32> = tiles.lay().iter().map(|l| l.layer).collect();
+        let shown: Vec<u32> = tiles.lay().0.iter().map(|l| l.layer).collect();
         tiles.look(sight(10.0, 0.0, 1.0));
         bake_all(&mut tiles);
-        let after: Vec<u32> = tiles.lay().iter().map(|l| l.layer).collect();
+        let after: Vec<u32> = tiles.lay().0.iter().map(|l| l.layer).collect();
         assert!(shown.iter().all(|l| after.contains(l)));
     }
 }

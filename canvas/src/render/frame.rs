@@ -91,6 +91,8 @@ pub(crate) struct Frame {
     pub(crate) lists: Lists,
     pub(crate) overlays: Vec<OverlayGpu>,
     pub(crate) copies: Vec<Copied>,
+    /// Tiles do not cover the screen: the wall is drawn below them.
+    pub(crate) has_holes: bool,
     pub(crate) tiles: Vec<TileGpu>,
     /// Layers of the tile texture.
     pub(crate) tile_capacity: u32,
@@ -198,6 +200,7 @@ pub(super) fn build(
     frame.lists = Lists::default();
     frame.tiles.clear();
     frame.copies.clear();
+    frame.has_holes = false;
     frame.tile_capacity = kept.tiles.capacity();
 
     let direct = full || is_direct(&scene, view_area, cheap, px_per_unit);
@@ -221,7 +224,8 @@ pub(super) fn build(
             keep_walls(frame, kept.tiles.capacity(), cheap, dark);
         }
         (baked, left_out) = bake(kept, &mut scene, frame, cheap, dark, camera.scale_factor);
-        let laid = kept.tiles.lay();
+        let (laid, has_holes) = kept.tiles.lay();
+        frame.has_holes = has_holes;
         place(frame, &laid, size_px);
         if !lifted.is_empty() {
             let mut sources = scene.sources(lift);
@@ -331,7 +335,8 @@ fn bake(
     for wish in kept.tiles.wishes() {
         let ahead = wish.need == Need::Ahead;
         let free = match wish.need {
-            Need::Bare => true,
+            // More than this in one frame would be felt: paper stands in for the rest of them.
+            Need::Bare => baked == 0 || spent < BUDGET_US * 2.0,
             Need::Changed => baked < 4 || spent < BUDGET_US,
             Need::Better => spent < BUDGET_US,
             Need::Ahead => spent < BUDGET_US * 0.4 && looked_ahead < 2,
@@ -354,6 +359,9 @@ fn bake(
         spent += got.work.cost_us() * factor;
         // Nobody sees it yet: it is drawn once its words are there.
         let early = ahead && got.missing > 0;
+        if early {
+            kept.tiles.postpone(wish.key);
+        }
         let layer = if early { None } else { kept.tiles.take(wish.key, got.missing) };
         let Some(layer) = layer else {
             frame.lists.notes.truncate(marks.0);
@@ -422,7 +430,7 @@ fn keep_walls(frame: &mut Frame, capacity: u32, cheap: bool, dark: bool) {
 fn place(frame: &mut Frame, laid: &[Laid], size_px: [f64; 2]) {
     let edge = f64::from(TILE_PX);
     let whole = |l: &Laid| l.edge_px == edge && l.min_px.iter().all(|v| v.fract() == 0.0);
-    if laid.iter().all(whole) {
+    if laid.iter().all(whole) && !frame.has_holes {
         for l in laid {
             let low = l.min_px.map(|v| v.max(0.0));
             let high = [0, 1].map(|i| (l.min_px[i] + edge).min(size_px[i]));

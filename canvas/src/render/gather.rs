@@ -10,7 +10,7 @@ use oto_shaders::{BARS, GlyphGpu, NoteGpu, NoteStyle, flags};
 
 use super::cover::Heap;
 use crate::far::{self, FarLayer};
-use crate::lod::{LEAST_TWINE_PX, Lod, Work};
+use crate::lod::{LEAST_TWINE_PX, Lod, Work, is_in_part};
 use crate::mirror::Lying;
 use crate::text::{Suppressed, Texts, current_blocks};
 use crate::thumbs::Size;
@@ -260,7 +260,7 @@ impl Sources<'_> {
     fn picture(&mut self, f: &Found, lod: Lod, out: &mut Gathered) {
         let Some(asset) = picture_of(self.open, f.slot) else { return };
         let edge_px = f.lying.half[0].max(f.lying.half[1]) * 2.0 * lod.px_per_unit;
-        let Some(size) = Size::for_edge(edge_px) else { return };
+        let Some(size) = Size::for_edge(edge_px, lod.least_picture_px()) else { return };
         let (index, coming) = self.thumbs.want(asset, f.slot, size);
         self.mirror.set_thumb(f.slot, index);
         out.missing += u32::from(coming);
@@ -278,6 +278,7 @@ impl Sources<'_> {
     ) {
         let board = self.open.board();
         let margin = area.grown(16.0);
+        let part = self.part_of_long(lod, full);
         let mut hung: Vec<Hung> = Vec::new();
         let mut stubs = Vec::new();
         let mut take = |slot: u32| {
@@ -301,13 +302,16 @@ impl Sources<'_> {
             }
             let [a, _, b] = curve.points;
             let length = (b[0] - a[0]).hypot(b[1] - a[1]);
-            let Some(part) = part_in(&curve, margin) else { return };
+            let Some(span) = part_in(&curve, margin) else { return };
             if length * lod.px_per_unit < LEAST_TWINE_PX {
                 return;
             }
-            let sag_px = sag_of(length) * lod.px_per_unit;
-            let segments = Lod::segments(part[1] - part[0], sag_px);
-            hung.push(Hung { slot, segments, part, is_long: lod.is_long(length) });
+            if lod.is_long(length) && !in_hand && !is_in_part(slot, part) {
+                out.left_out += 1;
+                return;
+            }
+            let segments = lod.segments(span[1] - span[0], sag_of(length));
+            hung.push(Hung { slot, segments, part: span });
             if lod.has_stubs() {
                 for (end, note) in [(1, record.from), (2, record.to)] {
                     let over = self.shown_at(note);
@@ -334,15 +338,9 @@ impl Sources<'_> {
                 }
             }
         }
-        // A stable hash decides which are left out when there are too many; those left are drawn in
-        // the order of their slots, whichever way they were found.
-        hung.sort_unstable_by_key(|h| (h.is_long, h.slot.wrapping_mul(0x9e37_79b1), h.slot));
-        hung.dedup_by_key(|h| h.slot);
-        let short = hung.partition_point(|h| !h.is_long);
-        let most = if full { 20_000 } else { lod.most_long_twines() };
-        out.left_out += (hung.len() - short).saturating_sub(most) as u32;
-        hung.truncate(short + most);
+        // Drawn in the order of their slots, whichever way they were found.
         hung.sort_unstable_by_key(|h| (h.segments, h.slot));
+        hung.dedup_by_key(|h| h.slot);
         for class in 0..4u32 {
             let from = lists.twines.len() as u32;
             let group = hung.iter().filter(|h| h.segments == class);
@@ -356,6 +354,14 @@ impl Sources<'_> {
         lists.twines.append(&mut stubs);
         out.shown.stubs = from..lists.twines.len() as u32;
         out.work.stubs = out.shown.stubs.len();
+    }
+
+    /// Which part of the long strings of this board is drawn.
+    fn part_of_long(&self, lod: Lod, full: bool) -> f64 {
+        let board = self.open.board();
+        let most = if full { lod.most_long_twines().max(1_500.0) } else { lod.most_long_twines() };
+        let [w, h] = board.reach().size();
+        lod.part_of_long(board.twine_extents(), w * h, most)
     }
 
     /// A cheap test before the exact one: the chord passes near, and the sag is at most 90 units.
@@ -381,25 +387,26 @@ impl Sources<'_> {
         let found = self.notes_in(area, Which::Resting, 0.0..lod.least_gpu_edge());
         let slots: Vec<u32> = found.into_iter().map(|f| f.slot).collect();
         let least = LEAST_TWINE_PX / lod.px_per_unit;
-        let mut keys: Vec<(u32, u32)> = Vec::new();
+        let part = self.part_of_long(lod, false);
+        let mut curves: Vec<(u32, TwineCurve)> = Vec::new();
         board.visit_twines(reach, least, |group| {
-            let near = group.iter().filter(|slot| self.may_touch(**slot, reach));
-            keys.extend(near.map(|slot| (slot.wrapping_mul(0x9e37_79b1), *slot)));
+            for slot in group.iter().filter(|slot| self.may_touch(**slot, reach)) {
+                let Some(curve) = board.twine_curve(*slot) else { continue };
+                let [a, _, b] = curve.points;
+                if !curve.bounds().intersects(reach) {
+                    continue;
+                }
+                let long = lod.is_long((b[0] - a[0]).hypot(b[1] - a[1]));
+                if long && !is_in_part(*slot, part) {
+                    out.left_out += 1;
+                } else {
+                    curves.push((*slot, curve));
+                }
+            }
         });
-        let (n, most) = (keys.len(), lod.most_far_twines());
-        if n > most {
-            // A stable hash decides which stay; they are drawn stronger, so the tone stays too.
-            keys.select_nth_unstable(most);
-            keys.truncate(most);
-            out.left_out += (n - most) as u32;
-        }
-        keys.sort_unstable_by_key(|(_, slot)| *slot);
-        let curves: Vec<(u32, TwineCurve)> = keys
-            .into_iter()
-            .filter_map(|(_, slot)| Some((slot, board.twine_curve(slot)?)))
-            .filter(|(_, curve)| curve.bounds().intersects(reach))
-            .collect();
-        let strength = (n as f32 / most as f32).clamp(1.0, 4.0);
+        curves.sort_unstable_by_key(|(slot, _)| *slot);
+        // Those that are drawn stand for the others, so the tone stays.
+        let strength = (1.0 / part).min(4.0) as f32;
         let layer = far::draw(self.mirror, &self.palette.gpu, &slots, &curves, strength, area, lod);
         out.work.far_notes = layer.n_notes;
         out.work.far_twine_px = layer.twine_px;
@@ -412,7 +419,6 @@ struct Hung {
     slot: u32,
     segments: u32,
     part: [f64; 2],
-    is_long: bool,
 }
 
 impl Hung {

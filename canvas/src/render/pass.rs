@@ -211,7 +211,8 @@ pub(super) fn board_pass(
     };
     counters.drew(frame.copies.len() as u64);
     let live = frame.drawings.iter().enumerate().find(|(_, d)| d.target == Target::Screen);
-    if live.is_none() && frame.overlays.is_empty() && frame.tiles.is_empty() {
+    let only_copies = live.is_none() && frame.overlays.is_empty() && frame.tiles.is_empty();
+    if only_copies && !frame.has_holes {
         return copy_tiles(gpu, &frame, target.main_texture(), &mut context);
     }
     copy_tiles(gpu, &frame, &screen.texture, &mut context);
@@ -242,6 +243,9 @@ pub(super) fn board_pass(
         draws: 0,
         refused: false,
     };
+    if frame.has_holes {
+        steps.draw(gpu.pipelines.wall, 3, 0..1, None);
+    }
     if let Some(tiles) = &gpu.tiles {
         let n = frame.tiles.len() as u32;
         steps.draw(gpu.pipelines.tile, 4, 0..n, Some(&tiles.bind_group));

@@ -1,6 +1,6 @@
 //! Which notes of a drawing show at all. A heap of a million notes shows its top: what lies wholly
 //! under opaque paper is left out, told on a coarse grid where a cell counts only when a single
-//! note fills it.
+//! note fills it, or when a dozen shadows fall on it.
 
 use oto_board::geom::Rect;
 use oto_shaders::{NoteGpu, flags};
@@ -51,10 +51,12 @@ impl Heap {
             }
             let slot = key as u32;
             let Some((lying, record)) = place(slot) else { continue };
-            if cover.hides(lying.bounds(record.tilt).grown(SHADOW)) {
+            let reach = lying.bounds(record.tilt).grown(SHADOW);
+            if cover.hides(reach) {
                 continue;
             }
             kept.push(slot);
+            cover.shade(reach);
             if record.page_flags & (flags::MAKING | flags::DIMMED) == 0 {
                 cover.add(filled_by(&lying, &record));
             }
@@ -72,12 +74,16 @@ fn filled_by(lying: &Lying, record: &NoteGpu) -> Rect {
     Rect::from_center_size(lying.center, inner)
 }
 
+/// Shadows, and with them notes, that show one through the other.
+const MOST_SHADOWS: u8 = 12;
 const CELLS: usize = 48;
 
 struct Cover {
     area: Rect,
-    /// One bit for each column.
+    /// One bit for each column: what lies below does not show.
     rows: [u64; CELLS],
+    /// How many shadows fall into a cell.
+    shadows: Vec<u8>,
 }
 
 /// Bits of these columns.
@@ -92,7 +98,7 @@ fn range(low: f64, high: f64) -> std::ops::Range<usize> {
 
 impl Cover {
     fn new(area: Rect) -> Self {
-        Self { area, rows: [0; CELLS] }
+        Self { area, rows: [0; CELLS], shadows: vec![0; CELLS * CELLS] }
     }
 
     /// In cells from the upper left.
@@ -112,6 +118,21 @@ impl Cover {
         let wanted = bits(range(min[0].floor(), max[0].ceil()));
         let rows = range(min[1].floor(), max[1].ceil());
         self.rows[rows].iter().all(|row| row & wanted == wanted)
+    }
+
+    /// A note's shadow may fall here. After as many as that, one more makes no difference.
+    fn shade(&mut self, rect: Rect) {
+        let (min, max) = self.cells(rect);
+        let columns = range(min[0].floor(), max[0].ceil());
+        for y in range(min[1].floor(), max[1].ceil()) {
+            for x in columns.clone() {
+                let n = &mut self.shadows[y * CELLS + x];
+                *n = n.saturating_add(1);
+                if *n >= MOST_SHADOWS {
+                    self.rows[y] |= 1 << x;
+                }
+            }
+        }
     }
 
     /// Fills the cells that lie wholly in the rectangle.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use crate::geom::{Rect, TwineCurve, hits_note};
+use crate::hash::IdMap;
+use crate::slot_list::SlotList;
 use crate::spatial::Spatial;
 use crate::{
     AssetId, AssetInfo, Change, JobId, Note, NoteId, Run, RunId, Transaction, Twine, TwineId, Tx,
@@ -44,7 +46,7 @@ pub enum EditError {
 pub(crate) struct NoteSlot {
     pub(crate) note: Note,
     /// Slots of twines tied to this note.
-    pub(crate) twines: Vec<u32>,
+    pub(crate) twines: SlotList,
 }
 
 #[derive(Debug, Clone)]
@@ -62,11 +64,11 @@ pub struct Board {
     pub(crate) twines: Vec<Option<TwineSlot>>,
     pub(crate) free_notes: Vec<u32>,
     pub(crate) free_twines: Vec<u32>,
-    pub(crate) note_slots: HashMap<NoteId, u32>,
-    pub(crate) twine_slots: HashMap<TwineId, u32>,
+    pub(crate) note_slots: IdMap<NoteId, u32>,
+    pub(crate) twine_slots: IdMap<TwineId, u32>,
     pub(crate) runs: Vec<Run>,
-    pub(crate) run_index: HashMap<RunId, usize>,
-    pub(crate) run_of_job: HashMap<JobId, usize>,
+    pub(crate) run_index: IdMap<RunId, usize>,
+    pub(crate) run_of_job: IdMap<JobId, usize>,
     pub(crate) assets: Vec<AssetInfo>,
     pub(crate) asset_index: HashMap<AssetId, usize>,
     pub(crate) spatial: Spatial,

@@ -17,14 +17,6 @@ impl BoardBuilder {
         }
     }
 
-    /// Room for as many more notes and strings.
-    pub fn reserve(&mut self, notes: usize, twines: usize) {
-        self.board.notes.reserve(notes);
-        self.board.note_slots.reserve(notes);
-        self.board.twines.reserve(twines);
-        self.board.twine_slots.reserve(twines);
-    }
-
     /// Adds an asset record; the same one twice is one.
     pub fn asset(&mut self, asset: AssetInfo) {
         self.board.put_asset(asset);

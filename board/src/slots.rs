@@ -2,6 +2,7 @@
 //! are in `tx`.
 
 use crate::board::{NoteSlot, TwineSlot, spatial_bounds};
+use crate::slot_list::SlotList;
 use crate::{AssetInfo, Board, EditError, Note, Run, Twine};
 
 impl Board {
@@ -53,7 +54,7 @@ impl Board {
         self.note_slots.insert(note.id, slot);
         self.spatial.insert(slot, spatial_bounds(&note));
         self.top_rank = self.top_rank.max(note.rank);
-        let filled = Some(NoteSlot { note, twines: Vec::new() });
+        let filled = Some(NoteSlot { note, twines: SlotList::default() });
         match self.notes.get_mut(slot as usize) {
             Some(place) => *place = filled,
             None => self.notes.push(filled),
@@ -71,9 +72,9 @@ impl Board {
         }
         let tied = place.twines.clone();
         self.spatial.update(slot, to);
-        for twine in tied {
-            if let Some(curve) = self.twine_curve(twine) {
-                self.twine_spatial.update(twine, curve.bounds());
+        for twine in tied.as_slice() {
+            if let Some(curve) = self.twine_curve(*twine) {
+                self.twine_spatial.update(*twine, curve.bounds());
             }
         }
     }
@@ -113,7 +114,7 @@ impl Board {
         self.twine_spatial.remove(slot);
         for end in ends {
             if let Some(place) = self.notes[end as usize].as_mut() {
-                place.twines.retain(|s| *s != slot);
+                place.twines.remove(slot);
             }
         }
         self.free_twines.push(slot);

@@ -37,7 +37,7 @@ pub fn validate(board: &Board) -> Vec<String> {
         if !found {
             wrong.push(format!("note {} is not found where it lies", note.id));
         }
-        let tied: BTreeSet<u32> = place.twines.iter().copied().collect();
+        let tied: BTreeSet<u32> = place.twines.as_slice().iter().copied().collect();
         let real = tied_to.remove(&note.id).unwrap_or_default();
         if tied != real {
             wrong.push(format!("note {} does not know its strings", note.id));

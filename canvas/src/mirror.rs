@@ -9,8 +9,8 @@ mod record;
 use std::collections::HashMap;
 
 use bevy::prelude::*;
+use oto_board::NoteId;
 use oto_board::geom::{Rect, sag_of};
-use oto_board::{Board, NoteId, Twine};
 use oto_shaders::{N_CLASSES, NoteGpu, PAGE_EDGES, PageGpu, TwineGpu};
 
 use crate::OpenBoard;
@@ -47,6 +47,7 @@ pub struct Mirror {
     pub(crate) pages: Vec<PageGpu>,
     origins: Vec<[f64; 2]>,
     page_index: HashMap<PageKey, u32>,
+    last_page: (PageKey, u32),
     pub(crate) dirty_notes: DirtyRuns,
     pub(crate) dirty_twines: DirtyRuns,
     /// Pages the GPU has.
@@ -91,7 +92,12 @@ impl Mirror {
         let span = f64::from(class).exp2() * PAGE_EDGES;
         let cell = |v: f64| (v / span).floor() as i64;
         let key = (class, cell(center[0]), cell(center[1]));
+        // Neighbours come one after the other when a board is read.
+        if self.last_page.0 == key && !self.pages.is_empty() {
+            return self.last_page.1;
+        }
         if let Some(page) = self.page_index.get(&key) {
+            self.last_page = (key, *page);
             return *page;
         }
         let page = self.pages.len() as u32;
@@ -180,13 +186,9 @@ impl Mirror {
         }
     }
 
-    fn set_twine(&mut self, slot: u32, twine: &Twine, board: &Board, bright: bool, dim: bool) {
-        let Some([from, to]) = board.twine_ends(slot) else { return };
-        let (Some(a), Some(b)) = (board.note_at(from), board.note_at(to)) else { return };
-        let look = u32::from(twine.color & 15) | u32::from(bright) << 8 | u32::from(dim) << 9;
-        let record = TwineGpu { from, to, look };
-        let (a, b) = (a.pin(), b.pin());
-        let ends = [a[0] as f32, a[1] as f32, b[0] as f32, b[1] as f32];
+    fn write_twine(&mut self, slot: u32, notes: [u32; 2], look: u32, pins: [[f32; 2]; 2]) {
+        let record = TwineGpu { from: notes[0], to: notes[1], look };
+        let ends = [pins[0][0], pins[0][1], pins[1][0], pins[1][1]];
         let index = slot as usize;
         if self.twines.len() <= index {
             self.twines.resize(index + 1, TwineGpu::default());

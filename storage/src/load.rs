@@ -3,7 +3,7 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use oto_board::{Board, BoardBuilder, History, Run};
+use oto_board::{AssetInfo, Board, BoardBuilder, History, Note, Run, Twine};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
@@ -13,7 +13,7 @@ use crate::{StorageError, journal, rows};
 /// How many journal rows are read back for undo.
 const HISTORY_ROWS: u32 = 2_000;
 /// And how many bytes: a step that changed a million notes is not read back at every start.
-const HISTORY_BYTES: i64 = 8 << 20;
+const HISTORY_BYTES: i64 = 2 << 20;
 
 /// A board as read from disk.
 #[derive(Debug)]
@@ -27,8 +27,7 @@ pub struct Loaded {
     pub(crate) head: (u64, [u8; 32]),
 }
 
-/// Rows as they lie in the file: a thread of its own reads them into records, so that a board of
-/// a million notes opens in the time SQLite needs to hand them over.
+/// Rows as they lie in the file.
 #[derive(Default)]
 struct RawRows {
     bytes: Vec<u8>,
@@ -36,9 +35,14 @@ struct RawRows {
     ends: Vec<Option<(usize, usize)>>,
 }
 
-enum Order {
-    Expect(usize, usize),
-    Rows(Table, RawRows),
+type RawOrder = (Table, RawRows);
+
+/// Records read from a chunk of rows.
+enum Records {
+    Assets(Vec<AssetInfo>),
+    Runs(Vec<Run>),
+    Notes(Vec<Note>),
+    Twines(Vec<Twine>),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -65,14 +69,7 @@ impl Table {
 /// Bytes handed over at once.
 const CHUNK_BYTES: usize = 1 << 20;
 
-fn read_rows(connection: &Connection, orders: &SyncSender<Order>) -> Result<(), StorageError> {
-    let count = |table: &str| {
-        let sql = format!("SELECT count(*) FROM {table}");
-        connection.query_row(&sql, [], |row| row.get::<_, i64>(0))
-    };
-    let (notes, twines) = (count("note")?, count("twine")?);
-    // The other end is gone only when it panicked, which the join reports.
-    orders.send(Order::Expect(notes.max(0) as usize, twines.max(0) as usize)).ok();
+fn read_rows(connection: &Connection, raw: &SyncSender<RawOrder>) -> Result<(), StorageError> {
     for table in Table::ALL {
         let mut statement =
             connection.prepare(&format!("SELECT body, sum FROM {}", table.name()))?;
@@ -90,21 +87,18 @@ fn read_rows(connection: &Connection, orders: &SyncSender<Order>) -> Result<(), 
             };
             chunk.ends.push(ends);
             if chunk.bytes.len() >= CHUNK_BYTES {
-                orders.send(Order::Rows(table, std::mem::take(&mut chunk))).ok();
+                // The other end is gone only when it panicked, which the join reports.
+                raw.send((table, std::mem::take(&mut chunk))).ok();
             }
         }
-        orders.send(Order::Rows(table, chunk)).ok();
+        raw.send((table, chunk)).ok();
     }
     Ok(())
 }
 
-fn records<T: Decode>(
-    table: Table,
-    rows: &RawRows,
-    warnings: &mut Vec<String>,
-    mut each: impl FnMut(T),
-) {
+fn records<T: Decode>(table: Table, rows: &RawRows, warnings: &mut Vec<String>) -> Vec<T> {
     let mut start = 0;
+    let mut found = Vec::with_capacity(rows.ends.len());
     for ends in &rows.ends {
         let read = match ends {
             Some((body, sum)) => {
@@ -115,37 +109,45 @@ fn records<T: Decode>(
             None => Err(format!("{}: a column holds something else than bytes", table.name())),
         };
         match read {
-            Ok(record) => each(record),
+            Ok(record) => found.push(record),
             Err(warning) => warnings.push(warning),
         }
     }
+    found
 }
 
-fn build(inbox: &Receiver<Order>, seq: u64) -> (Board, Vec<String>) {
-    let (mut builder, mut warnings) = (BoardBuilder::default(), Vec::new());
+/// From rows to records, with sentences about those that cannot be read.
+fn decode_all(raw: &Receiver<RawOrder>, out: &SyncSender<Records>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    while let Ok((table, rows)) = raw.recv() {
+        let records = match table {
+            Table::Asset => Records::Assets(records(table, &rows, &mut warnings)),
+            Table::Run => Records::Runs(records(table, &rows, &mut warnings)),
+            Table::Note => Records::Notes(records(table, &rows, &mut warnings)),
+            Table::Twine => Records::Twines(records(table, &rows, &mut warnings)),
+        };
+        if out.send(records).is_err() {
+            break;
+        }
+    }
+    warnings
+}
+
+/// From records to a board.
+fn build(inbox: &Receiver<Records>, seq: u64) -> (Board, Vec<String>) {
+    let mut builder = BoardBuilder::default();
     let mut runs: Vec<Run> = Vec::new();
-    while let Ok(order) = inbox.recv() {
-        match order {
-            Order::Expect(notes, twines) => builder.reserve(notes, twines),
-            Order::Rows(Table::Asset, rows) => {
-                records(Table::Asset, &rows, &mut warnings, |asset| builder.asset(asset));
-            }
-            Order::Rows(Table::Run, rows) => {
-                records(Table::Run, &rows, &mut warnings, |run| runs.push(run));
-            }
-            Order::Rows(Table::Note, rows) => {
-                records(Table::Note, &rows, &mut warnings, |note| builder.note(note));
-            }
-            Order::Rows(Table::Twine, rows) => {
-                records(Table::Twine, &rows, &mut warnings, |twine| builder.twine(twine));
-            }
+    while let Ok(records) = inbox.recv() {
+        match records {
+            Records::Assets(assets) => assets.into_iter().for_each(|a| builder.asset(a)),
+            Records::Runs(mut some) => runs.append(&mut some),
+            Records::Notes(notes) => notes.into_iter().for_each(|n| builder.note(n)),
+            Records::Twines(twines) => twines.into_iter().for_each(|t| builder.twine(t)),
         }
     }
     runs.sort_by_key(|run| (run.finished_at_ms, run.id));
     runs.into_iter().for_each(|run| builder.run(run));
-    let (board, left_out) = builder.finish(seq);
-    warnings.extend(left_out);
-    (board, warnings)
+    builder.finish(seq)
 }
 
 pub(crate) fn load(connection: &Connection) -> Result<Loaded, StorageError> {
@@ -156,19 +158,28 @@ pub(crate) fn load(connection: &Connection) -> Result<Loaded, StorageError> {
 /// Within a transaction of the caller's.
 pub(crate) fn load_within(connection: &Connection) -> Result<Loaded, StorageError> {
     let (seq, hash) = journal::head(connection)?;
-    let (orders, inbox) = sync_channel(4);
-    let built = std::thread::scope(|scope| {
+    let (raw, rows) = sync_channel(4);
+    let (out, inbox) = sync_channel(4);
+    let nowhere = std::path::Path::new("the board");
+    let starting = || StorageError::io("starting to read", nowhere);
+    let panicked = |_panic| StorageError::Damaged("the records".to_owned());
+    // Three threads, each with its own part of the work: SQLite, records, board.
+    let (mut warnings, (board, left_out)) = std::thread::scope(|scope| {
+        let decoder = std::thread::Builder::new()
+            .name("oto-decode".to_owned())
+            .spawn_scoped(scope, move || decode_all(&rows, &out))
+            .map_err(starting())?;
         let builder = std::thread::Builder::new()
             .name("oto-load".to_owned())
             .spawn_scoped(scope, move || build(&inbox, seq))
-            .map_err(StorageError::io("starting to read", std::path::Path::new("the board")))?;
-        let read = read_rows(connection, &orders);
-        drop(orders);
-        let built = builder.join();
+            .map_err(starting())?;
+        let read = read_rows(connection, &raw);
+        drop(raw);
+        let (warnings, built) = (decoder.join(), builder.join());
         read?;
-        built.map_err(|_panic| StorageError::Damaged("the records".to_owned()))
-    });
-    let (board, mut warnings) = built?;
+        Ok::<_, StorageError>((warnings.map_err(panicked)?, built.map_err(panicked)?))
+    })?;
+    warnings.extend(left_out);
     let mut history = History::default();
     match journal::last(connection, HISTORY_ROWS, HISTORY_BYTES) {
         Ok(transactions) => transactions.iter().for_each(|t| history.record(t)),

@@ -33,6 +33,18 @@ impl Marks {
     }
 }
 
+impl Marks {
+    /// Colour, and whether it is bright or dim; the bits of `TwineGpu::look`.
+    fn look_of(&self, twine: &Twine, board: &Board) -> u32 {
+        let bright = self.bright.contains(&Some(twine.id));
+        let dim = self.lit != Lit::default()
+            && [twine.from, twine.to]
+                .iter()
+                .any(|id| board.note(*id).is_none_or(|n| !self.lit.lights(n)));
+        u32::from(twine.color & 15) | u32::from(bright) << 8 | u32::from(dim) << 9
+    }
+}
+
 impl Mirror {
     fn refresh_note(&mut self, id: NoteId, board: &Board, marks: &Marks) {
         if let (Some(slot), Some(note)) = (board.note_slot(id), board.note(id)) {
@@ -45,13 +57,11 @@ impl Mirror {
     }
 
     fn refresh_twine(&mut self, slot: u32, board: &Board, marks: &Marks) {
-        let Some(twine) = board.twine_at(slot) else { return };
-        let bright = marks.bright.contains(&Some(twine.id));
-        let dim = marks.lit != Lit::default()
-            && [twine.from, twine.to]
-                .iter()
-                .any(|id| board.note(*id).is_none_or(|n| !marks.lit.lights(n)));
-        self.set_twine(slot, twine, board, bright, dim);
+        let (Some(twine), Some(ends)) = (board.twine_at(slot), board.twine_ends(slot)) else {
+            return;
+        };
+        let pin = |end: u32| board.note_at(end).map_or([0.0; 2], Note::pin).map(|v| v as f32);
+        self.write_twine(slot, ends, marks.look_of(twine, board), ends.map(pin));
     }
 
     fn refresh_all(&mut self, board: &Board, marks: &Marks) {
@@ -61,8 +71,15 @@ impl Mirror {
                 self.set_note(slot, note, board, marks.of(note), progress);
             }
         }
+        // Each pin is computed once, however many strings hang on it.
+        let pin = |slot| board.note_at(slot).map_or([0.0; 2], Note::pin).map(|v| v as f32);
+        let pins: Vec<[f32; 2]> = (0..board.note_slot_count()).map(pin).collect();
         for slot in 0..board.twine_slot_count() {
-            self.refresh_twine(slot, board, marks);
+            let (Some(twine), Some(ends)) = (board.twine_at(slot), board.twine_ends(slot)) else {
+                continue;
+            };
+            let look = marks.look_of(twine, board);
+            self.write_twine(slot, ends, look, ends.map(|end| pins[end as usize]));
         }
     }
 

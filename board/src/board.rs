@@ -307,10 +307,83 @@ impl Board {
         top
     }
 
-    /// The smallest rectangle round all notes; empty on an empty board.
+    /// The smallest rectangle round all notes; empty on an empty board. Only the outermost pages of
+    /// the index are looked at note by note.
     #[must_use]
     pub fn bounds(&self) -> Rect {
-        self.notes().fold(Rect::EMPTY, |all, note| all.union(note.rect()))
+        let mut cells: Vec<(Rect, &[u32])> = self
+            .spatial
+            .cells()
+            .map(|(cell, edge, slots)| (cell.grown(edge / 2.0), slots))
+            .collect();
+        let mut all = Rect::EMPTY;
+        let look = |slots: &[u32], all: &mut Rect| {
+            for note in slots.iter().filter_map(|s| self.note_at(*s)) {
+                *all = all.union(note.rect());
+            }
+        };
+        // The extreme ones first, so that most others are inside already.
+        for key in
+            [|r: &Rect| r.min[0], |r: &Rect| r.min[1], |r: &Rect| -r.max[0], |r: &Rect| -r.max[1]]
+        {
+            if let Some((_, slots)) = cells.iter().min_by(|a, b| key(&a.0).total_cmp(&key(&b.0))) {
+                look(slots, &mut all);
+            }
+        }
+        let inside = |all: &Rect, r: &Rect| all.contains(r.min) && all.contains(r.max);
+        cells.retain(|(rect, _)| !inside(&all, rect));
+        for (rect, slots) in cells {
+            if !inside(&all, &rect) {
+                look(slots, &mut all);
+            }
+        }
+        all
+    }
+
+    /// How many notes have their middle in `rect`; whole pages are counted, not walked.
+    #[must_use]
+    pub fn count_in(&self, rect: Rect) -> usize {
+        let mut n = 0;
+        for (cell, _, slots) in self.spatial.cells() {
+            if rect.contains(cell.min) && rect.contains(cell.max) {
+                n += slots.len();
+            } else if rect.intersects(cell) {
+                let notes = slots.iter().filter_map(|s| self.note_at(*s));
+                n += notes.filter(|note| rect.contains(note.center)).count();
+            }
+        }
+        n
+    }
+
+    /// Hands over every page of the index: where the middles of its notes lie, and their slots.
+    pub fn pages(&self) -> impl Iterator<Item = (Rect, &[u32])> {
+        self.spatial.cells().map(|(cell, _, slots)| (cell, slots))
+    }
+
+    /// The note whose middle is nearest to a point.
+    #[must_use]
+    pub fn nearest(&self, p: [f64; 2]) -> Option<&Note> {
+        let away = |c: [f64; 2]| (c[0] - p[0]).hypot(c[1] - p[1]);
+        let outside = |cell: &Rect| {
+            let d = [0, 1].map(|i| (cell.min[i] - p[i]).max(p[i] - cell.max[i]).max(0.0));
+            d[0].hypot(d[1])
+        };
+        let mut cells: Vec<(f64, &[u32])> =
+            self.spatial.cells().map(|(cell, _, slots)| (outside(&cell), slots)).collect();
+        cells.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut best: Option<(f64, &Note)> = None;
+        for (least, slots) in cells {
+            if best.is_some_and(|(d, _)| d <= least) {
+                break;
+            }
+            for note in slots.iter().filter_map(|s| self.note_at(*s)) {
+                let d = away(note.center);
+                if best.is_none_or(|(b, other)| (d, note.id) < (b, other.id)) {
+                    best = Some((d, note));
+                }
+            }
+        }
+        best.map(|(_, note)| note)
     }
 }
 

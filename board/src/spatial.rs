@@ -120,18 +120,21 @@ impl Spatial {
         self.classes.iter().map(|c| (edge_of(c.class), c.count))
     }
 
-    /// A rectangle round all cells in use, by class: whatever lies in it touches it.
+    /// A rectangle that holds everything, at most a cell too large on each side.
     pub(crate) fn reach(&self) -> Rect {
-        let mut all = Rect::EMPTY;
-        for group in &self.classes {
-            let (edge, span) = (edge_of(group.class), edge_of(group.class) * CELL_EDGES);
-            for cell in group.cells.iter().filter(|c| !c.slots.is_empty()) {
+        self.cells().fold(Rect::EMPTY, |all, (cell, edge, _)| all.union(cell.grown(edge / 2.0)))
+    }
+
+    /// Hands over every cell in use: the rectangle its middles lie in, its class's edge, its slots.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (Rect, f64, &[u32])> {
+        self.classes.iter().flat_map(|group| {
+            let edge = edge_of(group.class);
+            let span = edge * CELL_EDGES;
+            group.cells.iter().filter(|c| !c.slots.is_empty()).map(move |cell| {
                 let min = [cell.at.0 as f64 * span, cell.at.1 as f64 * span];
-                let max = [min[0] + span, min[1] + span];
-                all = all.union(Rect { min, max }.grown(edge / 2.0));
-            }
-        }
-        all
+                (Rect { min, max: [min[0] + span, min[1] + span] }, edge, cell.slots.as_slice())
+            })
+        })
     }
 
     /// True when the item stands where these bounds put it.

@@ -25,7 +25,11 @@ pub struct BoardCamera {
     pub insets: [f64; 4],
     /// No glides.
     pub reduced_motion: bool,
+    /// Farthest view: all of the board, or an ordinary note as a dot.
+    least_zoom: f64,
     glide: Option<Glide>,
+    /// Views that were left by a jump, and those left by going back.
+    left: [Vec<([f64; 2], f64)>; 2],
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +48,9 @@ impl Default for BoardCamera {
             scale_factor: 1.0,
             insets: [0.0; 4],
             reduced_motion: false,
+            least_zoom: space::DOT_ZOOM,
             glide: None,
+            left: Default::default(),
         }
     }
 }
@@ -78,7 +84,7 @@ impl BoardCamera {
     pub fn zoom_at(&mut self, pointer: [f64; 2], factor: f64) {
         self.glide = None;
         (self.center, self.zoom) =
-            space::zoom_at(self.center, self.zoom, self.size, pointer, factor);
+            space::zoom_at(self.center, self.zoom, self.size, pointer, factor, self.least_zoom);
     }
 
     /// Moves the view with the hand: by logical pixels.
@@ -104,6 +110,36 @@ impl BoardCamera {
             self.glide =
                 Some(Glide { from: (self.center, self.zoom), to: (center, zoom), done: 0.0 });
         }
+    }
+
+    /// Glides there and remembers where it came from.
+    pub fn go_to(&mut self, center: [f64; 2], zoom: f64) {
+        const MOST: usize = 100;
+        let here = self.heading();
+        let [back, forward] = &mut self.left;
+        forward.clear();
+        if back.last() != Some(&here) {
+            back.push(here);
+        }
+        if back.len() > MOST {
+            back.remove(0);
+        }
+        self.glide_to(center, zoom);
+    }
+
+    /// Where it is, or where it glides to.
+    fn heading(&self) -> ([f64; 2], f64) {
+        self.glide.as_ref().map_or((self.center, self.zoom), |glide| glide.to)
+    }
+
+    /// Goes to the view before the last jump, or forward again. False when there is none.
+    pub fn go_back(&mut self, forward: bool) -> bool {
+        let here = self.heading();
+        let (from, to) = if forward { (1, 0) } else { (0, 1) };
+        let Some((center, zoom)) = self.left[from].pop() else { return false };
+        self.left[to].push(here);
+        self.glide_to(center, zoom);
+        true
     }
 
     /// Where a rectangle fills the part of the window that panels leave free.
@@ -133,8 +169,24 @@ impl BoardCamera {
 }
 
 pub(super) fn plugin(app: &mut App) {
-    app.init_resource::<BoardCamera>()
-        .add_systems(Update, (follow_window, advance).chain().in_set(crate::CanvasSystems::Layout));
+    app.init_resource::<BoardCamera>().add_systems(
+        Update,
+        (follow_window, follow_board, advance).chain().in_set(crate::CanvasSystems::Layout),
+    );
+}
+
+/// The farthest view follows the board: all of it, or an ordinary note as a dot.
+fn follow_board(
+    mut camera: ResMut<BoardCamera>,
+    open: Res<crate::OpenBoard>,
+    mut known: Local<Option<(u64, u64, [f64; 2])>>,
+) {
+    let now = (open.generation(), open.board().seq(), camera.size);
+    if *known != Some(now) {
+        *known = Some(now);
+        let (_, fit) = camera.fitting(open.board().reach(), 1.0);
+        camera.least_zoom = (fit * 0.7).min(space::DOT_ZOOM);
+    }
 }
 
 fn follow_window(mut camera: ResMut<BoardCamera>, window: Option<Single<&Window>>) {
@@ -159,5 +211,24 @@ fn advance(
         // After a sleep the first step is a frame, not the whole sleep.
         camera.advance(time.delta_secs_f64().min(0.033));
         redraw.write(bevy::window::RequestRedraw);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_left_by_jumps_come_back_in_order() {
+        let mut camera = BoardCamera { reduced_motion: true, ..BoardCamera::default() };
+        camera.go_to([10.0, 0.0], 0.5);
+        camera.go_to([20.0, 0.0], 2.0);
+        assert!(camera.go_back(false) && camera.center == [10.0, 0.0] && camera.zoom == 0.5);
+        assert!(camera.go_back(false) && camera.center == [0.0, 0.0]);
+        assert!(!camera.go_back(false));
+        assert!(camera.go_back(true) && camera.go_back(true) && camera.center == [20.0, 0.0]);
+        camera.go_back(false);
+        camera.go_to([30.0, 0.0], 1.0);
+        assert!(!camera.go_back(true), "a jump ends the way forward");
     }
 }

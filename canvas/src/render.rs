@@ -11,6 +11,7 @@ mod marks;
 mod paper;
 mod pass;
 mod pipelines;
+mod power;
 mod upload;
 mod view;
 
@@ -34,6 +35,7 @@ pub fn board_camera() -> impl Bundle {
 }
 
 pub(super) fn plugin(app: &mut App) {
+    power::plugin(app);
     let counters = Counters::default();
     app.init_resource::<Frame>()
         .init_resource::<Quality>()

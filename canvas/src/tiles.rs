@@ -161,6 +161,8 @@ impl Tiles {
     /// Words or pictures have come for something in this rectangle.
     pub(crate) fn arrived(&mut self, area: Rect) {
         let frame = self.frame;
+        // As far as a tile looks for notes whose shadow falls into it, and a little more.
+        let area = area.grown(MARGIN * 2.0);
         for tile in self.slots.iter_mut().flatten() {
             if tile.missing > 0 && tile.key.area().intersects(area) {
                 tile.missing -= 1;

@@ -25,7 +25,12 @@ pub struct Library {
     pub recent: Vec<PathBuf>,
     /// By board path.
     pub views: BTreeMap<PathBuf, View>,
+    /// Views the user kept, by board path.
+    bookmarks: BTreeMap<PathBuf, Vec<View>>,
 }
+
+/// Bookmarks of a board at most: one for each digit.
+const MOST_BOOKMARKS: usize = 9;
 
 impl Library {
     /// Reads `library.json`; a missing or unreadable one is an empty library.
@@ -38,15 +43,42 @@ impl Library {
         let mut library = Self::default();
         for entry in value["boards"].as_array().into_iter().flatten() {
             let Some(path) = entry["path"].as_str().map(PathBuf::from) else { continue };
-            let number = |key: &str| entry[key].as_f64().filter(|v| v.is_finite());
-            if let (Some(x), Some(y), Some(zoom)) = (number("x"), number("y"), number("zoom"))
-                && zoom > 0.0
-            {
-                library.views.insert(path.clone(), View { center: [x, y], zoom });
+            if let Some(view) = view_of(entry) {
+                library.views.insert(path.clone(), view);
+            }
+            let kept = entry["bookmarks"].as_array().into_iter().flatten();
+            let kept: Vec<View> = kept.filter_map(view_of).take(MOST_BOOKMARKS).collect();
+            if !kept.is_empty() {
+                library.bookmarks.insert(path.clone(), kept);
             }
             library.recent.push(path);
         }
         library
+    }
+
+    /// Views kept of a board, in the order of their numbers.
+    #[must_use]
+    pub fn bookmarks_of(&self, board: &Path) -> &[View] {
+        self.bookmarks.get(board).map_or(&[], Vec::as_slice)
+    }
+
+    /// Keeps a view: its number from 1, or none when there are nine already.
+    pub fn add_bookmark(&mut self, board: &Path, view: View) -> Option<usize> {
+        let kept = self.bookmarks.entry(board.to_owned()).or_default();
+        if kept.len() >= MOST_BOOKMARKS {
+            return None;
+        }
+        kept.push(view);
+        Some(kept.len())
+    }
+
+    /// Forgets a kept view, counted from 0; those behind it move up.
+    pub fn forget_bookmark(&mut self, board: &Path, index: usize) {
+        if let Some(kept) = self.bookmarks.get_mut(board)
+            && index < kept.len()
+        {
+            kept.remove(index);
+        }
     }
 
     /// Notes that a board was open with this view.
@@ -67,13 +99,62 @@ impl Library {
         let boards: Vec<Value> = self
             .recent
             .iter()
-            .map(|board| match self.views.get(board) {
-                Some(v) => {
-                    json!({"path": board, "x": v.center[0], "y": v.center[1], "zoom": v.zoom})
+            .map(|board| {
+                let mut entry = self.views.get(board).map_or_else(|| json!({}), json_of);
+                entry["path"] = json!(board);
+                let kept = self.bookmarks_of(board);
+                if !kept.is_empty() {
+                    entry["bookmarks"] = kept.iter().map(json_of).collect();
                 }
-                None => json!({"path": board}),
+                entry
             })
             .collect();
         write_whole(path, json!({ "boards": boards }).to_string().as_bytes())
+    }
+}
+
+fn json_of(view: &View) -> Value {
+    json!({"x": view.center[0], "y": view.center[1], "zoom": view.zoom})
+}
+
+/// None for what could not be looked at.
+fn view_of(entry: &Value) -> Option<View> {
+    let number = |key: &str| entry[key].as_f64().filter(|v| v.is_finite());
+    let (x, y, zoom) = (number("x")?, number("y")?, number("zoom")?);
+    (zoom > 0.0).then_some(View { center: [x, y], zoom })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_and_bookmarks_survive_and_nonsense_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("library.json");
+        let board = Path::new("/somewhere/a.oto");
+        let view = |x: f64| View { center: [x, 2.0], zoom: 0.5 };
+        let mut library = Library::default();
+        library.remember(board, Some(view(1.0)));
+        for i in 0..9 {
+            assert_eq!(library.add_bookmark(board, view(f64::from(i))), Some(i as usize + 1));
+        }
+        assert_eq!(library.add_bookmark(board, view(99.0)), None);
+        library.forget_bookmark(board, 3);
+        library.forget_bookmark(board, 77);
+        library.write(&file).unwrap();
+        let read = Library::read(&file);
+        assert_eq!(read.views.get(board), Some(&view(1.0)));
+        assert_eq!(read.bookmarks_of(board).len(), 8);
+        assert_eq!(read.bookmarks_of(board)[3], view(4.0));
+        std::fs::write(
+            &file,
+            r#"{"boards":[{"path":"a","x":1,"y":2,"zoom":-1,"bookmarks":[{"x":"?"}]}]}"#,
+        )
+        .unwrap();
+        let read = Library::read(&file);
+        assert!(read.views.is_empty() && read.bookmarks_of(Path::new("a")).is_empty());
+        assert_eq!(read.recent.len(), 1);
     }
 }

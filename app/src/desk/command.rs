@@ -22,6 +22,17 @@ pub(super) enum Command {
     Delete,
     Fit,
     FitSelection,
+    /// To the nearest note when none is in view, else to everything.
+    Back,
+    /// The view before the last jump.
+    ViewBack,
+    ViewForward,
+    /// Keeps this view under the next number.
+    Bookmark,
+    /// Goes to a kept view, from 0.
+    GoTo(usize),
+    /// Forgets a kept view.
+    ForgetBookmark(usize),
     ActualSize,
     ZoomIn,
     ZoomOut,
@@ -96,6 +107,10 @@ rows! {
     Command::Download, "command-download", "Ctrl+S";
     Command::Fit, "command-fit", "Shift+1";
     Command::FitSelection, "command-fit-selection", "Shift+2";
+    Command::Back, "command-back", "Home";
+    Command::ViewBack, "command-view-back", "Alt+Left";
+    Command::ViewForward, "command-view-forward", "Alt+Right";
+    Command::Bookmark, "command-bookmark", "B";
     Command::ActualSize, "command-actual-size", "Ctrl+0";
     Command::ZoomIn, "command-zoom-in", "Ctrl++";
     Command::ZoomOut, "command-zoom-out", "Ctrl+-";

@@ -14,7 +14,7 @@ use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy_egui::input::EguiWantsInput;
 use bevy_egui::{EguiContexts, egui};
-use oto_canvas::{BoardCamera, Gate, Lit, OpenBoard, Selection, Suppressed};
+use oto_canvas::{BoardCamera, Counters, Gate, Lit, OpenBoard, Selection, Suppressed};
 
 use super::bridge::media::Preview;
 use super::state::{Desk, UiState};
@@ -39,6 +39,8 @@ pub(super) struct Scene<'w, 's> {
     ticker: Res<'w, super::ticker::Ticker>,
     keys: Res<'w, super::bridge::keys::KeyBridge>,
     ticks: Local<'s, Ticks>,
+    map: Local<'s, minimap::Map>,
+    counters: Res<'w, Counters>,
 }
 
 /// What the ticker was asked for already.

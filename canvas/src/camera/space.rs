@@ -2,6 +2,8 @@
 
 use oto_board::geom::Rect;
 
+/// An ordinary note is a readable dot: the farthest view of a small board.
+pub(super) const DOT_ZOOM: f64 = 0.02;
 /// Farthest view of all: ten million notes side by side fit into a window.
 pub const MIN_ZOOM: f64 = 0.000_5;
 /// Nearest view.
@@ -31,9 +33,10 @@ pub(super) fn zoom_at(
     size: [f64; 2],
     pointer: [f64; 2],
     factor: f64,
+    least: f64,
 ) -> ([f64; 2], f64) {
     let held = world_from_screen(center, zoom, size, pointer);
-    let zoom = (zoom * factor).clamp(MIN_ZOOM, MAX_ZOOM);
+    let zoom = (zoom * factor).clamp(least.max(MIN_ZOOM), MAX_ZOOM);
     let moved = world_from_screen(center, zoom, size, pointer);
     ([center[0] + held[0] - moved[0], center[1] + held[1] - moved[1]], zoom)
 }
@@ -65,7 +68,7 @@ mod tests {
         for i in 0..200 {
             let pointer = [f64::from(i * 37 % 1280), f64::from(i * 91 % 800)];
             let before = world_from_screen(view.0, view.1, size, pointer);
-            view = zoom_at(view.0, view.1, size, pointer, if i % 3 == 0 { 0.7 } else { 1.2 });
+            view = zoom_at(view.0, view.1, size, pointer, if i % 3 == 0 { 0.7 } else { 1.2 }, 0.02);
             let after = world_from_screen(view.0, view.1, size, pointer);
             assert!(
                 (before[0] - after[0]).abs() * view.1 < 1e-3

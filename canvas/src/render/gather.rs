@@ -241,6 +241,8 @@ impl Sources<'_> {
         out.missing += u32::from(coming);
         let Some(letters) = letters else { return false };
         let edge = f.lying.class_edge;
+        let dimmed = f.record.page_flags & flags::DIMMED != 0;
+        let faded = |[r, g, b, a]: [u8; 4]| [r, g, b, if dimmed { a / 5 } else { a }];
         let unit = |v: f32| (f64::from(v) / edge * 32_768.0).clamp(-32_768.0, 32_767.0) as i16;
         if lists.glyphs.len() + letters.len() < MOST_GLYPHS {
             lists.glyphs.extend(letters.iter().filter(|l| lod.shows_letter(l.size)).map(|l| {
@@ -249,7 +251,7 @@ impl Sources<'_> {
                     at: [unit(l.x), unit(l.y)],
                     cell: l.cell,
                     size: (f64::from(l.size) / edge * 32_768.0).clamp(1.0, 65_535.0) as u16,
-                    color: l.color,
+                    color: faded(l.color),
                 }
             }));
         }

@@ -60,6 +60,12 @@ pub(super) fn keys(
             matches!(*gesture, Gesture::None | Gesture::Hover(_)).then_some(Command::CloseDialog)
         } else if typing {
             None
+        } else if alt {
+            match key.logical_key {
+                Key::ArrowLeft => Some(Command::ViewBack),
+                Key::ArrowRight => Some(Command::ViewForward),
+                _ => None,
+            }
         } else {
             plain(&key.logical_key, &character, key.key_code, shift)
         };
@@ -123,7 +129,7 @@ fn plain(key: &Key, character: &str, code: KeyCode, shift: bool) -> Option<Comma
     match key {
         Key::Delete | Key::Backspace => return Some(Command::Delete),
         Key::Enter => return Some(Command::Edit),
-        Key::Home => return Some(Command::Fit),
+        Key::Home => return Some(Command::Back),
         Key::PageUp => return Some(Command::Raise),
         Key::ArrowLeft => return Some(Command::Nudge([-far, 0])),
         Key::ArrowRight => return Some(Command::Nudge([far, 0])),
@@ -145,6 +151,10 @@ fn plain(key: &Key, character: &str, code: KeyCode, shift: bool) -> Option<Comma
         "r" => Some(Command::Remix),
         "v" => Some(Command::Variation),
         "s" => Some(Command::Star),
+        "b" => Some(Command::Bookmark),
+        "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" => {
+            character.parse::<usize>().ok().map(|n| Command::GoTo(n - 1))
+        }
         _ => None,
     }
 }

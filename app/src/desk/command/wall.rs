@@ -2,6 +2,7 @@
 
 use oto_board::{Edit, Note, NoteId, TwineId};
 use oto_canvas::{EditRequest, Request};
+use oto_storage::view_state::View;
 
 use super::{Bench, Command};
 use crate::desk::state::Dialog;
@@ -15,12 +16,28 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
         Command::Delete => delete(bench),
         Command::Fit => {
             let (center, zoom) = bench.camera.fitting(bench.open.board().bounds(), 1.2);
-            bench.camera.glide_to(center, zoom);
+            bench.camera.go_to(center, zoom);
+        }
+        Command::Back => back_to_content(bench),
+        Command::ViewBack | Command::ViewForward => {
+            bench.camera.go_back(command == Command::ViewForward);
+        }
+        Command::Bookmark => bookmark(bench),
+        Command::GoTo(index) => {
+            let views = bench.desk.library.bookmarks_of(&bench.desk.path);
+            if let Some(view) = views.get(index).copied() {
+                bench.camera.go_to(view.center, view.zoom);
+            }
+        }
+        Command::ForgetBookmark(index) => {
+            let desk = &mut *bench.desk;
+            desk.library.forget_bookmark(&desk.path, index);
+            keep_library(bench);
         }
         Command::FitSelection => fit_notes(bench, &bench.selection.ids()),
         Command::ActualSize => {
             let center = bench.camera.center;
-            bench.camera.glide_to(center, 1.0);
+            bench.camera.go_to(center, 1.0);
         }
         Command::ZoomIn => bench.camera.zoom_at(middle, 1.25),
         Command::ZoomOut => bench.camera.zoom_at(middle, 0.8),
@@ -101,12 +118,46 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
     }
 }
 
+/// To the nearest note when none is in view, else to everything.
+fn back_to_content(bench: &mut Bench) {
+    let board = bench.open.board();
+    let view = bench.camera.view();
+    if board.n_notes() > 0
+        && board.count_in(view) == 0
+        && let Some(note) = board.nearest(bench.camera.center)
+    {
+        let (center, zoom) = (note.center, bench.camera.zoom.clamp(0.35, 1.2));
+        bench.camera.go_to(center, zoom);
+    } else {
+        bench.ui.queue.push(Command::Fit);
+    }
+}
+
+fn bookmark(bench: &mut Bench) {
+    let view = View { center: bench.camera.center, zoom: bench.camera.zoom };
+    let desk = &mut *bench.desk;
+    let kept = desk.library.add_bookmark(&desk.path, view);
+    let text = match kept {
+        Some(number) => bench.desk.words.with("toast-bookmark", &[("number", &number.to_string())]),
+        None => bench.desk.say("toast-bookmarks-full"),
+    };
+    bench.ui.toast(text, None);
+    keep_library(bench);
+}
+
+fn keep_library(bench: &mut Bench) {
+    let path = bench.desk.data.library();
+    if let Err(error) = bench.desk.library.write(&path) {
+        bench.ui.toast(error.to_string(), None);
+    }
+}
+
 fn fit_notes(bench: &mut Bench, ids: &[NoteId]) {
     let rects = ids.iter().filter_map(|id| bench.open.board().note(*id)).map(Note::rect);
     let rect = rects.fold(oto_board::geom::Rect::EMPTY, |all, r| all.union(r));
     if !rect.is_empty() {
         let (center, zoom) = bench.camera.fitting(rect, 1.0);
-        bench.camera.glide_to(center, zoom);
+        bench.camera.go_to(center, zoom);
     }
 }
 

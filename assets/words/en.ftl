@@ -124,3 +124,5 @@ map-count = { $n } notes in view
 map-left-out = { $n } strings not drawn: too many
 map-back = Back to the content
 map-forget = Click to go there, right-click to forget it
+command-play-here = Play the film on the wall
+toast-four-films = Four films play already; stop one first

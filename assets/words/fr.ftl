@@ -124,3 +124,5 @@ map-count = { $n } notes à l’écran
 map-left-out = { $n } ficelles non dessinées : trop nombreuses
 map-back = Revenir au contenu
 map-forget = Clic pour y aller, clic droit pour l’oublier
+command-play-here = Jouer le film sur le mur
+toast-four-films = Quatre films jouent déjà ; arrêtez-en un d’abord

@@ -80,8 +80,15 @@ impl Shelf {
         Some(slot)
     }
 
+    fn forget(&mut self, asset: AssetId) {
+        if let Some(slot) = self.by_asset.remove(&asset) {
+            self.slots[slot as usize] = None;
+        }
+    }
+
     fn has_room(&self, frame: u64) -> bool {
-        self.slots.len() < self.most || self.slots.iter().flatten().any(|(_, at)| at + 1 < frame)
+        self.slots.len() < self.most
+            || self.slots.iter().any(|slot| slot.is_none_or(|(_, at)| at + 1 < frame))
     }
 
     /// A slot for a new picture, unless every one was wanted in the last two frames.
@@ -122,6 +129,8 @@ pub struct Thumbs {
     pub(crate) uploads: Vec<ThumbUpload>,
     /// Slots of notes whose picture came since the last frame.
     pub(crate) arrived: Vec<u32>,
+    /// Slots of notes whose picture is another one now.
+    pub(crate) moved: Vec<u32>,
     frame: u64,
 }
 
@@ -136,6 +145,7 @@ impl Default for Thumbs {
             given_up: HashMap::new(),
             uploads: Vec::new(),
             arrived: Vec::new(),
+            moved: Vec::new(),
             frame: 1,
         }
     }
@@ -203,8 +213,27 @@ impl Thumbs {
         self.arrived.extend(self.waiting.remove(&asset).unwrap_or_default());
     }
 
-    /// Puts a picture in place of the one wanted longest ago. A film that plays fills again and
-    /// again.
+    /// A frame of a film that plays on the wall, on the note in a slot of the board. It replaces the
+    /// poster until [`Self::end`]. False when every layer is in view.
+    pub fn play(&mut self, asset: AssetId, note: u32, frame: &Thumb) -> bool {
+        let whole = u64::from(frame.width) * u64::from(frame.height) * 4;
+        if frame.rgba.is_empty() || frame.rgba.len() as u64 != whole {
+            return false;
+        }
+        let Some(slot) = self.large.take(asset, self.frame) else { return false };
+        let rgba = stretched(frame, LARGE_EDGE);
+        self.uploads.push(ThumbUpload { size: Size::Large, slot, rgba });
+        self.moved.push(note);
+        true
+    }
+
+    /// A film has ended or was stopped: its poster is asked for again.
+    pub fn end(&mut self, asset: AssetId, note: u32) {
+        self.large.forget(asset);
+        self.moved.push(note);
+    }
+
+    /// Puts a picture in place of the one wanted longest ago.
     pub fn fill(&mut self, asset: AssetId, thumb: &Thumb) {
         let size = self.asked.remove(&asset).unwrap_or(Size::Large);
         self.arrived.extend(self.waiting.remove(&asset).unwrap_or_default());

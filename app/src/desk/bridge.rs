@@ -2,6 +2,7 @@
 
 pub(super) mod backend;
 pub(super) mod chores;
+pub(super) mod films;
 pub(super) mod keys;
 pub(super) mod media;
 mod sound;
@@ -11,6 +12,7 @@ use bevy::prelude::*;
 
 pub(super) fn plugin(app: &mut App) {
     backend::plugin(app);
+    films::plugin(app);
     media::plugin(app);
     storage::plugin(app);
 }

@@ -11,6 +11,7 @@ use bevy::prelude::*;
 use oto_board::NoteId;
 use oto_canvas::{BoardCamera, CanvasSystems, EditRequest, OpenBoard, Palette, Selection};
 
+use super::bridge::films::FilmsOnWall;
 use super::bridge::media::Preview;
 use super::state::{Desk, UiState};
 
@@ -27,6 +28,8 @@ pub(super) enum Command {
     /// The view before the last jump.
     ViewBack,
     ViewForward,
+    /// Plays or stops the selected films on the wall.
+    PlayHere,
     /// Keeps this view under the next number.
     Bookmark,
     /// Goes to a kept view, from 0.
@@ -96,6 +99,7 @@ rows! {
     Command::NewAgent(2), "command-new-voice", "";
     Command::NewAgent(3), "command-new-film", "";
     Command::NewNote, "command-new-note", "N";
+    Command::PlayHere, "command-play-here", "P";
     Command::Edit, "command-edit", "Enter";
     Command::Undo, "command-undo", "Ctrl+Z";
     Command::Redo, "command-redo", "Ctrl+Shift+Z";
@@ -132,6 +136,7 @@ pub(super) struct Bench<'w> {
     pub(super) selection: ResMut<'w, Selection>,
     pub(super) palette: ResMut<'w, Palette>,
     pub(super) preview: Option<ResMut<'w, Preview>>,
+    pub(super) films: Option<ResMut<'w, FilmsOnWall>>,
     pub(super) chores: Res<'w, super::bridge::chores::Chores>,
     pub(super) edits: MessageWriter<'w, EditRequest>,
 }

@@ -47,6 +47,15 @@ impl Rect {
         }
     }
 
+    /// What both hold; empty when that is nothing.
+    #[must_use]
+    pub fn intersection(self, other: Self) -> Self {
+        Self {
+            min: [self.min[0].max(other.min[0]), self.min[1].max(other.min[1])],
+            max: [self.max[0].min(other.max[0]), self.max[1].min(other.max[1])],
+        }
+    }
+
     /// True when they share a point.
     #[must_use]
     pub fn intersects(self, other: Self) -> bool {

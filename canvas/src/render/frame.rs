@@ -296,6 +296,11 @@ fn follow_changes(kept: &mut Kept, scene: &mut Scene, size_px: [f64; 2]) {
             kept.tiles.arrived(lying.bounds(record.tilt));
         }
     }
+    for slot in std::mem::take(&mut scene.thumbs.moved) {
+        if let Some((lying, record)) = scene.mirror.lying(slot) {
+            kept.tiles.touch(lying.bounds(record.tilt));
+        }
+    }
     if scene.texts.take_retry() {
         kept.tiles.touch_all();
     }

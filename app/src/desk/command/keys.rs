@@ -152,6 +152,7 @@ fn plain(key: &Key, character: &str, code: KeyCode, shift: bool) -> Option<Comma
         "v" => Some(Command::Variation),
         "s" => Some(Command::Star),
         "b" => Some(Command::Bookmark),
+        "p" => Some(Command::PlayHere),
         "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" => {
             character.parse::<usize>().ok().map(|n| Command::GoTo(n - 1))
         }

@@ -5,6 +5,7 @@ use oto_canvas::{EditRequest, Request};
 use oto_storage::view_state::View;
 
 use super::{Bench, Command};
+use crate::desk::bridge::films;
 use crate::desk::state::Dialog;
 use crate::mint;
 use crate::theme::Theme;
@@ -21,6 +22,13 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
         Command::Back => back_to_content(bench),
         Command::ViewBack | Command::ViewForward => {
             bench.camera.go_back(command == Command::ViewForward);
+        }
+        Command::PlayHere => {
+            if let Some(films) = &mut bench.films {
+                let ids = bench.selection.iter().collect::<Vec<_>>();
+                let (open, desk, ui) = (&bench.open, &bench.desk, &mut bench.ui);
+                films::toggle(films, open, desk, ui, ids.into_iter());
+            }
         }
         Command::Bookmark => bookmark(bench),
         Command::GoTo(index) => {

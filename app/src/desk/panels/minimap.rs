@@ -167,7 +167,8 @@ fn picture(board: &Board, area: Area, tokens: &BoardTokens, [w, h]: [usize; 2]) 
         } else {
             // A page holds about 250 notes when they lie side by side.
             let strength = (slots.len() as f64 / 250.0).sqrt().clamp(0.12, 0.9);
-            fill(cell, paper_of(slots[slots.len() / 2]), strength);
+            let inside = cell.intersection(area);
+            fill(inside, paper_of(slots[slots.len() / 2]), strength);
         }
     }
     image
@@ -203,7 +204,12 @@ fn map(ui: &mut egui::Ui, scene: &mut Scene) {
             + vec2(((p[0] - middle[0]) * scale) as f32, ((p[1] - middle[1]) * scale) as f32)
     };
     let view = scene.camera.view();
-    let mut frame = Rect::from_two_pos(on_map(view.min), on_map(view.max));
+    // A view larger than the map is all of it.
+    let seen = view.intersection(all);
+    let mut frame = Rect::from_two_pos(on_map(seen.min), on_map(seen.max));
+    if seen.is_empty() {
+        frame = Rect::from_center_size(place.clamp(on_map(view.center())), vec2(0.0, 0.0));
+    }
     if frame.width() < 5.0 || frame.height() < 4.0 {
         frame = Rect::from_center_size(frame.center(), frame.size().max(vec2(5.0, 4.0)));
     }

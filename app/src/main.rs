@@ -15,6 +15,11 @@ mod words;
 
 use std::process::ExitCode;
 
+/// Frames allocate and free megabytes on several threads; the system's allocator on Linux keeps
+/// them in pieces that never go back, and a long walk over a large board grew by gigabytes.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Before anything else is set up: no window, no logger, no keyring, no runtime.
     if std::env::args_os().nth(1).is_some_and(|a| a == oto_media::worker::WORKER_ARGUMENT) {

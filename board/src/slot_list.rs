@@ -2,13 +2,13 @@
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SlotList {
-    Few { len: u8, slots: [u32; 4] },
+    Few { len: u8, slots: [u32; 3] },
     Many(Vec<u32>),
 }
 
 impl Default for SlotList {
     fn default() -> Self {
-        Self::Few { len: 0, slots: [0; 4] }
+        Self::Few { len: 0, slots: [0; 3] }
     }
 }
 
@@ -60,10 +60,10 @@ mod tests {
         list.remove(3);
         assert_eq!(list.as_slice(), [0, 1, 2, 4, 5, 6, 7, 8]);
         let mut few = SlotList::default();
-        (0..4).for_each(|slot| few.push(slot));
+        (0..3).for_each(|slot| few.push(slot));
         few.remove(1);
         few.remove(9);
-        assert_eq!(few.as_slice(), [0, 2, 3]);
+        assert_eq!(few.as_slice(), [0, 2]);
         assert!(size_of::<SlotList>() <= 24);
     }
 }

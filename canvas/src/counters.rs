@@ -18,6 +18,8 @@ struct Cells {
     twines_left_out: AtomicU64,
     device: AtomicU32,
     refused: AtomicBool,
+    /// The device that was lost, until there is another.
+    lost: AtomicU32,
 }
 
 /// Sums since the start, shared by both worlds of the renderer.
@@ -100,6 +102,16 @@ impl Counters {
 
     pub(crate) fn take_refused(&self) -> bool {
         self.0.refused.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn lose_device(&self) {
+        self.0.lost.store(self.device(), Ordering::Release);
+    }
+
+    /// True from the loss of a device until there is another.
+    pub(crate) fn is_recovering(&self) -> bool {
+        let lost = self.0.lost.load(Ordering::Acquire);
+        lost != 0 && lost == self.device()
     }
 
     pub(crate) fn new_device(&self) {

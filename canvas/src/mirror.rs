@@ -143,18 +143,20 @@ impl Mirror {
         self.touched = Touched::Another;
     }
 
-    fn write_note(&mut self, slot: u32, record: NoteGpu) {
+    /// True when the record is another one now.
+    fn write_note(&mut self, slot: u32, record: NoteGpu) -> bool {
         let index = slot as usize;
         if self.notes.len() <= index {
             self.notes.resize(index + 1, NoteGpu::default());
         }
         if self.notes[index] == record {
-            return;
+            return false;
         }
         self.touch_note(slot);
         self.notes[index] = record;
         self.dirty_notes.add(slot);
         self.touch_note(slot);
+        true
     }
 
     /// A picture has come or gone: no place changes, and the tile that asked draws it anyway.

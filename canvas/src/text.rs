@@ -234,9 +234,6 @@ fn follow(
     mut changes: MessageReader<BoardChanged>,
     mut before: Local<(u64, MakingLooks, Option<Palette>, Suppressed)>,
 ) {
-    for changed in changes.read() {
-        changed.transaction.touched_notes().for_each(|id| texts.changed(id));
-    }
     let mirror = mirror.bypass_change_detection();
     let mut redraw = |texts: &mut Texts, id: NoteId| {
         texts.changed(id);
@@ -244,6 +241,9 @@ fn follow(
             mirror.touch_note(slot);
         }
     };
+    for changed in changes.read() {
+        changed.transaction.touched_notes().for_each(|id| redraw(&mut texts, id));
+    }
     if before.0 != open.generation() || before.2.as_ref() != Some(&*palette) {
         texts.all_changed();
         (before.0, before.2) = (open.generation(), Some(palette.clone()));

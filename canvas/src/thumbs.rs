@@ -92,9 +92,10 @@ impl Shelf {
     }
 
     /// A slot for a new picture, unless every one was wanted in the last two frames.
-    fn take(&mut self, asset: AssetId, frame: u64) -> Option<u32> {
+    /// With it the picture that had it.
+    fn take(&mut self, asset: AssetId, frame: u64) -> Option<(u32, Option<AssetId>)> {
         if let Some(slot) = self.by_asset.get(&asset) {
-            return Some(*slot);
+            return Some((*slot, None));
         }
         let slot = if self.slots.len() < self.most {
             self.slots.push(None);
@@ -107,11 +108,10 @@ impl Shelf {
             }
             oldest
         };
-        if let Some((old, _)) = self.slots[slot].replace((asset, frame)) {
-            self.by_asset.remove(&old);
-        }
+        let displaced = self.slots[slot].replace((asset, frame)).map(|(old, _)| old);
+        displaced.map(|old| self.by_asset.remove(&old));
         self.by_asset.insert(asset, slot as u32);
-        Some(slot as u32)
+        Some((slot as u32, displaced))
     }
 }
 
@@ -124,6 +124,8 @@ pub struct Thumbs {
     asked: HashMap<AssetId, Size>,
     /// Slots of the notes that wait for a picture.
     waiting: HashMap<AssetId, Vec<u32>>,
+    /// A large one was refused or given up while others were in view, in this frame.
+    crowded: HashMap<AssetId, u64>,
     /// They cannot be made: the average colour stays.
     given_up: HashMap<AssetId, ()>,
     pub(crate) uploads: Vec<ThumbUpload>,
@@ -142,6 +144,7 @@ impl Default for Thumbs {
             wanted: Vec::new(),
             asked: HashMap::new(),
             waiting: HashMap::new(),
+            crowded: HashMap::new(),
             given_up: HashMap::new(),
             uploads: Vec::new(),
             arrived: Vec::new(),
@@ -165,9 +168,14 @@ impl Thumbs {
             return (index, false);
         }
         let stand_in = small.or(large).unwrap_or(u16::MAX);
-        let shelf = if size == Size::Large { &self.large } else { &self.small };
-        // When every slot is in view the picture keeps what it has until one is free.
-        if self.given_up.contains_key(&asset) || !shelf.has_room(self.frame) {
+        // When every large slot is in view, or this picture lost its own to others in view, a small
+        // one does until the view changes.
+        let crowded = !self.large.has_room(self.frame) || self.crowded.contains_key(&asset);
+        let size = if size == Size::Large && crowded { Size::Small } else { size };
+        if size == Size::Small && small.is_some()
+            || self.given_up.contains_key(&asset)
+            || size == Size::Small && !self.small.has_room(self.frame)
+        {
             return (stand_in, false);
         }
         let notes = self.waiting.entry(asset).or_default();
@@ -188,6 +196,11 @@ impl Thumbs {
 
     pub(crate) fn next_frame(&mut self) {
         self.frame += 1;
+    }
+
+    /// The view is another one: what was crowded out may have its turn.
+    pub(crate) fn look_elsewhere(&mut self) {
+        self.crowded.clear();
     }
 
     /// The GPU has lost everything.
@@ -220,7 +233,7 @@ impl Thumbs {
         if frame.rgba.is_empty() || frame.rgba.len() as u64 != whole {
             return false;
         }
-        let Some(slot) = self.large.take(asset, self.frame) else { return false };
+        let Some((slot, _)) = self.large.take(asset, self.frame) else { return false };
         let rgba = stretched(frame, LARGE_EDGE);
         self.uploads.push(ThumbUpload { size: Size::Large, slot, rgba });
         self.moved.push(note);
@@ -246,9 +259,17 @@ impl Thumbs {
             if size == Size::Large { &[Size::Small, Size::Large] } else { &[Size::Small] };
         for size in sizes {
             let shelf = if *size == Size::Small { &mut self.small } else { &mut self.large };
-            if let Some(slot) = shelf.take(asset, self.frame) {
-                let rgba = stretched(thumb, size.edge());
-                self.uploads.push(ThumbUpload { size: *size, slot, rgba });
+            match shelf.take(asset, self.frame) {
+                Some((slot, displaced)) => {
+                    let rgba = stretched(thumb, size.edge());
+                    self.uploads.push(ThumbUpload { size: *size, slot, rgba });
+                    if *size == Size::Large {
+                        displaced.map(|old| self.crowded.insert(old, self.frame));
+                    }
+                }
+                None => {
+                    self.crowded.insert(asset, self.frame);
+                }
             }
         }
     }
@@ -296,7 +317,11 @@ mod tests {
         }
         // The first is gone from the large ones; its small one stands in and it is asked for again.
         let (index, coming) = thumbs.want(id(0), 0, Size::Large);
-        assert!(coming && index < FIRST_LARGE);
+        assert!(!coming && index < FIRST_LARGE, "crowded out while the view stays");
+        thumbs.look_elsewhere();
+        thumbs.next_frame();
+        thumbs.next_frame();
+        assert!(thumbs.want(id(0), 0, Size::Large).1);
         thumbs.want(id(1), 0, Size::Large);
         thumbs.want(id(2), 0, Size::Large);
         thumbs.fill(id(0), &thumb());

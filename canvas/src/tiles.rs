@@ -50,6 +50,8 @@ struct Tile {
     /// Words and pictures that were not there when it was drawn.
     missing: u32,
     baked_at: u64,
+    /// Strings that are not drawn in it.
+    left_out: u32,
 }
 
 /// The view that tiles are wanted for, in physical pixels.
@@ -303,9 +305,28 @@ impl Tiles {
             }
         };
         self.index.insert(key, layer);
-        self.slots[layer as usize] =
-            Some(Tile { key, last_used: self.frame, stale: false, missing, baked_at: self.frame });
+        self.slots[layer as usize] = Some(Tile {
+            key,
+            last_used: self.frame,
+            stale: false,
+            missing,
+            baked_at: self.frame,
+            left_out: 0,
+        });
         Some(layer)
+    }
+
+    /// Strings that were left out of a tile because there are too many.
+    pub(crate) fn note_left_out(&mut self, layer: u32, n: u32) {
+        if let Some(tile) = self.slots.get_mut(layer as usize).and_then(Option::as_mut) {
+            tile.left_out = n;
+        }
+    }
+
+    /// The most that any tile on the screen leaves out: one string crosses many.
+    pub(crate) fn left_out(&self, laid: &[Laid]) -> u32 {
+        let tiles = laid.iter().filter_map(|l| self.slots[l.layer as usize].as_ref());
+        tiles.map(|t| t.left_out).max().unwrap_or(0)
     }
 
     /// What to lay on the screen, bottom first; and whether something of it stays uncovered.

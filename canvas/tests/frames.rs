@@ -249,18 +249,18 @@ fn every_tier_and_state_looks_as_agreed_in_both_themes() {
             ("small", 0.07, [0.0; 2]),
             ("far", 0.02, [0.0; 2]),
         ] {
-            let rgba = shot(&mut s, center, zoom, Quality::Swift);
+            let rgba = shot(&mut s, center, zoom, Quality::Tiles);
             assert_looks(&format!("{tier}-{theme}"), &rgba);
         }
         for (name, center) in [("works", [250.0, -130.0]), ("states", [-100.0, 130.0])] {
-            let rgba = shot(&mut s, center, 0.62, Quality::Swift);
+            let rgba = shot(&mut s, center, 0.62, Quality::Tiles);
             assert_looks(&format!("{name}-{theme}"), &rgba);
         }
         let mut selection = Selection::default();
         selection.set([NoteId(2 << 64 | 2)]);
         s.set(selection);
         s.set(Lit { filter: NoteFilter::Agents, only: None });
-        let rgba = shot(&mut s, [-250.0, 0.0], 0.55, Quality::Swift);
+        let rgba = shot(&mut s, [-250.0, 0.0], 0.55, Quality::Tiles);
         assert_looks(&format!("dimmed-{theme}"), &rgba);
     }
 }
@@ -270,7 +270,7 @@ fn tiles_show_what_drawing_anew_shows_and_nothing_trembles_far_away() {
     for origin in [[0.0, 0.0], [1e9 + 0.25, -1e9]] {
         let mut s = studio(states(origin), false, [640, 400]);
         for zoom in [1.7, 1.0, 0.6, 0.31] {
-            let tiles = shot(&mut s, origin, zoom, Quality::Swift);
+            let tiles = shot(&mut s, origin, zoom, Quality::Tiles);
             let anew = shot(&mut s, origin, zoom, Quality::Full { snapped: true });
             let part = differing(&tiles, &anew);
             assert!(part < 0.004, "{origin:?} at {zoom}: {:.2} % differ", part * 100.0);
@@ -286,10 +286,50 @@ fn tiles_show_what_drawing_anew_shows_and_nothing_trembles_far_away() {
 }
 
 #[test]
+fn tiles_follow_every_kind_of_change() {
+    let mut s = studio(states([0.0; 2]), false, [640, 400]);
+    let (center, zoom) = ([-100.0, 0.0], 0.5);
+    let mut before = shot(&mut s, center, zoom, Quality::Tiles);
+    let second = NoteId(2 << 64 | 2);
+    let words = |text: &str| {
+        EditRequest::user(Edit::WriteText { id: second, title: text.into(), text: text.into() })
+    };
+    let steps = [
+        EditRequest::user(Edit::RemoveNotes { ids: vec![second] }),
+        EditRequest::history(Request::Undo),
+        EditRequest::history(Request::Redo),
+        EditRequest::history(Request::Undo),
+        // As many letters: only the words differ.
+        words("Wards on topper"),
+        EditRequest::history(Request::Undo),
+        EditRequest::user(Edit::SetColor { ids: vec![second], color: 4 }),
+        EditRequest::user(Edit::MoveNotes { ids: vec![second], by: [30.0, 40.0] }),
+        EditRequest::history(Request::Undo),
+    ];
+    for (i, step) in steps.into_iter().enumerate() {
+        s.send(step);
+        s.step();
+        let tiles = shot(&mut s, center, zoom, Quality::Tiles);
+        let anew = shot(&mut s, center, zoom, Quality::Full { snapped: true });
+        let part = differing(&tiles, &anew);
+        assert!(part < 0.004, "step {i}: {:.2} % differ", part * 100.0);
+        assert!(differing(&tiles, &before) > 0.0004, "step {i} does not show");
+        before = tiles;
+    }
+    for lit in [Lit { filter: NoteFilter::Agents, only: None }, Lit::default()] {
+        s.set(lit);
+        let tiles = shot(&mut s, center, zoom, Quality::Tiles);
+        let anew = shot(&mut s, center, zoom, Quality::Full { snapped: true });
+        assert!(differing(&tiles, &anew) < 0.004 && differing(&tiles, &before) > 0.01);
+        before = tiles;
+    }
+}
+
+#[test]
 fn a_frame_costs_what_changed() {
     let mut s = studio(grid(10_000), false, [1280, 800]);
     let middle = [13_000.0, 13_000.0];
-    shot(&mut s, middle, 1.0, Quality::Swift);
+    shot(&mut s, middle, 1.0, Quality::Tiles);
     let counters = s.counters();
     // What lies ahead of the view is drawn once its words are there.
     (0..40).for_each(|_| s.step());
@@ -321,7 +361,7 @@ fn a_frame_costs_what_changed() {
 #[test]
 fn a_lost_device_comes_back_with_the_same_picture() {
     let mut s = studio(states([0.0; 2]), false, SIZE);
-    let before = shot(&mut s, [-500.0, -130.0], 1.4, Quality::Swift);
+    let before = shot(&mut s, [-500.0, -130.0], 1.4, Quality::Tiles);
     s.lose_device();
     let devices = s.counters().device();
     for _ in 0..200 {
@@ -332,7 +372,7 @@ fn a_lost_device_comes_back_with_the_same_picture() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     assert_eq!(s.counters().device(), devices + 1, "there is no new device");
-    let after = shot(&mut s, [-500.0, -130.0], 1.4, Quality::Swift);
+    let after = shot(&mut s, [-500.0, -130.0], 1.4, Quality::Tiles);
     assert!(differing(&before, &after) < 0.002, "{:.2} %", differing(&before, &after) * 100.0);
 }
 
@@ -366,7 +406,7 @@ fn heaps_long_words_and_wild_sizes_draw_in_one_go() {
     assert_eq!(left_out.len(), 3, "what cannot be drawn is left out and named");
     let mut s = studio(board, false, SIZE);
     for zoom in [1.0, 0.3, 0.01] {
-        let rgba = shot(&mut s, [300.0, 0.0], zoom, Quality::Swift);
+        let rgba = shot(&mut s, [300.0, 0.0], zoom, Quality::Tiles);
         assert!(rgba.chunks_exact(4).any(|p| p != &rgba[..4]));
     }
     // The heap shows its top: far fewer notes were drawn than lie there.

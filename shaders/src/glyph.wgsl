@@ -31,7 +31,9 @@ struct GlyphVertex {
     let index = (g.cell_size & 0xffffu) % CELLS_A_LAYER;
     o.layer = (g.cell_size & 0xffffu) / CELLS_A_LAYER | select(0u, COLORED, cell.colored > 0.5);
     let origin = vec2f(f32(index % CELLS_A_ROW), f32(index / CELLS_A_ROW)) * CELL_PX;
-    o.uv = (origin + c * CELL_PX) / ATLAS_PX;
+    // Colours: half a texel less, so that a neighbour's distances never show as such.
+    let inset = select(0.0, 0.5, cell.colored > 0.5);
+    o.uv = (origin + inset + c * (CELL_PX - 2.0 * inset)) / ATLAS_PX;
     o.color = unpack4x8unorm(g.color);
     o.scale = cell.edge * size * p.unit / CELL_PX;
     return o;

@@ -166,7 +166,7 @@ pub(crate) fn head(connection: &Connection) -> Result<(u64, [u8; 32]), StorageEr
 }
 
 /// The last `n` transactions, oldest first, for the undo history; fewer when their bodies would
-/// exceed `bytes` together.
+/// exceed `bytes` together, but at least one.
 pub(crate) fn last(
     connection: &Connection,
     n: u32,
@@ -179,7 +179,8 @@ pub(crate) fn last(
     let (mut first, mut room) = (i64::MAX, bytes);
     while let Some(row) = rows.next()? {
         room -= row.get::<_, i64>(1)?;
-        if room < 0 {
+        // The last step can always be undone, whatever its size.
+        if room < 0 && first != i64::MAX {
             break;
         }
         first = row.get(0)?;

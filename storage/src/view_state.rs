@@ -1,5 +1,5 @@
-//! How a board was last looked at, and which boards were open. Never in the journal; losing it
-//! loses no work. Kept as one small JSON file beside the boards.
+//! How a board was last looked at, views that were kept, and which boards were open. Never in the
+//! journal; losing it loses no work on any board. Kept as one small JSON file beside the boards.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,6 +29,8 @@ pub struct Library {
     bookmarks: BTreeMap<PathBuf, Vec<View>>,
 }
 
+/// Boards remembered without bookmarks.
+const MOST_RECENT: usize = 20;
 /// Bookmarks of a board at most: one for each digit.
 const MOST_BOOKMARKS: usize = 9;
 
@@ -62,6 +64,14 @@ impl Library {
         self.bookmarks.get(board).map_or(&[], Vec::as_slice)
     }
 
+    fn kept_with<'a>(&'a self, beside: &'a Self, board: &Path) -> &'a [View] {
+        if self.bookmarks.contains_key(board) {
+            self.bookmarks_of(board)
+        } else {
+            beside.bookmarks_of(board)
+        }
+    }
+
     /// Keeps a view: its number from 1, or none when there are nine already.
     pub fn add_bookmark(&mut self, board: &Path, view: View) -> Option<usize> {
         let kept = self.bookmarks.entry(board.to_owned()).or_default();
@@ -85,7 +95,7 @@ impl Library {
     pub fn remember(&mut self, board: &Path, view: Option<View>) {
         self.recent.retain(|p| p != board);
         self.recent.insert(0, board.to_owned());
-        self.recent.truncate(20);
+        self.recent.truncate(MOST_RECENT);
         if let Some(view) = view {
             self.views.insert(board.to_owned(), view);
         }
@@ -96,17 +106,29 @@ impl Library {
     /// # Errors
     /// When the disk refuses.
     pub fn write(&self, path: &Path) -> Result<(), StorageError> {
-        let boards: Vec<Value> = self
-            .recent
+        // Another window may have kept views since: those of boards not known here stay.
+        let beside = Self::read(path);
+        let kept_only = |l: &Self| l.bookmarks.keys().cloned().collect::<Vec<_>>();
+        let mut order = self.recent.clone();
+        for board in beside.recent.iter().cloned().chain(kept_only(self)).chain(kept_only(&beside))
+        {
+            let keep = order.len() < MOST_RECENT || !self.kept_with(&beside, &board).is_empty();
+            if keep && !order.contains(&board) {
+                order.push(board);
+            }
+        }
+        let boards: Vec<Value> = order
             .iter()
-            .map(|board| {
-                let mut entry = self.views.get(board).map_or_else(|| json!({}), json_of);
-                entry["path"] = json!(board);
-                let kept = self.bookmarks_of(board);
+            .filter_map(|board| {
+                let view = self.views.get(board).or(beside.views.get(board));
+                let mut entry = view.map_or_else(|| json!({}), json_of);
+                // A name that is no text cannot be written down; the board itself is not touched.
+                entry["path"] = json!(board.to_str()?);
+                let kept = self.kept_with(&beside, board);
                 if !kept.is_empty() {
                     entry["bookmarks"] = kept.iter().map(json_of).collect();
                 }
-                entry
+                Some(entry)
             })
             .collect();
         write_whole(path, json!({ "boards": boards }).to_string().as_bytes())

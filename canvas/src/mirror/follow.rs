@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bevy::prelude::*;
-use oto_board::geom::TwineCurve;
+use oto_board::geom::{Rect, TwineCurve};
 use oto_board::{Board, Change, Note, NoteId, Rec, Twine, TwineId};
 use oto_shaders::flags;
 
@@ -49,9 +49,16 @@ impl Mirror {
     fn refresh_note(&mut self, id: NoteId, board: &Board, marks: &Marks) {
         if let (Some(slot), Some(note)) = (board.note_slot(id), board.note(id)) {
             let progress = marks.progress.get(&id).copied().unwrap_or(0.0);
-            self.set_note(slot, note, board, marks.of(note), progress);
+            let moved = self.set_note(slot, note, board, marks.of(note), progress);
             for twine in board.twine_slots_of(id) {
+                // Where a string hangs is known roughly: far away a small move may not show there.
+                if moved {
+                    self.touch_twine(*twine);
+                }
                 self.refresh_twine(*twine, board, marks);
+                if moved {
+                    self.touch_twine(*twine);
+                }
             }
         }
     }
@@ -129,7 +136,13 @@ fn follow(
         }
         for change in &changed.transaction.changes {
             match change {
-                Change::Note(Rec::Inserted(note)) => mirror.refresh_note(note.id, board, &marks),
+                Change::Note(Rec::Inserted(note)) => {
+                    mirror.refresh_note(note.id, board, &marks);
+                    // It may be what was in this slot before it was removed: then no record differs.
+                    if let Some(slot) = board.note_slot(note.id) {
+                        mirror.touch_note(slot);
+                    }
+                }
                 Change::Note(Rec::Updated { before, after }) => {
                     // The note as it is now: a later change of the frame may have moved it on.
                     mirror.refresh_note(after.id, board, &marks);
@@ -139,11 +152,12 @@ fn follow(
                 }
                 Change::Note(Rec::Removed(note)) => {
                     marks.lifted.remove(&note.id);
-                    mirror.touched.add(note.rect().grown(note.size[1] * 0.1));
+                    mirror.touched.add(tilted(note));
                 }
                 Change::Twine(Rec::Inserted(twine) | Rec::Updated { after: twine, .. }) => {
                     if let Some(slot) = board.twine_slot(twine.id) {
                         mirror.refresh_twine(slot, board, &marks);
+                        mirror.touch_twine(slot);
                     }
                     mirror.refresh_note(twine.to, board, &marks);
                 }
@@ -174,6 +188,14 @@ impl Mirror {
             self.set_note(slot, note, board, marks, 0.0);
         }
     }
+}
+
+/// Bounds of a note at its tilt.
+fn tilted(note: &Note) -> Rect {
+    let (sin, cos) = f64::from(note.tilt_deg).to_radians().sin_cos();
+    let [w, h] = note.size;
+    let turned = [w * cos.abs() + h * sin.abs(), w * sin.abs() + h * cos.abs()];
+    Rect::from_center_size(note.center, turned)
 }
 
 /// Marks that are no edits.

@@ -76,7 +76,7 @@ fn looks_of(note: &Note, board: &Board) -> (NoteStyle, u8, u16) {
 }
 
 impl Mirror {
-    /// Writes the record of a note as it stands. `marks` are flags that are no part of the board,
+    /// Writes the record of a note as it stands; true when it is another one now. `marks` are flags that are no part of the board,
     /// `progress` is how far its making is, 0..=1.
     pub(super) fn set_note(
         &mut self,
@@ -85,7 +85,7 @@ impl Mirror {
         board: &Board,
         marks: u32,
         progress: f32,
-    ) {
+    ) -> bool {
         let page = self.page_of(note.center, note.size);
         let origin = self.origins[page as usize];
         let edge = f64::from(self.pages[page as usize].class).exp2();
@@ -122,7 +122,7 @@ impl Mirror {
                 seed: (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u16,
                 rank: note.rank.min(MOST_RANK),
             },
-        );
+        )
     }
 }
 

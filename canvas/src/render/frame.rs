@@ -34,6 +34,8 @@ pub enum Quality {
     /// As fast as it looks right: tiles, levels of detail.
     #[default]
     Swift,
+    /// Tiles on every adapter and for every view.
+    Tiles,
     /// Everything drawn anew for this view: still pictures, and the measure for the other.
     Full {
         /// On whole pixels, as a view at rest is.
@@ -111,6 +113,11 @@ pub(super) struct Kept {
     palette: Option<Palette>,
     /// The GPU has the walls of this theme.
     has_walls: bool,
+    /// Which board, at which step, and how large it is in square units.
+    board: ((u64, u64), f64),
+    sight: Option<Sight>,
+    /// The device was lost and is not back yet.
+    recovering: bool,
 }
 
 /// Everything a frame is made of.
@@ -151,7 +158,7 @@ impl Scene<'_> {
         self.adapter.as_ref().is_some_and(|a| format!("{:?}", a.device_type) == "Cpu")
     }
 
-    fn sources(&mut self, lift: [f64; 2]) -> Sources<'_> {
+    fn sources(&mut self, lift: [f64; 2], board_area: f64) -> Sources<'_> {
         Sources {
             mirror: &mut *self.mirror,
             texts: &mut *self.texts,
@@ -161,6 +168,7 @@ impl Scene<'_> {
             palette: &self.palette,
             suppressed: &self.suppressed,
             lift,
+            board_area,
         }
     }
 }
@@ -178,15 +186,18 @@ pub(super) fn build(
     let size_px = camera.size.map(|v| (v * camera.scale_factor).round().max(1.0));
     let sight = Sight { center: camera.center, px_per_unit, size_px };
     let cheap = scene.is_cheap();
-    let full = *scene.quality != Quality::Swift;
+    let full = matches!(*scene.quality, Quality::Full { .. });
     follow_changes(kept, &mut scene, size_px);
     scene.thumbs.next_frame();
+    if kept.sight.replace(sight) != Some(sight) {
+        scene.thumbs.look_elsewhere();
+    }
     if !full {
         kept.tiles.look(sight);
     }
     // At rest everything lies on whole pixels, tiles and what is drawn live.
     let snapped = match *scene.quality {
-        Quality::Swift => kept.tiles.is_exact(),
+        Quality::Swift | Quality::Tiles => kept.tiles.is_exact(),
         Quality::Full { snapped } => snapped,
     };
     let center = if snapped { sight.snapped() } else { camera.center };
@@ -203,12 +214,13 @@ pub(super) fn build(
     frame.has_holes = false;
     frame.tile_capacity = kept.tiles.capacity();
 
-    let direct = full || is_direct(&scene, view_area, cheap, px_per_unit);
+    let direct = full
+        || *scene.quality != Quality::Tiles && is_direct(&scene, view_area, cheap, px_per_unit);
     let lod = Lod::new(px_per_unit, cheap && !full);
     let mut left_out = 0;
     let mut baked = 0;
     if direct {
-        let mut sources = scene.sources(lift);
+        let mut sources = scene.sources(lift, kept.board.1);
         let got = sources.gather(&mut frame.lists, view_area, lod, Which::All, &lifted, full);
         left_out += got.left_out;
         frame.drawings.push(Drawing {
@@ -223,12 +235,13 @@ pub(super) fn build(
         if !std::mem::replace(&mut kept.has_walls, true) {
             keep_walls(frame, kept.tiles.capacity(), cheap, dark);
         }
-        (baked, left_out) = bake(kept, &mut scene, frame, cheap, dark, camera.scale_factor);
+        baked = bake(kept, &mut scene, frame, cheap, dark, camera.scale_factor);
         let (laid, has_holes) = kept.tiles.lay();
         frame.has_holes = has_holes;
+        left_out += kept.tiles.left_out(&laid);
         place(frame, &laid, size_px);
         if !lifted.is_empty() {
-            let mut sources = scene.sources(lift);
+            let mut sources = scene.sources(lift, kept.board.1);
             let got =
                 sources.gather(&mut frame.lists, view_area, lod, Which::Lifted, &lifted, false);
             frame.drawings.push(Drawing {
@@ -250,14 +263,22 @@ pub(super) fn build(
     scene.counters.set_left_out(u64::from(left_out));
     collect_uploads(frame, &mut scene);
     // One more frame while something in view can be drawn better without anybody's help.
-    if baked > 0 || !direct && kept.tiles.is_settling() {
+    let recovering = scene.counters.is_recovering();
+    if baked > 0 || !direct && kept.tiles.is_settling() || recovering || kept.recovering {
         redraw.write(RequestRedraw);
     }
+    // And one after the device is back.
+    kept.recovering = recovering;
 }
 
 /// Tiles are told what has changed since the last frame.
 fn follow_changes(kept: &mut Kept, scene: &mut Scene, size_px: [f64; 2]) {
     let device = scene.counters.device();
+    let step = (scene.open.generation(), scene.open.board().seq());
+    if kept.board.0 != step {
+        let [w, h] = scene.open.board().reach().size();
+        kept.board = (step, w * h);
+    }
     if scene.counters.take_refused() {
         kept.tiles.clear();
         kept.has_walls = false;
@@ -325,8 +346,7 @@ fn is_direct(scene: &Scene, area: Rect, cheap: bool, px_per_unit: f64) -> bool {
     n <= most
 }
 
-/// Draws tiles, the most urgent first, until the budget is spent. How many, and how many strings
-/// were left out of them.
+/// Draws tiles, the most urgent first, until the budget is spent. How many.
 fn bake(
     kept: &mut Kept,
     scene: &mut Scene,
@@ -334,9 +354,9 @@ fn bake(
     cheap: bool,
     dark: bool,
     scale_factor: f64,
-) -> (u32, u32) {
+) -> u32 {
     let factor = if cheap { 1.0 } else { GPU_FACTOR };
-    let (mut spent, mut baked, mut left_out, mut looked_ahead) = (0.0, 0, 0, 0);
+    let (mut spent, mut baked, mut looked_ahead) = (0.0, 0, 0);
     for wish in kept.tiles.wishes() {
         let ahead = wish.need == Need::Ahead;
         let free = match wish.need {
@@ -353,7 +373,7 @@ fn bake(
         looked_ahead += u32::from(ahead);
         let marks = (frame.lists.notes.len(), frame.lists.twines.len(), frame.lists.glyphs.len());
         let lod = Lod::new(wish.key.scale(), cheap);
-        let mut got = scene.sources([0.0; 2]).gather(
+        let mut got = scene.sources([0.0; 2], kept.board.1).gather(
             &mut frame.lists,
             wish.key.area(),
             lod,
@@ -374,7 +394,7 @@ fn bake(
             frame.lists.glyphs.truncate(marks.2);
             continue;
         };
-        left_out += got.left_out;
+        kept.tiles.note_left_out(layer, got.left_out);
         baked += 1;
         let far = got.far.take().map(|layer| {
             let index = frame.uploads.far.len() as u32;
@@ -383,7 +403,7 @@ fn bake(
         });
         frame.drawings.push(tile_drawing(wish.key, layer, got, far, scale_factor, cheap, dark));
     }
-    (baked, left_out)
+    baked
 }
 
 fn tile_drawing(

@@ -110,6 +110,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) suppressed: &'a Suppressed,
     /// How far dragged notes are from where they lie.
     pub(crate) lift: [f64; 2],
+    /// Square units of the whole board, about.
+    pub(crate) board_area: f64,
 }
 
 struct Found {
@@ -262,7 +264,10 @@ impl Sources<'_> {
     fn picture(&mut self, f: &Found, lod: Lod, out: &mut Gathered) {
         let Some(asset) = picture_of(self.open, f.slot) else { return };
         let edge_px = f.lying.half[0].max(f.lying.half[1]) * 2.0 * lod.px_per_unit;
-        let Some(size) = Size::for_edge(edge_px, lod.least_picture_px()) else { return };
+        let Some(size) = Size::for_edge(edge_px, lod.least_picture_px()) else {
+            // Its slot may be another's by now: the average colour stands.
+            return self.mirror.set_thumb(f.slot, u16::MAX);
+        };
         let (index, coming) = self.thumbs.want(asset, f.slot, size);
         self.mirror.set_thumb(f.slot, index);
         out.missing += u32::from(coming);
@@ -362,8 +367,7 @@ impl Sources<'_> {
     fn part_of_long(&self, lod: Lod, full: bool) -> f64 {
         let board = self.open.board();
         let most = if full { lod.most_long_twines().max(1_500.0) } else { lod.most_long_twines() };
-        let [w, h] = board.reach().size();
-        lod.part_of_long(board.twine_extents(), w * h, most)
+        lod.part_of_long(board.twine_extents(), self.board_area, most)
     }
 
     /// A cheap test before the exact one: the chord passes near, and the sag is at most 90 units.

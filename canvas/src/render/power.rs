@@ -5,15 +5,21 @@ use bevy::render::error_handler::{ErrorType, RenderErrorHandler, RenderErrorPoli
 use bevy::render::settings::{RenderCreation, WgpuSettings};
 use bevy::window::{RequestRedraw, WindowOccluded};
 
+use crate::counters::Counters;
+
 pub(super) fn plugin(app: &mut App) {
-    app.insert_resource(RenderErrorHandler(|error, _, _| match error.ty {
-        // Buffers, textures and tiles are made anew from what the main world holds.
-        ErrorType::DeviceLost => {
+    app.insert_resource(RenderErrorHandler(|error, main_world, _| {
+        let counters = main_world.get_resource::<Counters>();
+        if let ErrorType::DeviceLost = error.ty {
+            // Buffers, textures and tiles are made anew from what the main world holds.
+            counters.map(Counters::lose_device);
             let settings = WgpuSettings::default();
             RenderErrorPolicy::Recover(RenderCreation::Automatic(Box::new(settings)))
+        } else {
+            // One frame that went wrong is no reason to close a board; its tiles are drawn again.
+            counters.map(Counters::refuse);
+            RenderErrorPolicy::Ignore
         }
-        // One frame that went wrong is no reason to close a board.
-        _ => RenderErrorPolicy::Ignore,
     }))
     .add_systems(PreUpdate, rest_when_hidden.run_if(resource_exists::<Messages<WindowOccluded>>));
 }

@@ -14,6 +14,7 @@ use image::Rgb32FImage;
 use nalgebra::{Affine2, Matrix3};
 use oto_shaders::CellGpu;
 use parley::FontData;
+use skrifa::bitmap::{BitmapData, Origin};
 use skrifa::instance::{LocationRef, NormalizedCoord, Size};
 use skrifa::outline::pen::ControlBoundsPen;
 use skrifa::outline::{DrawSettings, OutlinePen};
@@ -50,7 +51,11 @@ impl Atlas {
         if let Some(known) = self.cells.get(&key) {
             return *known;
         }
-        let made = if self.used < MOST_CELLS { draw(font, coords, glyph) } else { None };
+        let made = if self.used < MOST_CELLS {
+            draw(font, coords, glyph).or_else(|| colored(font, glyph))
+        } else {
+            None
+        };
         let cell = made.map(|(place, pixels)| {
             let index = self.used as u16;
             self.used += 1;
@@ -111,6 +116,52 @@ fn draw(font: &FontData, coords: &[i16], glyph: u32) -> Option<(CellGpu, Vec<u8>
         colored: 0.0,
     };
     Some((place, pixels))
+}
+
+/// A glyph that is a picture, as emoji are: shrunk into a cell, colours multiplied by alpha.
+fn colored(font: &FontData, glyph: u32) -> Option<(CellGpu, Vec<u8>)> {
+    let font = FontRef::from_index(font.data.data(), font.index).ok()?;
+    let strike = font.bitmap_strikes().glyph_for_size(Size::new(CELL_PX as f32), glyph.into())?;
+    let (width, height) = (strike.width, strike.height);
+    let pixels = match strike.data {
+        BitmapData::Png(png) => {
+            image::load_from_memory_with_format(png, image::ImageFormat::Png).ok()?.to_rgba8()
+        }
+        BitmapData::Bgra(bgra) => {
+            let rgba = bgra.chunks_exact(4).flat_map(|p| [p[2], p[1], p[0], p[3]]).collect();
+            image::RgbaImage::from_raw(width, height, rgba)?
+        }
+        BitmapData::Mask(_) => return None,
+    };
+    let (width, height) = pixels.dimensions();
+    // A border of one pixel, so that neighbours do not bleed in.
+    let room = CELL_PX - 2;
+    let longest = width.max(height).max(1);
+    let fit = |v: u32| (v * room / longest).max(1);
+    let small = image::imageops::thumbnail(&pixels, fit(width), fit(height));
+    let mut cell = vec![0u8; (CELL_PX * CELL_PX * 4) as usize];
+    for (x, y, pixel) in small.enumerate_pixels() {
+        let at = (((y + 1) * CELL_PX + x + 1) * 4) as usize;
+        let alpha = u32::from(pixel.0[3]);
+        let multiplied = |v: u8| (u32::from(v) * alpha / 255) as u8;
+        let [r, g, b, a] = pixel.0;
+        cell[at..at + 4].copy_from_slice(&[multiplied(r), multiplied(g), multiplied(b), a]);
+    }
+    let ppem = strike.ppem_y.max(1.0);
+    // Cell pixels an em of the strike.
+    let px_per_em = ppem * room as f32 / longest as f32;
+    let top = if strike.placement_origin == Origin::TopLeft {
+        -strike.inner_bearing_y / ppem
+    } else {
+        -(strike.inner_bearing_y + height as f32) / ppem
+    };
+    let place = CellGpu {
+        left: strike.inner_bearing_x / ppem - 1.0 / px_per_em,
+        top: top - 1.0 / px_per_em,
+        edge: CELL_PX as f32 / px_per_em,
+        colored: 1.0,
+    };
+    Some((place, cell))
 }
 
 /// Outlines as fdsm wants them: no segments without length, no curves that are lines.

@@ -106,7 +106,7 @@ fn unturned(v: vec2f, cs: vec2f) -> vec2f { return vec2f(v.x * cs.x + v.y * cs.y
 fn clip(px: vec2f, depth: f32) -> vec4f {
     return vec4f(px.x / view.size_px.x * 2.0 - 1.0, 1.0 - px.y / view.size_px.y * 2.0, depth, 1.0);
 }
-// Ranks are respread by the CPU so that four layers of each are exact in a 32-bit float.
+// Four layers of each rank up to 4,194,303 are exact in a 32-bit float.
 fn depth_of(rank: u32, layer: u32) -> f32 { return f32(4u * rank + layer + 1u) / 16777216.0; }
 fn corner(i: u32) -> vec2f { return vec2f(f32(i & 1u), f32(i >> 1u)) * 2.0 - 1.0; }
 fn pin_of(p: Placed) -> vec2f { return p.center + turned(vec2f(0.0, 14.0 * p.unit - p.half.y), p.cos_sin); }

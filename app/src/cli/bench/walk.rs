@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use oto_board::Edit;
 use oto_canvas::{EditRequest, Request, Studio};
@@ -62,6 +62,9 @@ pub(super) fn run(data: &DataDir, args: &WalkArgs) -> Result<()> {
     let (mut ms, mut edits, mut minutes) = (Vec::new(), 0u32, Vec::new());
     let length = Duration::from_secs(args.seconds);
     let reach = studio.board().bounds();
+    if reach.is_empty() {
+        bail!("there is nothing on the board to walk over");
+    }
     while begun.elapsed() < length {
         // A stretch of motion, then a rest with an edit.
         let motion = [dice.normal() * 40.0 / zoom, dice.normal() * 40.0 / zoom];

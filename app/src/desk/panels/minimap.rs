@@ -26,7 +26,7 @@ pub(super) struct Map {
     area: Option<Area>,
     texture: Option<TextureHandle>,
     /// Notes in view, for this view and board.
-    count: Option<((u64, [f64; 3]), usize)>,
+    count: Option<((u64, [f64; 5]), usize)>,
 }
 
 pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
@@ -60,7 +60,7 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
 /// Notes in view; counted when view or board have changed.
 fn count(scene: &mut Scene) -> usize {
     let c = &scene.camera;
-    let now = (scene.open.board().seq(), [c.center[0], c.center[1], c.zoom]);
+    let now = (scene.open.board().seq(), [c.center[0], c.center[1], c.zoom, c.size[0], c.size[1]]);
     match scene.map.count {
         Some((of, n)) if of == now => n,
         _ => {

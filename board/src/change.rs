@@ -37,10 +37,6 @@ impl<T> Rec<T> {
 }
 
 /// What happened to one record.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "changes of notes are nearly all there are, and they live briefly"
-)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// To a note.

@@ -6,6 +6,7 @@ mod works;
 use crate::{Agent, AssetInfo, EditError, JobId, Note, NoteId, Op, Run, Twine, TwineId, Tx};
 
 /// A change somebody asks for.
+#[expect(clippy::large_enum_variant, reason = "an edit lives for a frame and is sent boxed")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Edit {
     /// Puts notes and strings on the board.

@@ -192,7 +192,7 @@ fn grid(n: u128) -> Board {
 
 fn checks(asset: AssetId) -> Option<Thumb> {
     let pixel = |i: usize| {
-        let on = (i % 16 / 4 + i / 16 / 4) % 2 == 0;
+        let on = (i % 16 / 4 + i / 16 / 4).is_multiple_of(2);
         if on { [230, 120, 40, 255] } else { [40, 90, 200, asset.0[0] * 40] }
     };
     Some(Thumb { width: 16, height: 16, rgba: (0..256).flat_map(pixel).collect() })

@@ -160,9 +160,9 @@ impl Scene<'_> {
 
     fn sources(&mut self, lift: [f64; 2], board_area: f64) -> Sources<'_> {
         Sources {
-            mirror: &mut *self.mirror,
-            texts: &mut *self.texts,
-            thumbs: &mut *self.thumbs,
+            mirror: &mut self.mirror,
+            texts: &mut self.texts,
+            thumbs: &mut self.thumbs,
             open: &self.open,
             making: &self.making,
             palette: &self.palette,

@@ -387,7 +387,7 @@ impl Sources<'_> {
         cross * cross <= reach * reach * (d[0] * d[0] + d[1] * d[1]).max(1.0)
     }
 
-    fn gather_far(&mut self, area: Rect, lod: Lod, out: &mut Gathered) {
+    fn gather_far(&self, area: Rect, lod: Lod, out: &mut Gathered) {
         let board = self.open.board();
         let reach = area.grown(MARGIN);
         let found = self.notes_in(area, Which::Resting, 0.0..lod.least_gpu_edge());

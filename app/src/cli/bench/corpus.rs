@@ -74,7 +74,7 @@ impl Maker {
 
 fn note(layout: Layout, i: usize, id: NoteId, spot: Spot, dice: &mut Dice) -> Note {
     let plain = matches!(layout, Layout::Grid | Layout::Hairball | Layout::Piles);
-    let agent = !plain && i % 33 == 0;
+    let agent = !plain && i.is_multiple_of(33);
     let kind = if agent {
         NoteKind::Agent(Box::new(Agent {
             makes: WorkKind::ALL[i / 33 % 4],

@@ -116,7 +116,7 @@ pub(super) fn other_end(layout: Layout, i: usize, n: usize, dice: &mut Dice) -> 
         Layout::Grid => {
             let columns = (n as f64).sqrt().ceil().max(1.0) as usize;
             // The last of a row has no right neighbour: it is tied to the one below.
-            if (from + 1) % columns == 0 { from + columns } else { from + 1 }
+            if (from + 1).is_multiple_of(columns) { from + columns } else { from + 1 }
         }
         Layout::Piles => (from + 10) % n.max(1),
         Layout::Wall | Layout::Far => match dice.unit() {

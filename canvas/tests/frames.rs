@@ -326,6 +326,21 @@ fn tiles_follow_every_kind_of_change() {
 }
 
 #[test]
+fn a_still_of_a_large_board_shows_its_notes() {
+    let mut s = studio(grid(40_000), true, SIZE);
+    let middle = [26_000.0, 26_000.0];
+    for zoom in [0.03, 0.01, 0.003] {
+        let rgba = shot(&mut s, middle, zoom, Quality::Full { snapped: true });
+        let at = ((SIZE[1] / 2) * SIZE[0] + SIZE[0] / 2) as usize * 4;
+        let around =
+            |i: usize| rgba[at + i * 4..].iter().take(3).map(|v| u32::from(*v)).sum::<u32>();
+        // Cream on dark paper: far lighter than the wall, whatever the zoom.
+        let light = (0..40).map(around).max().unwrap();
+        assert!(light > 250, "at {zoom} the lightest is {light}");
+    }
+}
+
+#[test]
 fn a_frame_costs_what_changed() {
     let mut s = studio(grid(10_000), false, [1280, 800]);
     let middle = [13_000.0, 13_000.0];

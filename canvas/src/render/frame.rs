@@ -186,7 +186,12 @@ pub(super) fn build(
     let size_px = camera.size.map(|v| (v * camera.scale_factor).round().max(1.0));
     let sight = Sight { center: camera.center, px_per_unit, size_px };
     let cheap = scene.is_cheap();
-    let full = matches!(*scene.quality, Quality::Full { .. });
+    // Notes of a pixel or less are not for triangles: tiles at rest are the best there is of them.
+    let quality = match *scene.quality {
+        Quality::Full { .. } if Lod::new(px_per_unit, cheap).is_far() => Quality::Tiles,
+        other => other,
+    };
+    let full = matches!(quality, Quality::Full { .. });
     follow_changes(kept, &mut scene, size_px);
     scene.thumbs.next_frame();
     if kept.sight.replace(sight) != Some(sight) {
@@ -196,7 +201,7 @@ pub(super) fn build(
         kept.tiles.look(sight);
     }
     // At rest everything lies on whole pixels, tiles and what is drawn live.
-    let snapped = match *scene.quality {
+    let snapped = match quality {
         Quality::Swift | Quality::Tiles => kept.tiles.is_exact(),
         Quality::Full { snapped } => snapped,
     };

@@ -255,7 +255,7 @@ impl Board {
         let mut found = Vec::new();
         self.visit_notes(rect, 0.0, |slots| {
             let notes = slots.iter().filter_map(|s| self.note_at(*s).map(|n| (*s, n)));
-            found.extend(notes.filter(|(_, n)| spatial_bounds(n).intersects(rect)));
+            found.extend(notes.filter(|(_, n)| n.bounds().intersects(rect)));
         });
         found.sort_unstable_by_key(|(slot, _)| *slot);
         found.into_iter().map(|(_, note)| note).collect()
@@ -344,14 +344,14 @@ impl Board {
     #[must_use]
     pub fn count_in(&self, rect: Rect) -> usize {
         let mut n = 0;
-        for (cell, _, slots) in self.spatial.cells() {
+        self.spatial.visit_cells(rect, 0.0, |cell, slots| {
             if rect.contains(cell.min) && rect.contains(cell.max) {
                 n += slots.len();
-            } else if rect.intersects(cell) {
+            } else {
                 let notes = slots.iter().filter_map(|s| self.note_at(*s));
                 n += notes.filter(|note| rect.contains(note.center)).count();
             }
-        }
+        });
         n
     }
 
@@ -385,14 +385,6 @@ impl Board {
         }
         best.map(|(_, note)| note)
     }
-}
-
-/// Bounds that hold the tilted note.
-pub(crate) fn spatial_bounds(note: &Note) -> Rect {
-    let (sin, cos) = f64::from(note.tilt_deg).to_radians().sin_cos();
-    let [w, h] = note.size;
-    let turned = [w * cos.abs() + h * sin.abs(), w * sin.abs() + h * cos.abs()];
-    Rect::from_center_size(note.center, turned)
 }
 
 /// What became of the records: used by tests and by the mirror.

@@ -40,6 +40,15 @@ impl Note {
         Rect::from_center_size(self.center, self.size)
     }
 
+    /// The upright rectangle that holds the note at its tilt.
+    #[must_use]
+    pub fn bounds(&self) -> Rect {
+        let (sin, cos) = f64::from(self.tilt_deg).to_radians().sin_cos();
+        let [w, h] = self.size;
+        let turned = [w * cos.abs() + h * sin.abs(), w * sin.abs() + h * cos.abs()];
+        Rect::from_center_size(self.center, turned)
+    }
+
     /// Where the pin sits: on the vertical axis, 14 units below the top edge, turned with the note.
     #[must_use]
     pub fn pin(&self) -> [f64; 2] {

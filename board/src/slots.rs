@@ -1,7 +1,7 @@
 //! Records in and out of their slots, with every index kept in step. No rules about who may: those
 //! are in `tx`.
 
-use crate::board::{NoteSlot, TwineSlot, spatial_bounds};
+use crate::board::{NoteSlot, TwineSlot};
 use crate::slot_list::SlotList;
 use crate::{AssetInfo, Board, EditError, Note, Run, Twine};
 
@@ -52,7 +52,7 @@ impl Board {
     pub(crate) fn put_note(&mut self, note: Note) {
         let slot = self.free_notes.pop().unwrap_or(self.notes.len() as u32);
         self.note_slots.insert(note.id, slot);
-        self.spatial.insert(slot, spatial_bounds(&note));
+        self.spatial.insert(slot, note.bounds());
         self.top_rank = self.top_rank.max(note.rank);
         let filled = Some(NoteSlot { note, twines: SlotList::default() });
         match self.notes.get_mut(slot as usize) {
@@ -64,7 +64,7 @@ impl Board {
     pub(crate) fn write_note(&mut self, new: Note) {
         let Some(slot) = self.note_slot(new.id) else { return };
         let Some(place) = self.notes[slot as usize].as_mut() else { return };
-        let (from, to) = (spatial_bounds(&place.note), spatial_bounds(&new));
+        let (from, to) = (place.note.bounds(), new.bounds());
         self.top_rank = self.top_rank.max(new.rank);
         place.note = new;
         if from == to {

@@ -34,6 +34,15 @@ struct Class {
     count: u32,
 }
 
+impl Class {
+    /// Where the middles of a cell's items lie.
+    fn area_of(&self, cell: &Cell) -> Rect {
+        let span = edge_of(self.class) * CELL_EDGES;
+        let min = [cell.at.0 as f64 * span, cell.at.1 as f64 * span];
+        Rect { min, max: [min[0] + span, min[1] + span] }
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Spatial {
     /// Ascending by size.
@@ -129,11 +138,11 @@ impl Spatial {
     pub(crate) fn cells(&self) -> impl Iterator<Item = (Rect, f64, &[u32])> {
         self.classes.iter().flat_map(|group| {
             let edge = edge_of(group.class);
-            let span = edge * CELL_EDGES;
-            group.cells.iter().filter(|c| !c.slots.is_empty()).map(move |cell| {
-                let min = [cell.at.0 as f64 * span, cell.at.1 as f64 * span];
-                (Rect { min, max: [min[0] + span, min[1] + span] }, edge, cell.slots.as_slice())
-            })
+            group
+                .cells
+                .iter()
+                .filter(|c| !c.slots.is_empty())
+                .map(move |cell| (group.area_of(cell), edge, cell.slots.as_slice()))
         })
     }
 
@@ -154,6 +163,16 @@ impl Spatial {
     /// Hands over, cell by cell, every slot whose bounds may touch `rect` and whose class is at
     /// least `least_edge` wide; the order is that of insertion, the larger classes last.
     pub(crate) fn visit(&self, rect: Rect, least_edge: f64, mut each: impl FnMut(&[u32])) {
+        self.visit_cells(rect, least_edge, |_, slots| each(slots));
+    }
+
+    /// The same, with the rectangle in which the middles of a cell's items lie.
+    pub(crate) fn visit_cells(
+        &self,
+        rect: Rect,
+        least_edge: f64,
+        mut each: impl FnMut(Rect, &[u32]),
+    ) {
         for group in &self.classes {
             let edge = edge_of(group.class);
             if group.count == 0 || edge < least_edge {
@@ -166,13 +185,14 @@ impl Spatial {
                 let inside = |c: &&Cell| {
                     (low.0..=high.0).contains(&c.at.0) && (low.1..=high.1).contains(&c.at.1)
                 };
-                group.cells.iter().filter(inside).for_each(|c| each(&c.slots));
+                group.cells.iter().filter(inside).for_each(|c| each(group.area_of(c), &c.slots));
                 continue;
             }
             for x in low.0..=high.0 {
                 for y in low.1..=high.1 {
                     if let Some(cell) = group.index.get(&(x, y)) {
-                        each(&group.cells[*cell as usize].slots);
+                        let cell = &group.cells[*cell as usize];
+                        each(group.area_of(cell), &cell.slots);
                     }
                 }
             }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::board::spatial_bounds;
 use crate::{Board, Change, NoteId, NoteKind, Rec, Transaction, WorkState};
 
 /// Every violation, in words. Empty on a sound board.
@@ -33,7 +32,7 @@ pub fn validate(board: &Board) -> Vec<String> {
         if note.rank > board.top_rank {
             wrong.push(format!("note {} lies above the top rank", note.id));
         }
-        let found = board.spatial.stands_at(slot as u32, spatial_bounds(note));
+        let found = board.spatial.stands_at(slot as u32, note.bounds());
         if !found {
             wrong.push(format!("note {} is not found where it lies", note.id));
         }

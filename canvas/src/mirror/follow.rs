@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bevy::prelude::*;
-use oto_board::geom::{Rect, TwineCurve};
+use oto_board::geom::TwineCurve;
 use oto_board::{Board, Change, Note, NoteId, Rec, Twine, TwineId};
 use oto_shaders::flags;
 
@@ -152,7 +152,7 @@ fn follow(
                 }
                 Change::Note(Rec::Removed(note)) => {
                     marks.lifted.remove(&note.id);
-                    mirror.touched.add(tilted(note));
+                    mirror.touched.add(note.bounds());
                 }
                 Change::Twine(Rec::Inserted(twine) | Rec::Updated { after: twine, .. }) => {
                     if let Some(slot) = board.twine_slot(twine.id) {
@@ -188,14 +188,6 @@ impl Mirror {
             self.set_note(slot, note, board, marks, 0.0);
         }
     }
-}
-
-/// Bounds of a note at its tilt.
-fn tilted(note: &Note) -> Rect {
-    let (sin, cos) = f64::from(note.tilt_deg).to_radians().sin_cos();
-    let [w, h] = note.size;
-    let turned = [w * cos.abs() + h * sin.abs(), w * sin.abs() + h * cos.abs()];
-    Rect::from_center_size(note.center, turned)
 }
 
 /// Marks that are no edits.

@@ -120,6 +120,23 @@ impl Courier {
     }
 }
 
+/// Opens a board in the middle at 100 %, everything in view drawn.
+pub(super) fn opened(
+    data: &DataDir,
+    board: &std::path::Path,
+    size: &str,
+) -> Result<(Studio, Courier, Scene)> {
+    let size = shot::size_of(size)?;
+    let loaded = read_board(&data.board(board))?;
+    let courier = Courier::start(&loaded.board, data.assets())?;
+    let mut studio = Studio::new(size, NOTE_FONTS, Theme::read(false)?.palette())?;
+    studio.open(loaded.board);
+    let scene = Scene::of(&studio);
+    studio.look(scene.middle, 1.0);
+    settle(&mut studio, &courier);
+    Ok((studio, courier, scene))
+}
+
 /// Draws until nothing in view is missing. How many milliseconds it took.
 pub(super) fn settle(studio: &mut Studio, courier: &Courier) -> f64 {
     let begun = Instant::now();

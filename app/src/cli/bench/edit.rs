@@ -7,14 +7,12 @@ use anyhow::{Result, bail};
 use clap::Args;
 use oto_board::{Edit, NoteId};
 use oto_canvas::{Counts, EditRequest, Studio};
-use oto_storage::read_board;
 use serde_json::json;
 
-use super::camera::{Courier, Scene, settle};
+use super::camera::opened;
 use super::report::{Figures, joined, psnr, rss_mb};
-use crate::cli::{print_json, shot};
+use crate::cli::print_json;
 use crate::data::DataDir;
-use crate::theme::{NOTE_FONTS, Theme};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct EditArgs {
@@ -38,15 +36,8 @@ pub(super) fn nearest(studio: &Studio) -> Option<NoteId> {
 }
 
 pub(super) fn run(data: &DataDir, args: &EditArgs) -> Result<()> {
-    let size = shot::size_of(&args.size)?;
-    let loaded = read_board(&data.board(&args.board))?;
-    let (notes, twines) = (loaded.board.n_notes(), loaded.board.n_twines());
-    let courier = Courier::start(&loaded.board, data.assets())?;
-    let mut studio = Studio::new(size, NOTE_FONTS, Theme::read(false)?.palette())?;
-    studio.open(loaded.board);
-    let scene = Scene::of(&studio);
-    studio.look(scene.middle, 1.0);
-    settle(&mut studio, &courier);
+    let (mut studio, courier, _scene) = opened(data, &args.board, &args.size)?;
+    let (notes, twines) = (studio.board().n_notes(), studio.board().n_twines());
     let Some(note) = nearest(&studio) else { bail!("there is no note to edit in the middle") };
     let counters = studio.counters();
     let mut figures = Figures { ms: Vec::new(), most: Counts::default(), tiles: 0, bytes: 0 };

@@ -7,16 +7,14 @@ use anyhow::{Result, bail};
 use clap::Args;
 use oto_board::Edit;
 use oto_canvas::{EditRequest, Request, Studio};
-use oto_storage::read_board;
 use serde_json::json;
 
-use super::camera::{Courier, Scene, settle};
+use super::camera::opened;
 use super::edit::nearest;
 use super::layout::Dice;
 use super::report::{percentile, rss_mb};
-use crate::cli::{print_json, shot};
+use crate::cli::print_json;
 use crate::data::DataDir;
-use crate::theme::{NOTE_FONTS, Theme};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct WalkArgs {
@@ -47,15 +45,8 @@ fn edit(studio: &mut Studio, dice: &mut Dice) {
 }
 
 pub(super) fn run(data: &DataDir, args: &WalkArgs) -> Result<()> {
-    let size = shot::size_of(&args.size)?;
-    let loaded = read_board(&data.board(&args.board))?;
-    let (notes, twines) = (loaded.board.n_notes(), loaded.board.n_twines());
-    let courier = Courier::start(&loaded.board, data.assets())?;
-    let mut studio = Studio::new(size, NOTE_FONTS, Theme::read(false)?.palette())?;
-    studio.open(loaded.board);
-    let scene = Scene::of(&studio);
-    studio.look(scene.middle, 1.0);
-    settle(&mut studio, &courier);
+    let (mut studio, courier, scene) = opened(data, &args.board, &args.size)?;
+    let (notes, twines) = (studio.board().n_notes(), studio.board().n_twines());
     let mut dice = Dice(args.seed);
     let (mut center, mut zoom) = (scene.middle, 1.0f64);
     let begun = Instant::now();

@@ -229,8 +229,9 @@ pub(crate) fn draw(
                 f32::from((a >> 5) & 63) / 63.0,
                 f32::from(a & 31) / 31.0,
             ];
-            let inner_min = [min[0] + unit(14.0), min[1] + unit(30.0)];
-            let inner_max = [max[0] - unit(14.0), max[1] - unit(46.0)];
+            let picture = lying.picture();
+            let inner_min = [0, 1].map(|i| center[i] + unit(picture.min[i]));
+            let inner_max = [0, 1].map(|i| center[i] + unit(picture.max[i]));
             if inner_max[0] > inner_min[0] && inner_max[1] > inner_min[1] {
                 canvas.rect(inner_min, inner_max, rank, fade, |_| average);
             }

@@ -15,12 +15,12 @@ use bevy::render::renderer::{RenderAdapterInfo, RenderDevice};
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
-use oto_board::{AssetId, Board, History};
+use oto_board::{Board, History};
 
 use crate::text::Texts;
 use crate::{
     BoardCamera, CanvasPlugin, Counters, Fonts, MakingLooks, Mint, OpenBoard, Palette, Quality,
-    Thumb, Thumbs, board_camera,
+    Thumb, Thumbs, Wish, board_camera,
 };
 
 /// What to take a picture of.
@@ -192,16 +192,16 @@ impl Studio {
     }
 
     /// Pictures that the last frames wanted; each is told once.
-    pub fn take_wanted(&mut self) -> Vec<AssetId> {
+    pub fn take_wanted(&mut self) -> Vec<Wish> {
         self.app.world_mut().resource_mut::<Thumbs>().take_wanted()
     }
 
     /// Brings a picture, or says that there is none.
-    pub fn fill(&mut self, asset: AssetId, thumb: Option<&Thumb>) {
+    pub fn fill(&mut self, wish: Wish, thumb: Option<&Thumb>) {
         let mut thumbs = self.app.world_mut().resource_mut::<Thumbs>();
         match thumb {
-            Some(thumb) => thumbs.fill(asset, thumb),
-            None => thumbs.give_up(asset),
+            Some(thumb) => thumbs.fill(wish, thumb),
+            None => thumbs.give_up(wish),
         }
     }
 
@@ -213,14 +213,14 @@ impl Studio {
     }
 
     /// Draws until everything in view is there. How many frames it took.
-    pub fn settle(&mut self, pixels: &mut dyn FnMut(AssetId) -> Option<Thumb>) -> u32 {
+    pub fn settle(&mut self, pixels: &mut dyn FnMut(Wish) -> Option<Thumb>) -> u32 {
         let mut settled = 0;
         for frame in 0..MOST_FRAMES {
             let before = self.counters().now().tiles_baked;
             self.step();
-            for asset in self.take_wanted() {
-                let thumb = pixels(asset);
-                self.fill(asset, thumb.as_ref());
+            for wish in self.take_wanted() {
+                let thumb = pixels(wish);
+                self.fill(wish, thumb.as_ref());
             }
             let busy = self.is_waiting() || self.counters().now().tiles_baked != before;
             settled = if busy { 0 } else { settled + 1 };
@@ -268,7 +268,7 @@ impl Studio {
 /// When there is no adapter, or no picture comes of it.
 pub fn shoot(
     still: Still,
-    mut pixels: impl FnMut(AssetId) -> Option<Thumb>,
+    mut pixels: impl FnMut(Wish) -> Option<Thumb>,
 ) -> Result<Vec<u8>, StillError> {
     let mut studio = Studio::new(still.size_px, still.fonts, still.palette)?;
     let (center, zoom) =

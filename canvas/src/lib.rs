@@ -36,7 +36,7 @@ pub use picking::{Hit, hit_at};
 pub use render::{Quality, board_camera};
 pub use selection::{Lit, Selection};
 pub use text::{Face, Suppressed};
-pub use thumbs::{Thumb, Thumbs};
+pub use thumbs::{Part, Thumb, Thumbs, Wish};
 pub use tools::{CanvasEvent, Gate, Gesture, Tool};
 
 /// The order of one frame. `Events`, `Commands` and `Ui` are the app's.

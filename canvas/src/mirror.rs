@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use bevy::prelude::*;
 use oto_board::NoteId;
-use oto_board::geom::{Rect, sag_of};
+use oto_board::geom::{Rect, note_from_world, sag_of};
 use oto_shaders::{N_CLASSES, NoteGpu, PAGE_EDGES, PageGpu, TwineGpu};
 
 use crate::OpenBoard;
@@ -82,6 +82,24 @@ impl Lying {
         let slope = (f64::from(tilt) / 32_768.0 * std::f64::consts::PI).sin().abs();
         let grown = [self.half[0] + self.half[1] * slope, self.half[1] + self.half[0] * slope];
         Rect::from_center_size(self.center, [grown[0] * 2.0, grown[1] * 2.0])
+    }
+
+    /// The picture of a print, in units from the note's centre along its own axes, as in
+    /// `note.wgsl`.
+    pub(crate) fn picture(&self) -> Rect {
+        let [w, h] = self.half;
+        Rect { min: [-w + 14.0, -h + 30.0], max: [w - 14.0, h - 46.0] }
+    }
+
+    /// The part of the note that an area of the world may show, along the note's own axes.
+    pub(crate) fn seen(&self, tilt: i16, area: Rect) -> Rect {
+        let degrees = f32::from(tilt) / 32_768.0 * 180.0;
+        let corners = [area.min, [area.min[0], area.max[1]], [area.max[0], area.min[1]], area.max];
+        let turned = corners.map(|p| note_from_world(self.center, degrees, p));
+        let of = |pick: fn(f64, f64) -> f64| {
+            [0, 1].map(|i| turned.iter().map(|p| p[i]).reduce(pick).unwrap_or_default())
+        };
+        Rect { min: of(f64::min), max: of(f64::max) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pictures on notes, in texture arrays by level: small slots of 128 pixels for notes in passing,
-//! layers of 512 for those looked at. The canvas says which it wants; the app brings decoded
-//! pixels; what was looked at longest ago makes room.
+//! layers of 512 for those looked at, and more such layers for the parts of a picture that is
+//! looked at from so near that one layer would be blurred. The canvas says which it wants; the app
+//! brings decoded pixels; what was looked at longest ago makes room.
 
 use std::collections::HashMap;
 
@@ -10,7 +11,7 @@ use oto_board::AssetId;
 /// Edge of a large layer in pixels.
 pub(crate) const LARGE_EDGE: u32 = 512;
 /// Large pictures the GPU holds.
-pub(crate) const LARGE_LAYERS: u32 = 32;
+pub(crate) const LARGE_LAYERS: u32 = 64;
 /// Edge of a small slot in pixels.
 pub(crate) const SMALL_EDGE: u32 = 128;
 /// Small slots in a row and column of a layer.
@@ -29,6 +30,55 @@ pub struct Thumb {
     pub height: u32,
     /// `4 * width * height` bytes.
     pub rgba: Vec<u8>,
+}
+
+/// Parts are shown at no more than this edge in pixels of the screen.
+const MOST_PART_PX: f64 = 800.0;
+
+/// A square part of a picture: one of `2^level` columns and rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Part {
+    /// How often the picture is halved; zero for the whole of it.
+    pub level: u8,
+    /// Column and row.
+    pub at: [u16; 2],
+}
+
+impl Part {
+    /// The whole picture.
+    pub const WHOLE: Self = Self { level: 0, at: [0; 2] };
+    /// Finer parts are not made.
+    const MOST_LEVEL: u8 = 10;
+
+    /// Into how many parts a picture of this size is divided where its longer side is shown with
+    /// `edge_px` pixels. Its own pixels are never enlarged.
+    pub(crate) fn level_for(edge_px: f64, size_px: [u32; 2]) -> u8 {
+        let own = f64::from(size_px[0].max(size_px[1])) / f64::from(LARGE_EDGE);
+        let halvings = |v: f64| v.log2().ceil().clamp(0.0, f64::from(Self::MOST_LEVEL)) as u8;
+        halvings(edge_px / MOST_PART_PX).min(halvings(own))
+    }
+
+    /// For the GPU: level, column and row.
+    pub(crate) fn bits(self) -> u32 {
+        u32::from(self.level) << 20 | u32::from(self.at[1]) << 10 | u32::from(self.at[0])
+    }
+}
+
+/// Pixels that are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Wish {
+    /// Whose.
+    pub asset: AssetId,
+    /// Which of them; a part is a square of 512 pixels.
+    pub part: Part,
+}
+
+impl Wish {
+    /// All of a picture.
+    #[must_use]
+    pub const fn whole(asset: AssetId) -> Self {
+        Self { asset, part: Part::WHOLE }
+    }
 }
 
 /// How large a picture is wanted.
@@ -64,24 +114,24 @@ pub(crate) struct ThumbUpload {
 /// Slots of one size, the least recently wanted first to go.
 #[derive(Debug)]
 struct Shelf {
-    slots: Vec<Option<(AssetId, u64)>>,
-    by_asset: HashMap<AssetId, u32>,
+    slots: Vec<Option<(Wish, u64)>>,
+    by_wish: HashMap<Wish, u32>,
     most: usize,
 }
 
 impl Shelf {
     fn new(most: u32) -> Self {
-        Self { slots: Vec::new(), by_asset: HashMap::new(), most: most as usize }
+        Self { slots: Vec::new(), by_wish: HashMap::new(), most: most as usize }
     }
 
-    fn find(&mut self, asset: AssetId, frame: u64) -> Option<u32> {
-        let slot = *self.by_asset.get(&asset)?;
-        self.slots[slot as usize] = Some((asset, frame));
+    fn find(&mut self, wish: Wish, frame: u64) -> Option<u32> {
+        let slot = *self.by_wish.get(&wish)?;
+        self.slots[slot as usize] = Some((wish, frame));
         Some(slot)
     }
 
-    fn forget(&mut self, asset: AssetId) {
-        if let Some(slot) = self.by_asset.remove(&asset) {
+    fn forget(&mut self, wish: Wish) {
+        if let Some(slot) = self.by_wish.remove(&wish) {
             self.slots[slot as usize] = None;
         }
     }
@@ -93,8 +143,8 @@ impl Shelf {
 
     /// A slot for a new picture, unless every one was wanted in the last two frames.
     /// With it the picture that had it.
-    fn take(&mut self, asset: AssetId, frame: u64) -> Option<(u32, Option<AssetId>)> {
-        if let Some(slot) = self.by_asset.get(&asset) {
+    fn take(&mut self, wish: Wish, frame: u64) -> Option<(u32, Option<Wish>)> {
+        if let Some(slot) = self.by_wish.get(&wish) {
             return Some((*slot, None));
         }
         let slot = if self.slots.len() < self.most {
@@ -108,9 +158,9 @@ impl Shelf {
             }
             oldest
         };
-        let displaced = self.slots[slot].replace((asset, frame)).map(|(old, _)| old);
-        displaced.map(|old| self.by_asset.remove(&old));
-        self.by_asset.insert(asset, slot as u32);
+        let displaced = self.slots[slot].replace((wish, frame)).map(|(old, _)| old);
+        displaced.map(|old| self.by_wish.remove(&old));
+        self.by_wish.insert(wish, slot as u32);
         Some((slot as u32, displaced))
     }
 }
@@ -120,14 +170,14 @@ impl Shelf {
 pub struct Thumbs {
     small: Shelf,
     large: Shelf,
-    wanted: Vec<AssetId>,
-    asked: HashMap<AssetId, Size>,
+    wanted: Vec<Wish>,
+    asked: HashMap<Wish, Size>,
     /// Slots of the notes that wait for a picture.
-    waiting: HashMap<AssetId, Vec<u32>>,
+    waiting: HashMap<Wish, Vec<u32>>,
     /// A large one was refused or given up while others were in view, in this frame.
-    crowded: HashMap<AssetId, u64>,
+    crowded: HashMap<Wish, u64>,
     /// They cannot be made: the average colour stays.
-    given_up: HashMap<AssetId, ()>,
+    given_up: HashMap<Wish, ()>,
     pub(crate) uploads: Vec<ThumbUpload>,
     /// Slots of notes whose picture came since the last frame.
     pub(crate) arrived: Vec<u32>,
@@ -155,11 +205,12 @@ impl Default for Thumbs {
 }
 
 impl Thumbs {
-    /// What to draw now for the picture of the note in a slot (the index in a note's record), and whether a better
-    /// one will come.
+    /// What to draw now for the picture of the note in a slot (the index in a note's record), and
+    /// whether a better one will come.
     pub(crate) fn want(&mut self, asset: AssetId, note: u32, size: Size) -> (u16, bool) {
-        let large = self.large.find(asset, self.frame).map(|s| FIRST_LARGE + s as u16);
-        let small = self.small.find(asset, self.frame).map(|s| s as u16);
+        let wish = Wish::whole(asset);
+        let large = self.large.find(wish, self.frame).map(|s| FIRST_LARGE + s as u16);
+        let small = self.small.find(wish, self.frame).map(|s| s as u16);
         let there = match size {
             Size::Large => large,
             Size::Small => small.or(large),
@@ -170,28 +221,47 @@ impl Thumbs {
         let stand_in = small.or(large).unwrap_or(u16::MAX);
         // When every large slot is in view, or this picture lost its own to others in view, a small
         // one does until the view changes.
-        let crowded = !self.large.has_room(self.frame) || self.crowded.contains_key(&asset);
-        let size = if size == Size::Large && crowded { Size::Small } else { size };
+        let size = if size == Size::Large && self.is_crowded(wish) { Size::Small } else { size };
         if size == Size::Small && small.is_some()
-            || self.given_up.contains_key(&asset)
+            || self.given_up.contains_key(&wish)
             || size == Size::Small && !self.small.has_room(self.frame)
         {
             return (stand_in, false);
         }
-        let notes = self.waiting.entry(asset).or_default();
+        self.ask(wish, note, size);
+        (stand_in, true)
+    }
+
+    /// The layer of a part, if it is there, and whether it will come.
+    pub(crate) fn want_part(&mut self, wish: Wish, note: u32) -> (Option<u32>, bool) {
+        if let Some(layer) = self.large.find(wish, self.frame) {
+            return (Some(layer), false);
+        }
+        let comes = !self.given_up.contains_key(&wish) && !self.is_crowded(wish);
+        if comes {
+            self.ask(wish, note, Size::Large);
+        }
+        (None, comes)
+    }
+
+    fn is_crowded(&self, wish: Wish) -> bool {
+        !self.large.has_room(self.frame) || self.crowded.contains_key(&wish)
+    }
+
+    fn ask(&mut self, wish: Wish, note: u32, size: Size) {
+        let notes = self.waiting.entry(wish).or_default();
         if !notes.contains(&note) {
             notes.push(note);
         }
-        match self.asked.get(&asset) {
+        match self.asked.get(&wish) {
             Some(asked) if *asked >= size => {}
             _ => {
-                if !self.wanted.contains(&asset) {
-                    self.wanted.push(asset);
+                if !self.wanted.contains(&wish) {
+                    self.wanted.push(wish);
                 }
-                self.asked.insert(asset, size);
+                self.asked.insert(wish, size);
             }
         }
-        (stand_in, true)
     }
 
     pub(crate) fn next_frame(&mut self) {
@@ -209,7 +279,7 @@ impl Thumbs {
     }
 
     /// Pictures to be brought; each is told once.
-    pub fn take_wanted(&mut self) -> Vec<AssetId> {
+    pub fn take_wanted(&mut self) -> Vec<Wish> {
         std::mem::take(&mut self.wanted)
     }
 
@@ -220,10 +290,10 @@ impl Thumbs {
     }
 
     /// A picture could not be made; the average colour stays.
-    pub fn give_up(&mut self, asset: AssetId) {
-        self.asked.remove(&asset);
-        self.given_up.insert(asset, ());
-        self.arrived.extend(self.waiting.remove(&asset).unwrap_or_default());
+    pub fn give_up(&mut self, wish: Wish) {
+        self.asked.remove(&wish);
+        self.given_up.insert(wish, ());
+        self.arrived.extend(self.waiting.remove(&wish).unwrap_or_default());
     }
 
     /// A frame of a film that plays on the wall, on the note in a slot of the board. It replaces the
@@ -233,7 +303,8 @@ impl Thumbs {
         if frame.rgba.is_empty() || frame.rgba.len() as u64 != whole {
             return false;
         }
-        let Some((slot, _)) = self.large.take(asset, self.frame) else { return false };
+        let wish = Wish::whole(asset);
+        let Some((slot, _)) = self.large.take(wish, self.frame) else { return false };
         let rgba = stretched(frame, LARGE_EDGE);
         self.uploads.push(ThumbUpload { size: Size::Large, slot, rgba });
         self.moved.push(note);
@@ -242,24 +313,27 @@ impl Thumbs {
 
     /// A film has ended or was stopped: its poster is asked for again.
     pub fn end(&mut self, asset: AssetId, note: u32) {
-        self.large.forget(asset);
+        self.large.forget(Wish::whole(asset));
         self.moved.push(note);
     }
 
     /// Puts a picture in place of the one wanted longest ago.
-    pub fn fill(&mut self, asset: AssetId, thumb: &Thumb) {
-        let size = self.asked.remove(&asset).unwrap_or(Size::Large);
-        self.arrived.extend(self.waiting.remove(&asset).unwrap_or_default());
+    pub fn fill(&mut self, wish: Wish, thumb: &Thumb) {
+        let size = self.asked.remove(&wish).unwrap_or(Size::Large);
+        self.arrived.extend(self.waiting.remove(&wish).unwrap_or_default());
         if thumb.rgba.len() as u64 != u64::from(thumb.width) * u64::from(thumb.height) * 4
             || thumb.rgba.is_empty()
         {
             return;
         }
-        let sizes: &[Size] =
-            if size == Size::Large { &[Size::Small, Size::Large] } else { &[Size::Small] };
+        let sizes: &[Size] = match size {
+            _ if wish.part != Part::WHOLE => &[Size::Large],
+            Size::Large => &[Size::Small, Size::Large],
+            Size::Small => &[Size::Small],
+        };
         for size in sizes {
             let shelf = if *size == Size::Small { &mut self.small } else { &mut self.large };
-            match shelf.take(asset, self.frame) {
+            match shelf.take(wish, self.frame) {
                 Some((slot, displaced)) => {
                     let rgba = stretched(thumb, size.edge());
                     self.uploads.push(ThumbUpload { size: *size, slot, rgba });
@@ -268,7 +342,7 @@ impl Thumbs {
                     }
                 }
                 None => {
-                    self.crowded.insert(asset, self.frame);
+                    self.crowded.insert(wish, self.frame);
                 }
             }
         }
@@ -311,8 +385,8 @@ mod tests {
             thumbs.next_frame();
             thumbs.next_frame();
             assert_eq!(thumbs.want(id(i), 0, Size::Large), (u16::MAX, true));
-            assert_eq!(thumbs.take_wanted(), [id(i)]);
-            thumbs.fill(id(i), &thumb());
+            assert_eq!(thumbs.take_wanted(), [Wish::whole(id(i))]);
+            thumbs.fill(Wish::whole(id(i)), &thumb());
             assert!(!thumbs.want(id(i), 0, Size::Large).1);
         }
         // The first is gone from the large ones; its small one stands in and it is asked for again.
@@ -324,7 +398,7 @@ mod tests {
         assert!(thumbs.want(id(0), 0, Size::Large).1);
         thumbs.want(id(1), 0, Size::Large);
         thumbs.want(id(2), 0, Size::Large);
-        thumbs.fill(id(0), &thumb());
+        thumbs.fill(Wish::whole(id(0)), &thumb());
         assert!(!thumbs.want(id(1), 0, Size::Large).1 && !thumbs.want(id(2), 0, Size::Large).1);
     }
 
@@ -333,8 +407,32 @@ mod tests {
         let mut thumbs = Thumbs::default();
         let id = AssetId([9; 32]);
         assert!(thumbs.want(id, 0, Size::Small).1);
-        thumbs.give_up(id);
+        thumbs.give_up(Wish::whole(id));
         assert_eq!(thumbs.want(id, 0, Size::Small), (u16::MAX, false));
         assert!(!thumbs.is_waiting());
+    }
+
+    #[test]
+    fn near_pictures_are_divided_as_far_as_they_have_pixels() {
+        assert_eq!(Part::level_for(700.0, [8_000, 6_000]), 0);
+        assert_eq!(Part::level_for(1_500.0, [8_000, 6_000]), 1);
+        assert_eq!(Part::level_for(1_500.0, [512, 300]), 0);
+        assert_eq!(Part::level_for(50_000.0, [1_000, 2_000]), 2);
+        assert_eq!(Part::level_for(f64::NAN, [u32::MAX; 2]), 0);
+        let mut thumbs = Thumbs::default();
+        let wish = Wish { asset: AssetId([1; 32]), part: Part { level: 2, at: [3, 1] } };
+        assert_eq!(thumbs.want_part(wish, 7), (None, true));
+        assert_eq!((thumbs.take_wanted(), thumbs.is_waiting()), (vec![wish], true));
+        thumbs.fill(wish, &thumb());
+        assert_eq!(
+            (thumbs.want_part(wish, 7).1, std::mem::take(&mut thumbs.arrived)),
+            (false, vec![7])
+        );
+        assert_eq!(
+            thumbs.want(wish.asset, 7, Size::Small),
+            (u16::MAX, true),
+            "a part is not the whole"
+        );
+        assert!(thumbs.uploads.iter().all(|u| u.size == Size::Large));
     }
 }

@@ -190,7 +190,7 @@ fn grid(n: u128) -> Board {
     builder.finish(0).0
 }
 
-fn checks(asset: AssetId) -> Option<Thumb> {
+fn checks(Wish { asset, .. }: Wish) -> Option<Thumb> {
     let pixel = |i: usize| {
         let on = (i % 16 / 4 + i / 16 / 4).is_multiple_of(2);
         if on { [230, 120, 40, 255] } else { [40, 90, 200, asset.0[0] * 40] }
@@ -426,4 +426,47 @@ fn heaps_long_words_and_wild_sizes_draw_in_one_go() {
     }
     // The heap shows its top: far fewer notes were drawn than lie there.
     assert!(s.counters().now().notes < 200_000, "{:?}", s.counters().now());
+}
+
+#[test]
+fn a_picture_from_near_shows_its_parts() {
+    let mut builder = BoardBuilder::default();
+    builder.asset(AssetInfo {
+        id: PICTURE,
+        mime: "image/png".into(),
+        size_bytes: 1,
+        size_px: [6_000, 4_000],
+        duration_ms: 0,
+        average_rgb: 0,
+    });
+    builder.run(run(50, PICTURE, vec![]));
+    let state = WorkState::Done { asset: PICTURE, run: RunId(50) };
+    let mut print = note(3, work(WorkKind::Image, state), [500.0, 300.0], "");
+    (print.size, print.tilt_deg) = ([428.0, 376.0], 0.0);
+    builder.note(print);
+    let mut s = studio(builder.finish(0).0, false, [640, 400]);
+    // 400 by 300 units with their middle eight units above the note's: parts of 100 by 75.
+    let color = |column: u16, row: u16| [column as u8 * 30, row as u8 * 30, 200, 255];
+    let mut asked = 0;
+    let mut pixels = |Wish { part, .. }: Wish| {
+        asked += 1;
+        assert!(part == Part::WHOLE || part.level == 2, "{part:?}");
+        let [column, row] = part.at;
+        let fill = if part == Part::WHOLE { [128; 4] } else { color(column, row) };
+        Some(Thumb { width: 512, height: 512, rgba: fill.repeat(512 * 512) })
+    };
+    for quality in [Quality::Tiles, Quality::Full { snapped: true }] {
+        s.set_quality(quality);
+        s.look([500.0, 300.0 - 8.0 + 18.0], 8.0);
+        s.settle(&mut pixels);
+        let rgba = s.picture().unwrap();
+        let at = |x: usize, y: usize| &rgba[(y * 640 + x) * 4..][..4];
+        // The middle is 18 units below the corner of four parts.
+        for (x, y, column, row) in [(300, 300, 1, 2), (340, 10, 2, 1), (620, 200, 2, 2)] {
+            let expected = color(column, row);
+            let off = at(x, y).iter().zip(expected).map(|(a, b)| a.abs_diff(b)).max();
+            assert!(off <= Some(3), "{quality:?} {x} {y}: {:?} {expected:?}", at(x, y));
+        }
+    }
+    assert_eq!(asked, 7, "the whole and what tiles show of it");
 }

@@ -17,7 +17,7 @@ mod protocol;
 pub use child::main;
 #[cfg(feature = "gst")]
 pub use decode::ELEMENTS as DECODE_ELEMENTS;
-pub use parent::{Encoder, FramePlayer, MediaInfo, Speech, Workers};
+pub use parent::{Encoder, FramePlayer, MediaInfo, PictureViewer, Speech, Workers};
 pub use protocol::EncodeSpec;
 
 /// The hidden first argument that turns the program into a worker.

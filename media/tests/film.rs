@@ -57,6 +57,12 @@ fn pictures_are_decoded_and_hostile_ones_refused() {
     std::fs::write(&path, made.to_png().unwrap()).unwrap();
     let (read, source) = workers().picture(&path, 4096).unwrap();
     assert_eq!((read.rgba == made.rgba, source), (true, [400, 300]));
+    let mut viewer = workers().viewer(&path).unwrap();
+    assert_eq!(viewer.size, [400, 300]);
+    let corner = viewer.part(1, [1, 1]).unwrap();
+    let expected = made.rgba[((299 * 400 + 399) * 4) as usize..].to_vec();
+    assert_eq!((corner.width, &corner.rgba[512 * 512 * 4 - 4..]), (512, &expected[..]));
+    assert!(viewer.part(1, [2, 0]).is_err());
     let (small, _) = workers().picture(&path, 100).unwrap();
     assert_eq!([small.width, small.height], [100, 75]);
     for bytes in [

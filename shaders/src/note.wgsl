@@ -6,32 +6,50 @@ struct NoteVertex {
     // Position relative to the note's centre, along its own axes, in pixels.
     @location(0) local: vec2f,
     @location(1) @interpolate(flat) slot: u32,
-    @location(2) @interpolate(flat) half: vec2f,
-    @location(3) @interpolate(flat) unit: f32,
+    // Half width and height, pixels a unit. In one vector: where a scalar that is no more than a
+    // uniform leaves the vertices, lavapipe makes the shader anew for its every value, and keeps it.
+    @location(2) @interpolate(flat) shape: vec3f,
     // Pixels on the screen, for the wall's colour under ghosts.
-    @location(4) px: vec2f,
-    @location(5) @interpolate(flat) bars: u32,
+    @location(3) px: vec2f,
+    @location(4) @interpolate(flat) bars: u32,
+    // For a part of its picture: layer, level, row and column in 8, 4, 10 and 10 bits.
+    @location(5) @interpolate(flat) part: u32,
 }
 
-fn note_vertex(entry: u32, i: u32, grow: vec2f, layer: u32) -> NoteVertex {
-    let slot = entry & 0x7fffffffu;
-    let p = placed(slot);
-    let local = corner(i) * (p.half + grow);
+fn note_vertex(p: Placed, slot: u32, local: vec2f) -> NoteVertex {
     let px = p.center + turned(local, p.cos_sin);
     var o: NoteVertex;
-    o.position = clip(px, depth_of(p.rank, layer));
+    o.position = clip(px, depth_of(p.rank, 0u));
     o.local = local;
     o.slot = slot;
-    o.half = p.half;
-    o.unit = p.unit;
+    o.shape = vec3f(p.half, p.unit);
     o.px = px;
-    o.bars = entry >> 31u;
     return o;
 }
 
 @vertex fn vs_note(@builtin(vertex_index) i: u32, @builtin(instance_index) n: u32) -> NoteVertex {
-    return note_vertex(visible_notes[n], i, vec2f(1.0), 0u);
+    let entry = visible_notes[n];
+    let slot = entry & 0x7fffffffu;
+    let p = placed(slot);
+    var o = note_vertex(p, slot, corner(i) * (p.half + 1.0));
+    o.bars = entry >> 31u;
+    return o;
 }
+
+// A part of a picture seen from near, over the print that shows the whole of it. Its entry lies
+// among those of strings: the slot, and the part.
+@vertex fn vs_part(@builtin(vertex_index) i: u32, @builtin(instance_index) n: u32) -> NoteVertex {
+    let entry = visible_twines[n];
+    let p = placed(entry.x);
+    let r = picture_rect(p.half, p.unit);
+    let at = part_column_row(entry.y) + corner(i) * 0.5 + 0.5;
+    var o = note_vertex(p, entry.x, mix(r.xy, r.zw, at / part_count(entry.y)));
+    o.part = entry.y;
+    return o;
+}
+fn part_column_row(part: u32) -> vec2f { return vec2f(f32(part & 1023u), f32((part >> 10u) & 1023u)); }
+fn part_count(part: u32) -> f32 { return exp2(f32((part >> 20u) & 15u)); }
+
 // What plain paper needs, so that its fragments read no buffers: those are slow on a CPU.
 struct PaperVertex {
     @builtin(position) position: vec4f,
@@ -193,63 +211,60 @@ fn is_paper(v: PaperVertex) -> bool { return outline(v.local, v.shape.xy, v.shap
 }
 
 // Everything else: prints, voices, and the states.
-fn face(v: NoteVertex) -> vec3f {
+fn face(v: NoteVertex, texel: vec4f) -> vec3f {
     let n = notes[v.slot];
     let style = n.tilt_lines_style >> 24u;
-    let t = from_top(v.local.y, v.half.y);
+    let t = from_top(v.local.y, v.shape.y);
     let tilt = f32(i32(n.tilt_lines_style << 16u) >> 16u) / 32768.0 * 180.0;
     var c = paper_of(n);
-    if (style == 1u) { c = gold_at(v.local, v.half, tilt); }
-    c = shade(c, t) + grain(v.local, v.unit, f32(n.thumb_seed >> 16u));
+    if (style == 1u) { c = gold_at(v.local, v.shape.xy, tilt); }
+    c = shade(c, t) + grain(v.local, v.shape.z, f32(n.thumb_seed >> 16u));
     let making = (n.page_flags & MAKING) != 0u;
     if (style == 2u || style == 3u) {
-        let r = picture_rect(v.half, v.unit);
+        let r = picture_rect(v.shape.xy, v.shape.z);
         let mid = (r.xy + r.zw) * 0.5;
         let d = rounded(v.local - mid, (r.zw - r.xy) * 0.5, 0.0);
-        let uv = (v.local - r.xy) / (r.zw - r.xy);
-        let layer = n.thumb_seed & 0xffffu;
         let average = n.paper_pin_average >> 16u;
         var picture = vec3f(f32(average >> 11u) / 31.0, f32((average >> 5u) & 63u) / 63.0, f32(average & 31u) / 31.0);
         if (making) { picture = c * 0.93; }
-        let texel = picture_at(layer, uv);
         picture = mix(picture, texel.rgb, texel.a);
         // A print's picture lies a hair below its paper.
-        picture *= 1.0 - 0.10 * (1.0 - smoothstep(0.0, 2.5 * v.unit, min(v.local.y - r.y, v.local.x - r.x)));
+        picture *= 1.0 - 0.10 * (1.0 - smoothstep(0.0, 2.5 * v.shape.z, min(v.local.y - r.y, v.local.x - r.x)));
         if (style == 3u && !making) {
             let play = v.local - mid;
-            let disc = length(play) - 17.0 * v.unit;
+            let disc = length(play) - 17.0 * v.shape.z;
             picture = mix(picture, vec3f(0.12, 0.10, 0.09), 0.72 * clamp(0.5 - disc, 0.0, 1.0));
-            let q = play / v.unit;
-            let tri = max(max(-q.x - 5.0, q.x * 0.5 + abs(q.y) - 4.6), -20.0) * v.unit;
+            let q = play / v.shape.z;
+            let tri = max(max(-q.x - 5.0, q.x * 0.5 + abs(q.y) - 4.6), -20.0) * v.shape.z;
             picture = mix(picture, vec3f(1.0), clamp(0.5 - tri, 0.0, 1.0));
-            let bar = rounded(v.local - vec2f(mid.x, r.w - 9.0 * v.unit), vec2f((r.z - r.x) * 0.5 - 9.0 * v.unit, 1.7 * v.unit), 1.7 * v.unit);
+            let bar = rounded(v.local - vec2f(mid.x, r.w - 9.0 * v.shape.z), vec2f((r.z - r.x) * 0.5 - 9.0 * v.shape.z, 1.7 * v.shape.z), 1.7 * v.shape.z);
             picture = mix(picture, vec3f(1.0), 0.55 * clamp(0.5 - bar, 0.0, 1.0));
         }
         c = mix(c, picture, clamp(0.5 - d, 0.0, 1.0));
     }
     if (style == 4u && !making) {
-        let r = vec4f(-v.half.x + 20.0 * v.unit, -v.half.y * 0.36, v.half.x - 20.0 * v.unit, v.half.y * 0.42);
+        let r = vec4f(-v.shape.x + 20.0 * v.shape.z, -v.shape.y * 0.36, v.shape.x - 20.0 * v.shape.z, v.shape.y * 0.42);
         let uv = (v.local - r.xy) / (r.zw - r.xy);
         let layer = n.thumb_seed & 0xffffu;
-        let texel = picture_at(layer, clamp(uv, vec2f(0.0), vec2f(1.0)));
+        let wave = picture_at(layer, clamp(uv, vec2f(0.0), vec2f(1.0)));
         let inside = uv.x > 0.0 && uv.x < 1.0 && uv.y > 0.0 && uv.y < 1.0;
-        if (inside) { c = mix(c, palette.wave.rgb, texel.a); }
+        if (inside) { c = mix(c, palette.wave.rgb, wave.a); }
     }
     if ((n.page_flags & FAILED) != 0u) {
-        let torn = v.local.x / v.unit + v.local.y / v.unit - (v.half.x + v.half.y) / v.unit + 46.0 + (hash21(vec2f(floor((v.local.x - v.local.y) / v.unit / 5.0), 3.0)) - 0.5) * 7.0;
-        c = mix(c, palette.failed.rgb, clamp(torn * v.unit, 0.0, 1.0) * 0.9);
+        let torn = v.local.x / v.shape.z + v.local.y / v.shape.z - (v.shape.x + v.shape.y) / v.shape.z + 46.0 + (hash21(vec2f(floor((v.local.x - v.local.y) / v.shape.z / 5.0), 3.0)) - 0.5) * 7.0;
+        c = mix(c, palette.failed.rgb, clamp(torn * v.shape.z, 0.0, 1.0) * 0.9);
     }
     if (v.bars != 0u && !making && (style < 2u || style == 5u)) {
         let ink = select(palette.ink, palette.ink_gold, style == 1u);
         let lines = (n.tilt_lines_style >> 16u) & 255u;
-        c = mix(c, ink.rgb, ink.a * bars_at(v.local, v.half, v.unit, f32(lines & 15u), f32(lines >> 4u) / 15.0));
+        c = mix(c, ink.rgb, ink.a * bars_at(v.local, v.shape.xy, v.shape.z, f32(lines & 15u), f32(lines >> 4u) / 15.0));
     }
     if ((n.page_flags & STALE) != 0u) {
         // A small dog-ear at the upper right: the corner is folded over and shows the paper's back.
-        let q = vec2f(v.half.x - v.local.x, v.local.y + v.half.y) / v.unit;
+        let q = vec2f(v.shape.x - v.local.x, v.local.y + v.shape.y) / v.shape.z;
         let fold = 24.0 - q.x - q.y;
         let back = mix(c, vec3f(1.0), 0.45) * (1.0 - 0.25 * smoothstep(8.0, 0.0, fold));
-        c = mix(c, back, clamp(fold * v.unit, 0.0, 1.0));
+        c = mix(c, back, clamp(fold * v.shape.z, 0.0, 1.0));
         c = mix(c, vec3f(0.0), 0.22 * (1.0 - smoothstep(0.0, 5.0, -fold)) * step(fold, 0.0));
     }
     // Ghosts and notes outside the filter fade into the wall.
@@ -258,9 +273,25 @@ fn face(v: NoteVertex) -> vec3f {
     return c;
 }
 
+// Where in its picture a point of the note lies.
+fn picture_uv(v: NoteVertex) -> vec2f {
+    let r = picture_rect(v.shape.xy, v.shape.z);
+    return (v.local - r.xy) / (r.zw - r.xy);
+}
+
+@fragment fn fs_part(v: NoteVertex) -> @location(0) vec4f {
+    let uv = picture_uv(v) * part_count(v.part) - part_column_row(v.part);
+    let texel = textureSampleLevel(thumbs, linear_clamp, uv, i32(v.part >> 24u), 0.0);
+    return finish(face(v, texel), 1.0);
+}
+
 @fragment fn fs_note_print(v: NoteVertex) -> @location(0) vec4f {
-    let c = face(v);
-    if (outline(v.local, v.half, v.unit, curl_side(v.slot)) > -0.5) { discard; }
+    let n = notes[v.slot];
+    let style = n.tilt_lines_style >> 24u;
+    var texel = vec4f(0.0);
+    if (style == 2u || style == 3u) { texel = picture_at(n.thumb_seed & 0xffffu, picture_uv(v)); }
+    let c = face(v, texel);
+    if (outline(v.local, v.shape.xy, v.shape.z, curl_side(v.slot)) > -0.5) { discard; }
     return finish(c, 1.0);
 }
 

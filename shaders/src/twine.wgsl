@@ -17,8 +17,10 @@ struct TwineVertex {
     @location(1) px: vec2f,
     // Colour and opacity.
     @location(2) @interpolate(flat) color: vec4f,
-    // Half the width in units; the slot of the note it lies over.
-    @location(3) @interpolate(flat) width: f32,
+    // Half the width in units, and above zero where the twist can be seen. Decided here: lavapipe
+    // makes a shader anew for every value of a uniform that an `if` depends on, and keeps it.
+    // Then the slot of the note it lies over.
+    @location(3) @interpolate(flat) width_twist: vec2f,
     @location(4) @interpolate(flat) over: u32,
 }
 
@@ -64,7 +66,7 @@ fn twine_vertex(item: vec2u, i: u32, half_width: f32, offset: vec2f, own: u32) -
     o.along_across = vec2f(t * (chord + 2.6 * s * s / max(chord, 1.0)), side * width);
     o.px = px;
     let bright = (tw.look & 256u) != 0u;
-    o.width = select(2.1, 3.15, bright);
+    o.width_twist = vec2f(select(2.1, 3.15, bright), unit * 4.2 - 2.4);
     o.color = vec4f(palette.twines[tw.look & 15u].rgb, select(1.0, 0.08, (tw.look & 512u) != 0u));
     if (bright) { o.color = vec4f(min(o.color.rgb * 1.18 + 0.04, vec3f(1.0)), o.color.a); }
     o.over = select(tw.to_slot, tw.from_slot, own == 1u);
@@ -92,12 +94,12 @@ fn half_width_of(entry: u32) -> f32 { return select(2.1, 3.15, (twines[entry & 0
 }
 
 fn string(v: TwineVertex) -> vec4f {
-    let width = v.width;
+    let width = v.width_twist.x;
     var c = v.color.rgb;
     let y = v.along_across.y;
     // Round: darker towards both edges.
     c *= 1.0 - 0.30 * smoothstep(0.25, 1.0, abs(y) / width);
-    if (view.px_per_unit * 4.2 > 2.4) {
+    if (v.width_twist.y > 0.0) {
         let phase = fract(v.along_across.x / 9.0 - y * 0.09);
         let light = smoothstep(0.0, 0.12, phase) * (1.0 - smoothstep(0.44, 0.56, phase)) * (1.0 - smoothstep(-0.2, 0.9, y));
         let dark = smoothstep(0.5, 0.6, phase) * (1.0 - smoothstep(0.9, 1.0, phase)) * smoothstep(-0.4, 0.8, y);

@@ -10,7 +10,7 @@ use oto_media::worker::Workers;
 use oto_storage::read_board;
 
 use crate::data::DataDir;
-use crate::desk::thumbnails;
+use crate::desk::thumbnails::Thumbnails;
 use crate::theme::{NOTE_FONTS, Theme};
 
 #[derive(Debug, Args)]
@@ -84,7 +84,7 @@ pub(super) fn take(
     dark: bool,
 ) -> Result<()> {
     let loaded = read_board(board)?;
-    let workers = Workers::of_this_program()?;
+    let mut thumbnails = Thumbnails::new(Workers::of_this_program()?);
     let (store, mimes) = (
         data.assets(),
         loaded.board.assets().iter().map(|a| (a.id, a.mime.clone())).collect::<HashMap<_, _>>(),
@@ -97,9 +97,9 @@ pub(super) fn take(
         palette: Theme::read(dark)?.palette(),
         making: MakingLooks::default(),
     };
-    let rgba = shoot(still, |asset| {
-        let mime = mimes.get(&asset)?;
-        thumbnails::thumb(&workers, &store.path(asset), mime).ok()
+    let rgba = shoot(still, |wish| {
+        let mime = mimes.get(&wish.asset)?;
+        thumbnails.get(wish, &store.path(wish.asset), mime).ok()
     })?;
     write_png(out, size, rgba)
 }

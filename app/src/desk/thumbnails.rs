@@ -2,37 +2,78 @@
 
 use std::path::Path;
 
-use oto_canvas::Thumb;
+use oto_board::AssetId;
+use oto_canvas::{Part, Thumb, Wish};
 use oto_media::MediaError;
+use oto_media::picture::Picture;
 use oto_media::wav::Pcm;
 use oto_media::waveform::waveform;
-use oto_media::worker::Workers;
+use oto_media::worker::{PictureViewer, Workers};
 
 /// Edge asked of the decoder: the slot's.
 const EDGE: u32 = 512;
 /// Bars of a waveform.
 const BARS: usize = 34;
 
-/// A thumbnail by media type. Blocks: called on the media thread only.
-///
-/// # Errors
-/// When the worker cannot open the file.
-pub(crate) fn thumb(workers: &Workers, path: &Path, mime: &str) -> Result<Thumb, MediaError> {
-    if mime.starts_with("audio/") {
-        return Ok(bars(&workers.sound(path)?));
+/// Brings what the canvas wishes for. Blocks: lives on a media thread.
+pub(crate) struct Thumbnails {
+    workers: Workers,
+    /// The picture whose parts are looked at, kept open by its worker.
+    near: Option<(AssetId, PictureViewer)>,
+}
+
+impl Thumbnails {
+    pub(crate) fn new(workers: Workers) -> Self {
+        Self { workers, near: None }
     }
-    let picture = if mime.starts_with("video/") {
-        let mut film = workers.film(path, [EDGE, EDGE])?;
+
+    /// True while a picture is kept open.
+    pub(crate) fn is_near(&self) -> bool {
+        self.near.is_some()
+    }
+
+    /// Lets go of the picture that is kept open.
+    pub(crate) fn rest(&mut self) {
+        self.near = None;
+    }
+
+    /// The pixels of a wish, by media type.
+    ///
+    /// # Errors
+    /// When the worker cannot open the file.
+    pub(crate) fn get(&mut self, wish: Wish, path: &Path, mime: &str) -> Result<Thumb, MediaError> {
+        if wish.part == Part::WHOLE { self.whole(path, mime) } else { self.part(wish, path) }
+    }
+
+    fn part(&mut self, wish: Wish, path: &Path) -> Result<Thumb, MediaError> {
+        let (asset, mut viewer) = match self.near.take() {
+            Some(near) if near.0 == wish.asset => near,
+            _ => (wish.asset, self.workers.viewer(path)?),
+        };
+        let part = viewer.part(wish.part.level, wish.part.at)?;
+        self.near = Some((asset, viewer));
+        Ok(pixels(part))
+    }
+
+    fn whole(&self, path: &Path, mime: &str) -> Result<Thumb, MediaError> {
+        if mime.starts_with("audio/") {
+            return Ok(bars(&self.workers.sound(path)?));
+        }
+        if !mime.starts_with("video/") {
+            return Ok(pixels(self.workers.picture(path, EDGE)?.0));
+        }
+        let mut film = self.workers.film(path, [EDGE, EDGE])?;
         // A third in: titles are over, and something is to be seen.
         let at = film.info.duration_ms / 3;
         match film.seek(at)? {
-            Some((picture, _)) => picture,
-            None => return Err(MediaError::Damaged("the film has no pictures".to_owned())),
+            Some((picture, _)) => Ok(pixels(picture)),
+            None => Err(MediaError::Damaged("the film has no pictures".to_owned())),
         }
-    } else {
-        workers.picture(path, EDGE)?.0
-    };
-    Ok(Thumb { width: picture.width, height: picture.height, rgba: picture.rgba })
+    }
+}
+
+fn pixels(picture: Picture) -> Thumb {
+    Thumb { width: picture.width, height: picture.height, rgba: picture.rgba }
 }
 
 /// Rounded bars; only their alpha is used, the colour is the theme's.

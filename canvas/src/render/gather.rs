@@ -13,7 +13,7 @@ use crate::far::{self, FarLayer};
 use crate::lod::{LEAST_TWINE_PX, Lod, Work, is_in_part};
 use crate::mirror::Lying;
 use crate::text::{Suppressed, Texts, current_blocks};
-use crate::thumbs::Size;
+use crate::thumbs::{Part, Size, Wish};
 use crate::{MakingLooks, Mirror, OpenBoard, Palette, Thumbs};
 
 /// World units round a drawing from which shadows reach into it.
@@ -36,7 +36,8 @@ pub(crate) enum Which {
 #[derive(Debug, Default)]
 pub(crate) struct Lists {
     pub(crate) notes: Vec<u32>,
-    /// Slot with segments above, and the part in view.
+    /// Strings: slot with segments above, and the part in view. Parts of pictures: slot, and the
+    /// part with its layer above.
     pub(crate) twines: Vec<[u32; 2]>,
     pub(crate) glyphs: Vec<GlyphGpu>,
 }
@@ -48,6 +49,8 @@ pub(crate) struct Shown {
     pub(crate) faces: [Range<u32>; 4],
     /// How many notes.
     pub(crate) n_notes: u32,
+    /// Parts of pictures seen from near, in the list of strings.
+    pub(crate) parts: Range<u32>,
     pub(crate) rims: Range<u32>,
     pub(crate) pins: Range<u32>,
     /// By [`oto_shaders::TWINE_SEGMENTS`].
@@ -199,18 +202,21 @@ impl Sources<'_> {
         };
         let mut out = Gathered::default();
         let size = area.size();
-        out.work.pixels = size[0] * size[1] * lod.px_per_unit * lod.px_per_unit;
+        let whole = size[0] * size[1] * lod.px_per_unit * lod.px_per_unit;
+        out.work.pixels = whole;
         let letters = lod.has_letters() && (full || found.len() < 6_000);
         let first_glyph = lists.glyphs.len() as u32;
         let mut entries = Vec::with_capacity(found.len());
+        let first_part = lists.twines.len() as u32;
         for f in &found {
             let there = letters && self.letters(lists, f, lod, &mut out);
             let bars = !there && lod.has_bars();
-            self.picture(f, lod, &mut out);
+            self.picture(lists, f, area, lod, &mut out);
             entries.push((f.slot | if bars { BARS } else { 0 }, Face::of(&f.record, bars)));
             let edges = f.lying.half.map(|h| h * 2.0 * lod.px_per_unit);
-            out.work.pixels += (edges[0] * edges[1]).min(out.work.pixels) * 1.2;
+            out.work.pixels += (edges[0] * edges[1]).min(whole) * 1.2;
         }
+        out.shown.parts = first_part..lists.twines.len() as u32;
         out.shown.glyphs = first_glyph..lists.glyphs.len() as u32;
         out.work.glyphs = lists.glyphs.len() - first_glyph as usize;
         out.shown.n_notes = found.len() as u32;
@@ -261,7 +267,7 @@ impl Sources<'_> {
     }
 
     /// Asks for the picture of a note, and tells the GPU which there is.
-    fn picture(&mut self, f: &Found, lod: Lod, out: &mut Gathered) {
+    fn picture(&mut self, lists: &mut Lists, f: &Found, area: Rect, lod: Lod, out: &mut Gathered) {
         let Some(asset) = picture_of(self.open, f.slot) else { return };
         let edge_px = f.lying.half[0].max(f.lying.half[1]) * 2.0 * lod.px_per_unit;
         let Some(size) = Size::for_edge(edge_px, lod.least_picture_px()) else {
@@ -271,6 +277,44 @@ impl Sources<'_> {
         let (index, coming) = self.thumbs.want(asset, f.slot, size);
         self.mirror.set_thumb(f.slot, index);
         out.missing += u32::from(coming);
+        if size == Size::Large && f.record.style == NoteStyle::Photo as u8 {
+            self.parts(lists, f, asset, area, lod, out);
+        }
+    }
+
+    /// Parts of a picture that fill more of the screen than one layer has pixels for.
+    fn parts(
+        &mut self,
+        lists: &mut Lists,
+        f: &Found,
+        asset: AssetId,
+        area: Rect,
+        lod: Lod,
+        out: &mut Gathered,
+    ) {
+        let Some(info) = self.open.board().asset(asset) else { return };
+        let picture = f.lying.picture();
+        let size = picture.size();
+        let edge_px = size[0].max(size[1]) * lod.px_per_unit;
+        let level = Part::level_for(edge_px, info.size_px);
+        if level == 0 || picture.is_empty() {
+            return;
+        }
+        let n = f64::from(1u32 << level);
+        let seen = f.lying.seen(f.record.tilt, area);
+        // Columns, then rows, that reach into the area.
+        let [columns, rows] = [0, 1].map(|i| {
+            let index = |v: f64| ((v - picture.min[i]) / size[i] * n).clamp(0.0, n);
+            index(seen.min[i]).floor() as u16..index(seen.max[i]).ceil() as u16
+        });
+        for row in rows {
+            for column in columns.clone() {
+                let part = Part { level, at: [column, row] };
+                let (layer, coming) = self.thumbs.want_part(Wish { asset, part }, f.slot);
+                out.missing += u32::from(coming);
+                lists.twines.extend(layer.map(|layer| [f.slot, layer << 24 | part.bits()]));
+            }
+        }
     }
 
     fn twines(

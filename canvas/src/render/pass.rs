@@ -10,7 +10,7 @@ use bevy::render::render_phase::TrackedRenderPass;
 use bevy::render::render_resource::{
     BindGroup, CachedRenderPipelineId, Extent3d, LoadOp, Operations, Origin3d, PipelineCache,
     RenderPassColorAttachment, RenderPassDepthStencilAttachment, RenderPassDescriptor, StoreOp,
-    TexelCopyTextureInfo, Texture, TextureAspect,
+    TexelCopyTextureInfo, Texture, TextureAspect, TextureView,
 };
 use bevy::render::renderer::{RenderContext, ViewQuery};
 use bevy::render::view::ViewTarget;
@@ -64,6 +64,8 @@ impl<'w> Steps<'_, 'w> {
         for (face, range) in p.notes.iter().zip(&shown.faces) {
             self.draw(*face, 4, range.clone(), None);
         }
+        // Over their own prints, at the same depth.
+        self.draw(p.part, 4, shown.parts.clone(), None);
         // Only where no paper lies: depth is zero there.
         if drawing.has_wall {
             let whole = drawing.view.wall_blend == 0.0;
@@ -100,60 +102,83 @@ pub(super) fn bake_tiles(
     counters: Res<Counters>,
     mut context: RenderContext<'_, '_>,
 ) {
-    let Some((gpu, bind_group, tiles)) =
-        gpu.as_deref().and_then(|g| Some((g, g.bind_group.as_ref()?, g.tiles.as_ref()?)))
-    else {
-        if frame.drawings.iter().any(|d| d.target != Target::Screen) {
-            counters.refuse();
-        }
-        return;
-    };
-    let n_tiles = tiles.layers.len() as u32 - WALLS;
     for (index, drawing) in frame.drawings.iter().enumerate() {
         let Target::Layer(layer) = drawing.target else { continue };
-        let Some(view) = tiles.layers.get(layer as usize) else { continue };
-        if let Some(wall) = drawing.wall_layer {
-            // The wall was drawn before, for all tiles of this octave.
-            context.command_encoder().copy_texture_to_texture(
-                place(&tiles.texture, [0; 2], n_tiles + wall),
-                place(&tiles.texture, [0; 2], layer),
-                Extent3d { width: TILE_PX, height: TILE_PX, depth_or_array_layers: 1 },
-            );
+        let ready = gpu.as_deref().filter(|g| g.bind_group.is_some() && g.tiles.is_some());
+        match ready {
+            Some(gpu) => bake_tile(gpu, &cache, &counters, &mut context, index, layer, drawing),
+            None => counters.refuse(),
         }
-        let color = [Some(RenderPassColorAttachment {
-            view,
-            depth_slice: None,
-            resolve_target: None,
-            ops: Operations { load: LoadOp::Load, store: StoreOp::Store },
-        })];
-        let mut pass = context.begin_tracked_render_pass(RenderPassDescriptor {
-            label: Some("tile"),
-            color_attachments: &color,
-            depth_stencil_attachment: Some(RenderPassDepthStencilAttachment {
-                view: &tiles.depth,
-                depth_ops: Some(Operations { load: LoadOp::Clear(0.0), store: StoreOp::Discard }),
-                stencil_ops: None,
-            }),
-            timestamp_writes: None,
-            occlusion_query_set: None,
-            multiview_mask: None,
-        });
-        let mut steps = Steps {
-            cache: &cache,
-            pass: &mut pass,
-            bind_group,
-            offset: offset_of(index),
-            draws: 0,
-            refused: false,
-        };
-        steps.drawing(gpu, drawing);
-        if steps.refused {
-            counters.refuse();
-        }
-        counters.drew(steps.draws);
-        let shown = &drawing.shown;
-        let twines: usize = shown.twines.iter().map(ExactSizeIterator::len).sum();
-        counters.showed(u64::from(shown.n_notes), shown.glyphs.len() as u64, twines as u64, 1);
+    }
+}
+
+fn bake_tile(
+    gpu: &Gpu,
+    cache: &PipelineCache,
+    counters: &Counters,
+    context: &mut RenderContext<'_, '_>,
+    index: usize,
+    layer: u32,
+    drawing: &Drawing,
+) {
+    let (Some(tiles), Some(bind_group)) = (&gpu.tiles, &gpu.bind_group) else { return };
+    let Some(view) = tiles.layers.get(layer as usize) else { return };
+    if let Some(wall) = drawing.wall_layer {
+        // The wall was drawn before, for all tiles of this octave.
+        let n_tiles = tiles.layers.len() as u32 - WALLS;
+        context.command_encoder().copy_texture_to_texture(
+            place(&tiles.texture, [0; 2], n_tiles + wall),
+            place(&tiles.texture, [0; 2], layer),
+            Extent3d { width: TILE_PX, height: TILE_PX, depth_or_array_layers: 1 },
+        );
+    }
+    let color = [kept(view)];
+    let mut pass = context.begin_tracked_render_pass(pass_of("tile", &color, &tiles.depth));
+    let mut steps = Steps {
+        cache,
+        pass: &mut pass,
+        bind_group,
+        offset: offset_of(index),
+        draws: 0,
+        refused: false,
+    };
+    steps.drawing(gpu, drawing);
+    if steps.refused {
+        counters.refuse();
+    }
+    counters.drew(steps.draws);
+    let shown = &drawing.shown;
+    let twines: usize = shown.twines.iter().map(ExactSizeIterator::len).sum();
+    counters.showed(u64::from(shown.n_notes), shown.glyphs.len() as u64, twines as u64, 1);
+}
+
+/// What is drawn into keeps what it has.
+fn kept(view: &TextureView) -> Option<RenderPassColorAttachment<'_>> {
+    Some(RenderPassColorAttachment {
+        view,
+        depth_slice: None,
+        resolve_target: None,
+        ops: Operations { load: LoadOp::Load, store: StoreOp::Store },
+    })
+}
+
+/// A pass over these colours with a depth of its own.
+fn pass_of<'a>(
+    label: &'a str,
+    color: &'a [Option<RenderPassColorAttachment<'a>>],
+    depth: &'a TextureView,
+) -> RenderPassDescriptor<'a> {
+    RenderPassDescriptor {
+        label: Some(label),
+        color_attachments: color,
+        depth_stencil_attachment: Some(RenderPassDepthStencilAttachment {
+            view: depth,
+            depth_ops: Some(Operations { load: LoadOp::Clear(0.0), store: StoreOp::Discard }),
+            stencil_ops: None,
+        }),
+        timestamp_writes: None,
+        occlusion_query_set: None,
+        multiview_mask: None,
     }
 }
 
@@ -216,24 +241,8 @@ pub(super) fn board_pass(
         return copy_tiles(gpu, &frame, target.main_texture(), &mut context);
     }
     copy_tiles(gpu, &frame, &screen.texture, &mut context);
-    let color = [Some(RenderPassColorAttachment {
-        view: &screen.view,
-        depth_slice: None,
-        resolve_target: None,
-        ops: Operations { load: LoadOp::Load, store: StoreOp::Store },
-    })];
-    let mut pass = context.begin_tracked_render_pass(RenderPassDescriptor {
-        label: Some("board"),
-        color_attachments: &color,
-        depth_stencil_attachment: Some(RenderPassDepthStencilAttachment {
-            view: &screen.depth,
-            depth_ops: Some(Operations { load: LoadOp::Clear(0.0), store: StoreOp::Discard }),
-            stencil_ops: None,
-        }),
-        timestamp_writes: None,
-        occlusion_query_set: None,
-        multiview_mask: None,
-    });
+    let color = [kept(&screen.view)];
+    let mut pass = context.begin_tracked_render_pass(pass_of("board", &color, &screen.depth));
     let mut steps = Steps {
         cache: &cache,
         pass: &mut pass,

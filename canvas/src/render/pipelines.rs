@@ -24,6 +24,7 @@ pub(super) struct Pipelines {
     pub(super) tile: CachedRenderPipelineId,
     /// By [`super::gather::Face`].
     pub(super) notes: [CachedRenderPipelineId; 4],
+    pub(super) part: CachedRenderPipelineId,
     pub(super) glyph: CachedRenderPipelineId,
     pub(super) twine_shadow: CachedRenderPipelineId,
     pub(super) twine: CachedRenderPipelineId,
@@ -55,6 +56,7 @@ impl Pipelines {
             tile: make("tile", Depth::Ignored),
             notes: ["note", "note_bars", "note_gold", "note_print"]
                 .map(|name| make(name, Depth::Written)),
+            part: make("part", Depth::Tested),
             glyph: make("glyph", Depth::Tested),
             twine_shadow: make("twine_shadow", Depth::Tested),
             twine: make("twine", Depth::Tested),

@@ -46,6 +46,10 @@ fn work() -> Result<(), MediaError> {
             let (input, shared) = (next_file()?, next_file()?);
             picture::decode(input, &shared, max_side).map(Some)
         }
+        Role::View => {
+            let (input, shared) = (next_file()?, next_file()?);
+            picture::view(&socket, input, &shared).map(|()| None)
+        }
         Role::Speak { text, voice, words_per_minute } => {
             let shared = next_file()?;
             speak(&socket, &shared, &text, &voice, words_per_minute).map(Some)

@@ -10,7 +10,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::fds::{borrowed, send_files, shared_file};
-use super::protocol::{EncodeSpec, FailCode, FromWorker, Role, SLOTS, ToWorker, receive, send};
+use super::protocol::{
+    EncodeSpec, FailCode, FromWorker, PART_EDGE, Role, SLOTS, ToWorker, receive, send,
+};
 use crate::MediaError;
 use crate::caption::Word;
 use crate::picture::Picture;
@@ -119,6 +121,21 @@ impl Workers {
             FromWorker::Frame { size, source, .. } => {
                 Ok((frame_from(&files[1], 0, size, [max_side; 2])?, source))
             }
+            _ => Err(MediaError::Protocol),
+        }
+    }
+
+    /// Opens a picture for looking at its parts from near. The worker holds it, not the caller.
+    ///
+    /// # Errors
+    /// When it is no picture, too large, damaged, or takes too long.
+    pub fn viewer(&self, path: &Path) -> Result<PictureViewer, MediaError> {
+        let input = File::open(path).map_err(MediaError::io("opening the picture"))?;
+        let files = [input, shared_file(u64::from(PART_EDGE) * u64::from(PART_EDGE) * 4)?];
+        let session = self.start(Role::View, &files, Duration::from_secs(15))?;
+        let [_, shared] = files;
+        match session.next()? {
+            FromWorker::Info { size, .. } => Ok(PictureViewer { session, shared, size }),
             _ => Err(MediaError::Protocol),
         }
     }
@@ -273,6 +290,32 @@ impl Drop for Session {
         // The worker may be gone already; either way nothing of it is left behind.
         self.child.kill().ok();
         self.child.wait().ok();
+    }
+}
+
+/// Parts of a picture, one asked for at a time.
+#[derive(Debug)]
+pub struct PictureViewer {
+    session: Session,
+    shared: File,
+    /// Width and height of the whole picture in pixels.
+    pub size: [u32; 2],
+}
+
+impl PictureViewer {
+    /// The part in this column and row of a picture that is divided into `2^level` of each: a
+    /// square of 512 pixels, whatever the shape of the part.
+    ///
+    /// # Errors
+    /// When there is no such part, or the worker fails or takes too long.
+    pub fn part(&mut self, level: u8, at: [u16; 2]) -> Result<Picture, MediaError> {
+        self.session.send(&ToWorker::Part { level, at })?;
+        match self.session.next()? {
+            FromWorker::Frame { slot, size, .. } => {
+                frame_from(&self.shared, slot, size, [PART_EDGE; 2])
+            }
+            _ => Err(MediaError::Protocol),
+        }
     }
 }
 

@@ -17,6 +17,8 @@ const MAX_MESSAGE: usize = 64 << 10;
 pub(crate) enum Role {
     /// Decode a picture to RGBA of at most `max_side`. Files: input, shared.
     Picture { max_side: u32 },
+    /// Keep a picture open and show parts of it. Files: input, shared.
+    View,
     /// Speak a text. Files: shared.
     Speak { text: String, voice: String, words_per_minute: u32 },
     /// Encode a film. Files: shared, output.
@@ -43,6 +45,9 @@ pub struct EncodeSpec {
     pub chain: u32,
 }
 
+/// Edge in pixels of a part of a picture.
+pub(crate) const PART_EDGE: u32 = 512;
+
 /// How many frames the shared file holds while encoding or playing.
 pub(crate) const SLOTS: u64 = 4;
 
@@ -62,6 +67,11 @@ pub(crate) enum ToWorker {
     },
     /// Show the frame after the last one shown.
     Next,
+    /// Show this part of the picture, which is divided into `2^level` columns and rows.
+    Part {
+        level: u8,
+        at: [u16; 2],
+    },
     Stop,
 }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use oto_board::{AssetId, Board};
-use oto_canvas::{Counts, Quality, Studio, Thumb};
+use oto_canvas::{Counts, Quality, Studio, Thumb, Wish};
 use oto_media::worker::Workers;
 use oto_storage::{AssetStore, read_board};
 use serde_json::json;
@@ -18,7 +18,7 @@ use serde_json::json;
 use super::report::{Figures, halved, joined, psnr, rss_mb};
 use crate::cli::{print_json, shot};
 use crate::data::DataDir;
-use crate::desk::thumbnails;
+use crate::desk::thumbnails::Thumbnails;
 use crate::theme::{NOTE_FONTS, Theme};
 
 #[derive(Debug, Args)]
@@ -84,8 +84,8 @@ impl Scene {
 
 /// Decodes pictures on a thread of its own, as the desk does.
 pub(super) struct Courier {
-    wishes: Sender<AssetId>,
-    answers: Receiver<(AssetId, Option<Thumb>)>,
+    wishes: Sender<Wish>,
+    answers: Receiver<(Wish, Option<Thumb>)>,
 }
 
 impl Courier {
@@ -93,14 +93,15 @@ impl Courier {
         let workers = Workers::of_this_program()?;
         let mimes: HashMap<AssetId, String> =
             board.assets().iter().map(|a| (a.id, a.mime.clone())).collect();
-        let (wishes, inbox) = channel::<AssetId>();
+        let (wishes, inbox) = channel::<Wish>();
         let (tell, answers) = channel();
         std::thread::Builder::new().name("oto-thumbs".to_owned()).spawn(move || {
-            while let Ok(asset) = inbox.recv() {
+            let mut thumbnails = Thumbnails::new(workers);
+            while let Ok(wish) = inbox.recv() {
                 let thumb = mimes
-                    .get(&asset)
-                    .and_then(|mime| thumbnails::thumb(&workers, &store.path(asset), mime).ok());
-                if tell.send((asset, thumb)).is_err() {
+                    .get(&wish.asset)
+                    .and_then(|mime| thumbnails.get(wish, &store.path(wish.asset), mime).ok());
+                if tell.send((wish, thumb)).is_err() {
                     return;
                 }
             }
@@ -109,13 +110,13 @@ impl Courier {
     }
 
     pub(super) fn carry(&self, studio: &mut Studio) {
-        for asset in studio.take_wanted() {
-            if self.wishes.send(asset).is_err() {
-                studio.fill(asset, None);
+        for wish in studio.take_wanted() {
+            if self.wishes.send(wish).is_err() {
+                studio.fill(wish, None);
             }
         }
-        while let Ok((asset, thumb)) = self.answers.try_recv() {
-            studio.fill(asset, thumb.as_ref());
+        while let Ok((wish, thumb)) = self.answers.try_recv() {
+            studio.fill(wish, thumb.as_ref());
         }
     }
 }

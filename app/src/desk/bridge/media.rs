@@ -3,31 +3,35 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bevy::prelude::*;
 use oto_board::{AssetId, WorkKind};
-use oto_canvas::{CanvasSystems, OpenBoard, Thumb, Thumbs};
+use oto_canvas::{CanvasSystems, OpenBoard, Thumb, Thumbs, Wish};
 use oto_media::picture::Picture;
 use oto_media::worker::{FramePlayer, Workers};
 
 use super::sound::Player;
 use crate::desk::state::{Desk, Level, UiState, Waker};
-use crate::desk::thumbnails;
+use crate::desk::thumbnails::Thumbnails;
 
 /// Longest edge of the preview's picture.
 const PREVIEW_EDGE: u32 = 1_600;
 /// Size of the preview's film.
 const FILM: [u32; 2] = [640, 640];
 
-type ThumbWish = (AssetId, PathBuf, String);
+/// How long a picture that was looked at from near is kept open.
+const NEAR: Duration = Duration::from_secs(5);
+
+type ThumbWish = (Wish, PathBuf, String);
 
 /// Wishes and answers of thumbnails.
 #[derive(Resource)]
 struct ThumbBridge {
     wishes: Sender<ThumbWish>,
-    answers: Mutex<Receiver<(AssetId, Option<Thumb>)>>,
+    answers: Mutex<Receiver<(Wish, Option<Thumb>)>>,
 }
 
 enum Order {
@@ -156,9 +160,20 @@ fn start(mut commands: Commands, waker: Res<Waker>, mut ui: ResMut<UiState>) {
     let (tell, answers) = channel();
     let (own, wake) = (workers.clone(), Arc::clone(&waker.0));
     let thumbs = std::thread::Builder::new().name("oto-thumbs".to_owned()).spawn(move || {
-        while let Ok((asset, path, mime)) = inbox.recv() {
+        let mut thumbnails = Thumbnails::new(own);
+        loop {
+            let next = match inbox.recv_timeout(NEAR) {
+                Err(RecvTimeoutError::Timeout) if thumbnails.is_near() => {
+                    thumbnails.rest();
+                    continue;
+                }
+                // Nothing is kept open, so nothing is to be done until something is wanted.
+                Err(RecvTimeoutError::Timeout) => inbox.recv().ok(),
+                other => other.ok(),
+            };
+            let Some((wish, path, mime)) = next else { return };
             // One broken picture costs one card: it keeps its average colour.
-            if tell.send((asset, thumbnails::thumb(&own, &path, &mime).ok())).is_err() {
+            if tell.send((wish, thumbnails.get(wish, &path, &mime).ok())).is_err() {
                 return;
             }
             wake();
@@ -274,17 +289,18 @@ fn thumbs(
 ) {
     let Some(bridge) = bridge else { return };
     let store = desk.data.assets();
-    for asset in thumbs.take_wanted() {
-        match open.board().asset(asset) {
-            Some(info) => drop(bridge.wishes.send((asset, store.path(asset), info.mime.clone()))),
-            None => thumbs.give_up(asset),
+    for wish in thumbs.take_wanted() {
+        let order = |mime: &str| (wish, store.path(wish.asset), mime.to_owned());
+        match open.board().asset(wish.asset) {
+            Some(info) => drop(bridge.wishes.send(order(&info.mime))),
+            None => thumbs.give_up(wish),
         }
     }
     let answers = bridge.answers.lock().unwrap_or_else(PoisonError::into_inner);
-    while let Ok((asset, thumb)) = answers.try_recv() {
+    while let Ok((wish, thumb)) = answers.try_recv() {
         match thumb {
-            Some(thumb) => thumbs.fill(asset, &thumb),
-            None => thumbs.give_up(asset),
+            Some(thumb) => thumbs.fill(wish, &thumb),
+            None => thumbs.give_up(wish),
         }
     }
 }

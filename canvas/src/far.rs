@@ -10,30 +10,56 @@ use crate::mirror::Mirror;
 use crate::tiles::TILE_PX;
 
 const EDGE: usize = TILE_PX as usize;
+/// Threads that draw a layer at most.
+const MOST_BANDS: usize = 4;
+
+/// What a layer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FarKind {
+    /// Notes with the strings between them, over everything else in the tile.
+    All,
+    /// Strings alone, under the notes of the tile.
+    Strings,
+}
 
 /// What is drawn, and what it took.
 pub(crate) struct FarLayer {
     /// `4 * 512 * 512` bytes.
     pub(crate) rgba: Vec<u8>,
     pub(crate) n_notes: usize,
+    /// Pixels of their paper.
+    pub(crate) note_px: f64,
     pub(crate) twine_px: f64,
 }
 
-struct Canvas {
+/// Rows of a layer: `first..first + height`.
+struct Band {
+    first: usize,
+    height: usize,
     /// Premultiplied colour and coverage.
     pixels: Vec<[f32; 4]>,
     /// One more than the rank of the note that covers a pixel wholly.
     top: Vec<u32>,
 }
 
-impl Canvas {
-    fn blend(&mut self, x: usize, y: usize, color: [f32; 3], alpha: f32) {
-        let pixel = &mut self.pixels[y * EDGE + x];
-        let rest = 1.0 - alpha;
-        for i in 0..3 {
-            pixel[i] = pixel[i] * rest + color[i] * alpha;
-        }
-        pixel[3] = pixel[3] * rest + alpha;
+fn blend(pixel: &mut [f32; 4], color: [f32; 3], alpha: f32) {
+    let source = [color[0], color[1], color[2], 1.0];
+    for (p, s) in pixel.iter_mut().zip(source) {
+        *p += (s - *p) * alpha;
+    }
+}
+
+impl Band {
+    fn new(first: usize, height: usize) -> Self {
+        let n = EDGE * height;
+        Self { first, height, pixels: vec![[0.0; 4]; n], top: vec![0; n] }
+    }
+
+    /// The rows of this band between two heights, and how many there are in all.
+    fn rows(&self, from: f64, to: f64) -> std::ops::Range<usize> {
+        let low = self.first as f64;
+        let high = low + self.height as f64;
+        from.floor().clamp(low, high) as usize..to.ceil().clamp(low, high) as usize
     }
 
     /// A rectangle with soft edges; `shade` darkens by the part of its height from the top.
@@ -45,30 +71,37 @@ impl Canvas {
         alpha: f32,
         shade: impl Fn(f32) -> [f32; 3],
     ) {
-        let first = |v: f64| v.floor().clamp(0.0, EDGE as f64) as usize;
-        let last = |v: f64| v.ceil().clamp(0.0, EDGE as f64) as usize;
         let over = |i: usize, a: f64, b: f64| (b.min(i as f64 + 1.0) - a.max(i as f64)) as f32;
         let height = (max[1] - min[1]).max(1e-6);
-        for y in first(min[1])..last(max[1]) {
-            let rows = over(y, min[1], max[1]);
+        let edge = EDGE as f64;
+        let (x0, x1) =
+            (min[0].floor().clamp(0.0, edge) as usize, max[0].ceil().clamp(0.0, edge) as usize);
+        for y in self.rows(min[1], max[1]) {
+            let cover = over(y, min[1], max[1]) * alpha;
             let color = shade((((y as f64 + 0.5) - min[1]) / height).clamp(0.0, 1.0) as f32);
-            for x in first(min[0])..last(max[0]) {
-                let at = y * EDGE + x;
-                if self.top[at] > rank {
+            let row = (y - self.first) * EDGE;
+            let pixels = self.pixels[row + x0..row + x1.max(x0)].iter_mut();
+            let tops = self.top[row + x0..row + x1.max(x0)].iter_mut();
+            for ((x, pixel), top) in (x0..).zip(pixels).zip(tops) {
+                if *top > rank {
                     continue;
                 }
-                let coverage = rows * over(x, min[0], max[0]) * alpha;
+                // Only the first and the last column are covered in part.
+                let inside = x > x0 && x + 1 < x1;
+                let coverage = if inside { cover } else { cover * over(x, min[0], max[0]) };
                 if coverage > 0.99 {
-                    self.top[at] = rank;
+                    *top = rank;
                 }
-                self.blend(x, y, color, coverage);
+                blend(pixel, color, coverage);
             }
         }
     }
 
-    /// A line of this width (at most a few pixels) with soft edges.
+    /// A line of this width (at most a few pixels) with soft edges. Its length along its main axis
+    /// in this band.
     fn line(&mut self, a: [f64; 2], b: [f64; 2], width: f64, color: [f32; 3], alpha: f32) -> f64 {
-        let Some((a, b)) = clipped(a, b) else { return 0.0 };
+        let band = [self.first as f64, (self.first + self.height) as f64];
+        let Some((a, b)) = clipped(a, b, band) else { return 0.0 };
         let d = [b[0] - a[0], b[1] - a[1]];
         let steep = d[1].abs() > d[0].abs();
         let (major, minor) = if steep { (1, 0) } else { (0, 1) };
@@ -76,32 +109,45 @@ impl Canvas {
         let run = b[major] - a[major];
         let slope = if run > 1e-9 { (b[minor] - a[minor]) / run } else { 0.0 };
         let wide = width * (1.0 + slope * slope).sqrt();
-        let (from, to) = (a[major].floor().max(0.0) as usize, (b[major].ceil() as usize).min(EDGE));
-        for m in from..to {
+        let columns = 0..EDGE;
+        let rows = self.first..self.first + self.height;
+        let (majors, minors) = if steep { (rows, columns) } else { (columns, rows) };
+        let within =
+            |v: f64, r: &std::ops::Range<usize>| (v.max(0.0) as usize).clamp(r.start, r.end);
+        for m in within(a[major].floor(), &majors)..within(b[major].ceil(), &majors) {
             let center = a[minor] + ((m as f64 + 0.5).clamp(a[major], b[major]) - a[major]) * slope;
             let (low, high) = (center - wide / 2.0, center + wide / 2.0);
-            let (n0, n1) =
-                (low.floor().max(0.0) as usize, (high.ceil().max(0.0) as usize).min(EDGE));
-            for n in n0..n1 {
+            for n in within(low.floor(), &minors)..within(high.ceil(), &minors) {
                 let cover = (high.min(n as f64 + 1.0) - low.max(n as f64)) as f32;
                 let (x, y) = if steep { (n, m) } else { (m, n) };
+                let at = (y - self.first) * EDGE + x;
                 // Under every note.
-                if self.top[y * EDGE + x] == 0 {
-                    self.blend(x, y, color, cover.clamp(0.0, 1.0) * alpha.min(1.0));
+                if self.top[at] == 0 {
+                    blend(&mut self.pixels[at], color, cover.clamp(0.0, 1.0) * alpha.min(1.0));
                 }
             }
         }
         run
     }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.pixels.len() * 4];
+        for (out, pixel) in bytes.chunks_exact_mut(4).zip(&self.pixels) {
+            for (byte, v) in out.iter_mut().zip(pixel) {
+                *byte = (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
+            }
+        }
+        bytes
+    }
 }
 
-/// The part of a segment on the layer (Liang and Barsky 1984).
-fn clipped(a: [f64; 2], b: [f64; 2]) -> Option<([f64; 2], [f64; 2])> {
+/// The part of a segment on a band of the layer (Liang and Barsky 1984).
+fn clipped(a: [f64; 2], b: [f64; 2], rows: [f64; 2]) -> Option<([f64; 2], [f64; 2])> {
     let (mut t0, mut t1) = (0.0f64, 1.0f64);
-    let edge = EDGE as f64;
-    for i in 0..2 {
+    let sides = [[0.0, EDGE as f64], rows];
+    for (i, [low, high]) in sides.into_iter().enumerate() {
         let d = b[i] - a[i];
-        for (p, q) in [(-d, a[i] + 2.0), (d, edge + 2.0 - a[i])] {
+        for (p, q) in [(-d, a[i] + 2.0 - low), (d, high + 2.0 - a[i])] {
             if p == 0.0 {
                 if q < 0.0 {
                     return None;
@@ -147,108 +193,172 @@ pub(crate) fn draw(
     area: Rect,
     lod: Lod,
 ) -> FarLayer {
-    let scale = lod.px_per_unit;
-    let mut canvas = Canvas { pixels: vec![[0.0; 4]; EDGE * EDGE], top: vec![0; EDGE * EDGE] };
-    let px = |p: [f64; 2]| [(p[0] - area.min[0]) * scale, (p[1] - area.min[1]) * scale];
-    let mut n_notes = 0;
-    let width = (4.2 * scale).max(1.0);
-    let thin = (4.2 * scale / width).clamp(0.04, 1.0) as f32 * strength;
-    let mut twine_px = 0.0;
-    // Strings first: notes lie over them.
-    for (slot, curve) in twines {
-        let Some(record) = mirror.twines.get(*slot as usize) else { continue };
-        let color = rgb(palette.twines[(record.look & 15) as usize]);
-        let dim = if record.look & 512 != 0 { 0.08 } else { 1.0 };
-        let [a, _, b] = curve.points;
-        let length = (b[0] - a[0]).hypot(b[1] - a[1]) * scale;
-        if length < LEAST_TWINE_PX {
-            continue;
-        }
-        let pieces = TWINE_SEGMENTS[lod.segments(1.0, sag_of(length / scale)) as usize];
-        let mut from = px(a);
-        for i in 1..=pieces {
-            let to = px(curve.at(f64::from(i) / f64::from(pieces)));
-            twine_px += canvas.line(from, to, width, color, thin * dim);
-            from = to;
-        }
+    let scene = Scene { mirror, palette, slots, twines, strength, area, lod };
+    // The graphics driver waits for this, so its cores are free.
+    let n = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, MOST_BANDS);
+    let height = EDGE.div_ceil(n);
+    let drawn = |i: usize| {
+        let first = (i * height).min(EDGE);
+        scene.band(Band::new(first, height.min(EDGE - first)))
+    };
+    let parts: Vec<FarLayer> = std::thread::scope(|threads| {
+        let others: Vec<_> = (1..n).map(|i| (i, threads.spawn(move || drawn(i)))).collect();
+        let mut parts = vec![drawn(0)];
+        // A thread that could not go on is made good for here.
+        parts.extend(others.into_iter().map(|(i, t)| t.join().unwrap_or_else(|_| drawn(i))));
+        parts
+    });
+    let mut whole = FarLayer {
+        rgba: Vec::with_capacity(EDGE * EDGE * 4),
+        n_notes: 0,
+        note_px: 0.0,
+        twine_px: 0.0,
+    };
+    for part in parts {
+        whole.rgba.extend_from_slice(&part.rgba);
+        whole.n_notes = whole.n_notes.max(part.n_notes);
+        whole.note_px += part.note_px;
+        whole.twine_px += part.twine_px;
     }
-    let shadow = rgb(palette.shadow);
-    for slot in slots {
-        let Some((lying, record)) = mirror.lying(*slot) else { continue };
-        let center = px(lying.center);
-        // Never thinner than most of a pixel, so that nothing disappears; agents keep two.
-        let agent = record.style == NoteStyle::Agent as u8;
-        let least = if agent { 1.0 } else { 0.35 };
-        let half = lying.half.map(|v| (v * scale).max(least));
-        let (min, max) = (
-            [center[0] - half[0], center[1] - half[1]],
-            [center[0] + half[0], center[1] + half[1]],
-        );
-        if max[0] < -2.0
-            || max[1] < -2.0
-            || min[0] > EDGE as f64 + 2.0
-            || min[1] > EDGE as f64 + 2.0
-        {
-            continue;
-        }
-        n_notes += 1;
-        let mut fade = 1.0;
-        if record.page_flags & flags::MAKING != 0 {
-            fade = 0.6;
-        }
-        if record.page_flags & flags::DIMMED != 0 {
-            fade = 0.15;
-        }
-        let rank = record.rank.saturating_add(1);
-        if half[0] > 1.2 {
-            let off = |p: [f64; 2], by: f64| [p[0] + 3.5 * scale - by, p[1] + 6.0 * scale - by];
-            let soft = 5.0 * scale;
-            let strength = palette.shadow[3] * 0.62 * fade;
-            canvas.rect(
-                off(min, soft),
-                off([max[0] + 2.0 * soft, max[1] + 2.0 * soft], soft),
-                rank,
-                strength,
-                |_| shadow,
-            );
-        }
-        let paper = if agent {
-            rgb(palette.gold[1])
-        } else {
-            rgb(palette.papers[usize::from(record.paper & 7)])
-        };
-        let fine = half[1] > 1.6;
-        canvas.rect(min, max, rank, fade, |t| {
-            if fine { shaded(paper, t) } else { mixed(paper, [0.0; 3], 0.012) }
-        });
-        let unit = |v: f64| v * scale;
-        if record.style == NoteStyle::Photo as u8 || record.style == NoteStyle::Film as u8 {
-            let a = record.average;
-            let average = [
-                f32::from(a >> 11) / 31.0,
-                f32::from((a >> 5) & 63) / 63.0,
-                f32::from(a & 31) / 31.0,
-            ];
-            let picture = lying.picture();
-            let inner_min = [0, 1].map(|i| center[i] + unit(picture.min[i]));
-            let inner_max = [0, 1].map(|i| center[i] + unit(picture.max[i]));
-            if inner_max[0] > inner_min[0] && inner_max[1] > inner_min[1] {
-                canvas.rect(inner_min, inner_max, rank, fade, |_| average);
+    whole
+}
+
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    mirror: &'a Mirror,
+    palette: &'a PaletteGpu,
+    slots: &'a [u32],
+    twines: &'a [(u32, TwineCurve)],
+    strength: f32,
+    area: Rect,
+    lod: Lod,
+}
+
+impl Scene<'_> {
+    fn band(self, mut canvas: Band) -> FarLayer {
+        let Self { mirror, palette, slots, twines, strength, area, lod } = self;
+        let scale = lod.px_per_unit;
+        let px = |p: [f64; 2]| [(p[0] - area.min[0]) * scale, (p[1] - area.min[1]) * scale];
+        let (low, high) = (canvas.first as f64, (canvas.first + canvas.height) as f64);
+        let (mut n_notes, mut note_px) = (0, 0.0);
+        let mut twine_px = 0.0;
+        // Strings first: notes lie over them.
+        for (slot, curve) in twines {
+            let Some(record) = mirror.twines.get(*slot as usize) else { continue };
+            // As in `twine.wgsl`: never thinner than a pixel, but fainter; round, so darker towards
+            // both edges, which is all that is seen of a thin one.
+            let bright = record.look & 256 != 0;
+            let own = scale * if bright { 6.3 } else { 4.2 };
+            let width = own.max(1.0);
+            let thin = own.clamp(0.04, 1.0) as f32 * strength;
+            let round = 1.0 - 0.30 * ((width - 0.625 * own) / width) as f32;
+            let bounds = curve.bounds();
+            if px(bounds.max)[1] + width < low || px(bounds.min)[1] - width > high {
+                continue;
+            }
+            let lit = |v: f32| if bright { (v * 1.18 + 0.04).min(1.0) } else { v };
+            let color = rgb(palette.twines[(record.look & 15) as usize]).map(|v| lit(v) * round);
+            let dim = if record.look & 512 != 0 { 0.08 } else { 1.0 };
+            let [a, _, b] = curve.points;
+            let length = (b[0] - a[0]).hypot(b[1] - a[1]) * scale;
+            if length < LEAST_TWINE_PX {
+                continue;
+            }
+            let pieces = TWINE_SEGMENTS[lod.segments(1.0, sag_of(length / scale)) as usize];
+            let mut from = px(a);
+            for i in 1..=pieces {
+                let to = px(curve.at(f64::from(i) / f64::from(pieces)));
+                twine_px += canvas.line(from, to, width, color, thin * dim);
+                from = to;
             }
         }
-        let pin = unit(10.5);
-        if pin > 0.12 && record.style != NoteStyle::Frame as u8 {
-            let color = rgb(palette.twines[usize::from(record.pin & 15)]);
-            // A square of the disc's area.
-            let r = pin * 0.886;
-            let at = [center[0], min[1] + unit(14.0)];
-            canvas
-                .rect([at[0] - r, at[1] - r], [at[0] + r, at[1] + r], rank, fade * 0.85, |_| color);
+        let shadow = rgb(palette.shadow);
+        for slot in slots {
+            let Some((lying, record)) = mirror.lying(*slot) else { continue };
+            let center = px(lying.center);
+            // Never thinner than most of a pixel, so that nothing disappears; agents keep two.
+            let agent = record.style == NoteStyle::Agent as u8;
+            let least = if agent { 1.0 } else { 0.35 };
+            let half = lying.half.map(|v| (v * scale).max(least));
+            let (min, max) = (
+                [center[0] - half[0], center[1] - half[1]],
+                [center[0] + half[0], center[1] + half[1]],
+            );
+            if max[0] < -2.0
+                || max[1] < -2.0
+                || min[0] > EDGE as f64 + 2.0
+                || min[1] > EDGE as f64 + 2.0
+            {
+                continue;
+            }
+            n_notes += 1;
+            note_px += half[0] * half[1] * 4.0 * (high - low) / EDGE as f64;
+            // Shadows reach eleven units and the softness of an edge.
+            let below = 11.0 * scale + 1.0;
+            if max[1] + below < low || min[1] - below > high {
+                continue;
+            }
+            let mut fade = 1.0;
+            if record.page_flags & flags::MAKING != 0 {
+                fade = 0.6;
+            }
+            if record.page_flags & flags::DIMMED != 0 {
+                fade = 0.15;
+            }
+            let rank = record.rank.saturating_add(1);
+            if half[0] > 1.2 {
+                let off = |p: [f64; 2], by: f64| [p[0] + 3.5 * scale - by, p[1] + 6.0 * scale - by];
+                let soft = 5.0 * scale;
+                let strength = palette.shadow[3] * 0.62 * fade;
+                canvas.rect(
+                    off(min, soft),
+                    off([max[0] + 2.0 * soft, max[1] + 2.0 * soft], soft),
+                    rank,
+                    strength,
+                    |_| shadow,
+                );
+            }
+            let paper = if agent {
+                rgb(palette.gold[1])
+            } else {
+                rgb(palette.papers[usize::from(record.paper & 7)])
+            };
+            let fine = half[1] > 1.6;
+            canvas.rect(min, max, rank, fade, |t| {
+                if fine { shaded(paper, t) } else { mixed(paper, [0.0; 3], 0.012) }
+            });
+            let unit = |v: f64| v * scale;
+            if record.style == NoteStyle::Photo as u8 || record.style == NoteStyle::Film as u8 {
+                let a = record.average;
+                let average = [
+                    f32::from(a >> 11) / 31.0,
+                    f32::from((a >> 5) & 63) / 63.0,
+                    f32::from(a & 31) / 31.0,
+                ];
+                let picture = lying.picture();
+                let inner_min = [0, 1].map(|i| center[i] + unit(picture.min[i]));
+                let inner_max = [0, 1].map(|i| center[i] + unit(picture.max[i]));
+                if inner_max[0] > inner_min[0] && inner_max[1] > inner_min[1] {
+                    canvas.rect(inner_min, inner_max, rank, fade, |_| average);
+                }
+            }
+            let pin = unit(10.5);
+            if pin > 0.12 && record.style != NoteStyle::Frame as u8 {
+                let color = rgb(palette.twines[usize::from(record.pin & 15)]);
+                // A square of the disc's area.
+                let r = pin * 0.886;
+                let at = [center[0], min[1] + unit(14.0)];
+                canvas.rect(
+                    [at[0] - r, at[1] - r],
+                    [at[0] + r, at[1] + r],
+                    rank,
+                    fade * 0.85,
+                    |_| color,
+                );
+            }
         }
+        FarLayer { rgba: canvas.bytes(), n_notes, note_px, twine_px }
     }
-    let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
-    let rgba = canvas.pixels.iter().flat_map(|p| p.map(byte)).collect();
-    FarLayer { rgba, n_notes, twine_px }
 }
 
 #[cfg(test)]
@@ -257,7 +367,7 @@ mod tests {
 
     #[test]
     fn a_line_covers_its_area_and_stays_inside() {
-        let mut canvas = Canvas { pixels: vec![[0.0; 4]; EDGE * EDGE], top: vec![0; EDGE * EDGE] };
+        let mut canvas = Band::new(0, EDGE);
         canvas.line([-1e7, 100.0], [1e7, 100.0], 1.0, [1.0; 3], 1.0);
         let sum: f32 = canvas.pixels.iter().map(|p| p[3]).sum();
         assert!((sum - EDGE as f32).abs() < 1.0, "{sum}");
@@ -269,9 +379,24 @@ mod tests {
 
     #[test]
     fn a_small_rectangle_keeps_its_area() {
-        let mut canvas = Canvas { pixels: vec![[0.0; 4]; EDGE * EDGE], top: vec![0; EDGE * EDGE] };
+        let mut canvas = Band::new(0, EDGE);
         canvas.rect([3.25, 7.5], [4.75, 9.0], 1, 1.0, |_| [1.0; 3]);
         let sum: f32 = canvas.pixels.iter().map(|p| p[3]).sum();
         assert!((sum - 2.25).abs() < 1e-3, "{sum}");
+    }
+
+    #[test]
+    fn bands_put_together_are_the_layer() {
+        let drawn = |first, height| {
+            let mut band = Band::new(first, height);
+            band.line([20.0, 500.0], [480.0, 30.0], 1.4, [0.2, 0.9, 0.1], 0.8);
+            band.line([200.0, -40.0], [210.5, 900.0], 1.0, [0.9, 0.1, 0.1], 1.0);
+            band.rect([100.3, 150.6], [140.2, 260.4], 3, 1.0, |t| [t; 3]);
+            band.bytes()
+        };
+        let whole = drawn(0, EDGE);
+        let halves = [drawn(0, 200), drawn(200, EDGE - 200)].concat();
+        let off = whole.iter().zip(&halves).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(whole.len() == halves.len() && off <= Some(1), "{off:?}");
     }
 }

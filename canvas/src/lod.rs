@@ -18,6 +18,8 @@ const LEAST_RIM_PX: f64 = 7.0;
 const LEAST_PIN_PX: f64 = 12.0;
 /// An ordinary note below this edge is drawn on the CPU, thousands at a time.
 const LEAST_GPU_PX: f64 = 8.0;
+/// The same where the graphics adapter is a CPU too: from where on bars stand for words.
+const LEAST_GPU_PX_CHEAP: f64 = 13.6;
 /// Width of a string in world units.
 const TWINE_WIDTH: f64 = 4.2;
 /// Strings cast a shadow from this width on; as with letters, a whole set of tiles does or does not.
@@ -59,7 +61,13 @@ impl Lod {
 
     /// True when ordinary notes are too small for triangles.
     pub(crate) fn is_far(self) -> bool {
-        NOTE_EDGE * self.px_per_unit < LEAST_GPU_PX
+        NOTE_EDGE * self.px_per_unit < if self.cheap { LEAST_GPU_PX_CHEAP } else { LEAST_GPU_PX }
+    }
+
+    /// True where strings are so thin that a CPU draws them faster as lines than a software adapter
+    /// as triangles, with nothing lost: no twist and no shadow is seen.
+    pub(crate) fn has_thin_twines(self) -> bool {
+        self.cheap && !self.has_twine_shadows()
     }
 
     /// Size class below which a far drawing leaves a note to the CPU.
@@ -146,6 +154,7 @@ pub(crate) struct Work {
     pub(crate) twines: [usize; 4],
     pub(crate) stubs: usize,
     pub(crate) far_notes: usize,
+    pub(crate) far_note_px: f64,
     pub(crate) far_twine_px: f64,
 }
 
@@ -160,6 +169,7 @@ impl Work {
             + twines
             + self.stubs as f64 * 10.0
             + self.far_notes as f64 * 0.2
+            + self.far_note_px * 0.008
             + self.far_twine_px * 0.04
     }
 }

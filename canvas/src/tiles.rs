@@ -113,7 +113,7 @@ pub(crate) struct Tiles {
 }
 
 /// Frames before a tile ahead is looked at again.
-const PATIENCE: u64 = 12;
+const PATIENCE: u64 = 2;
 
 fn level_of(px_per_unit: f64) -> f64 {
     px_per_unit.log2().round().exp2()
@@ -388,6 +388,17 @@ impl Tiles {
             out.push(Laid { layer, min_px: [at(0, tile.key.x), at(1, tile.key.y)], edge_px });
         }
         (out, !bare.is_empty())
+    }
+
+    /// Tiles in view that are not there, and where they belong; none while zooming.
+    pub(crate) fn bare(&self) -> Vec<(TileKey, [f64; 2])> {
+        let Some(sight) = self.last.filter(|_| self.is_exact()) else { return Vec::new() };
+        let offset = sight.offset_px();
+        let at = |n: i64, i: usize| (n * i64::from(TILE_PX)) as f64 - offset[i];
+        Self::grid(self.base, sight.area())
+            .filter(|key| !self.is_there(*key))
+            .map(|key| (key, [at(key.x, 0), at(key.y, 1)]))
+            .collect()
     }
 }
 

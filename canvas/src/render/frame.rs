@@ -11,6 +11,7 @@ use super::gather::{Gathered, Lists, Shown, Sources, Which};
 use super::marks;
 use super::view::view_gpu;
 use crate::counters::Counters;
+use crate::far::FarKind;
 use crate::lod::Lod;
 use crate::mirror::Touched;
 use crate::text::{Suppressed, Texts};
@@ -59,7 +60,7 @@ pub(crate) struct Drawing {
     /// Which of the kept walls lies below instead.
     pub(crate) wall_layer: Option<u32>,
     pub(crate) shown: Shown,
-    pub(crate) far: Option<u32>,
+    pub(crate) far: Option<(u32, FarKind)>,
 }
 
 /// A tile that lies on whole pixels: copied, not sampled.
@@ -244,7 +245,9 @@ pub(super) fn build(
         let (laid, has_holes) = kept.tiles.lay();
         frame.has_holes = has_holes;
         left_out += kept.tiles.left_out(&laid);
-        place(frame, &laid, size_px);
+        let wall = screen(px_per_unit);
+        let bare = if has_kept_wall(&wall) { kept.tiles.bare() } else { Vec::new() };
+        place(frame, &laid, &bare, size_px);
         if !lifted.is_empty() {
             let mut sources = scene.sources(lift, kept.board.1);
             let got =
@@ -371,13 +374,13 @@ fn bake(
             Need::Better => spent < BUDGET_US,
             Need::Ahead => spent < BUDGET_US * 0.4 && looked_ahead < 2,
         };
-        let far = Lod::new(wish.key.scale(), cheap).is_far();
+        let lod = Lod::new(wish.key.scale(), cheap);
+        let far = lod.is_far() || lod.has_thin_twines();
         if !free || far && frame.uploads.far.len() as u32 >= FAR_LAYERS {
             continue;
         }
         looked_ahead += u32::from(ahead);
         let marks = (frame.lists.notes.len(), frame.lists.twines.len(), frame.lists.glyphs.len());
-        let lod = Lod::new(wish.key.scale(), cheap);
         let mut got = scene.sources([0.0; 2], kept.board.1).gather(
             &mut frame.lists,
             wish.key.area(),
@@ -386,9 +389,11 @@ fn bake(
             &[],
             false,
         );
-        spent += got.work.cost_us() * factor;
         // Nobody sees it yet: it is drawn once its words are there.
         let early = ahead && got.missing > 0;
+        if !early {
+            spent += got.work.cost_us() * factor;
+        }
         if early {
             kept.tiles.postpone(wish.key);
         }
@@ -404,7 +409,7 @@ fn bake(
         let far = got.far.take().map(|layer| {
             let index = frame.uploads.far.len() as u32;
             frame.uploads.far.push((index, layer.rgba));
-            index
+            (index, if lod.is_far() { FarKind::All } else { FarKind::Strings })
         });
         frame.drawings.push(tile_drawing(wish.key, layer, got, far, scale_factor, cheap, dark));
     }
@@ -415,7 +420,7 @@ fn tile_drawing(
     key: TileKey,
     layer: u32,
     got: Gathered,
-    far: Option<u32>,
+    far: Option<(u32, FarKind)>,
     scale_factor: f64,
     cheap: bool,
     dark: bool,
@@ -456,29 +461,32 @@ fn keep_walls(frame: &mut Frame, capacity: u32, cheap: bool, dark: bool) {
     }
 }
 
-/// Whole tiles on whole pixels are copied; all others are sampled.
-fn place(frame: &mut Frame, laid: &[Laid], size_px: [f64; 2]) {
+/// Whole tiles on whole pixels are copied, and the wall where there is none yet; all others are
+/// sampled.
+fn place(frame: &mut Frame, laid: &[Laid], bare: &[(TileKey, [f64; 2])], size_px: [f64; 2]) {
     let edge = f64::from(TILE_PX);
     let whole = |l: &Laid| l.edge_px == edge && l.min_px.iter().all(|v| v.fract() == 0.0);
-    if laid.iter().all(whole) && !frame.has_holes {
-        for l in laid {
-            let low = l.min_px.map(|v| v.max(0.0));
-            let high = [0, 1].map(|i| (l.min_px[i] + edge).min(size_px[i]));
-            if high[0] > low[0] && high[1] > low[1] {
-                frame.copies.push(Copied {
-                    layer: l.layer,
-                    from: [0, 1].map(|i| (low[i] - l.min_px[i]) as u32),
-                    to: low.map(|v| v as u32),
-                    size: [0, 1].map(|i| (high[i] - low[i]) as u32),
-                });
-            }
-        }
-    } else {
+    if !laid.iter().all(whole) || frame.has_holes && bare.is_empty() {
         frame.tiles.extend(laid.iter().map(|l| TileGpu {
             min_px: l.min_px.map(|v| v as f32),
             edge_px: l.edge_px as f32,
             layer: l.layer,
         }));
+        return;
+    }
+    frame.has_holes = false;
+    let walls = bare.iter().map(|(key, min_px)| (frame.tile_capacity + wall_of(*key), *min_px));
+    for (layer, min_px) in laid.iter().map(|l| (l.layer, l.min_px)).chain(walls) {
+        let low = min_px.map(|v| v.max(0.0));
+        let high = [0, 1].map(|i| (min_px[i] + edge).min(size_px[i]));
+        if high[0] > low[0] && high[1] > low[1] {
+            frame.copies.push(Copied {
+                layer,
+                from: [0, 1].map(|i| (low[i] - min_px[i]) as u32),
+                to: low.map(|v| v as u32),
+                size: [0, 1].map(|i| (high[i] - low[i]) as u32),
+            });
+        }
     }
 }
 

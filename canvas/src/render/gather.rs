@@ -18,6 +18,8 @@ use crate::{MakingLooks, Mirror, OpenBoard, Palette, Thumbs};
 
 /// World units round a drawing from which shadows reach into it.
 const MARGIN: f64 = 48.0;
+/// As few thin strings as these are not worth a layer of their own.
+const FEW_TWINES: usize = 40;
 /// Letters in one drawing at most.
 const MOST_GLYPHS: usize = 262_144;
 
@@ -362,7 +364,7 @@ impl Sources<'_> {
                 return;
             }
             let segments = lod.segments(span[1] - span[0], sag_of(length));
-            hung.push(Hung { slot, segments, part: span });
+            hung.push(Hung { slot, segments, part: span, curve });
             if lod.has_stubs() {
                 for (end, note) in [(1, record.from), (2, record.to)] {
                     let over = self.shown_at(note);
@@ -392,6 +394,11 @@ impl Sources<'_> {
         // Drawn in the order of their slots, whichever way they were found.
         hung.sort_unstable_by_key(|h| (h.segments, h.slot));
         hung.dedup_by_key(|h| h.slot);
+        if lod.has_thin_twines() && which == Which::Resting && hung.len() > FEW_TWINES {
+            let mut curves: Vec<_> = hung.drain(..).map(|h| (h.slot, h.curve)).collect();
+            curves.sort_unstable_by_key(|(slot, _)| *slot);
+            self.far_layer(&[], &curves, 1.0, area, lod, out);
+        }
         for class in 0..4u32 {
             let from = lists.twines.len() as u32;
             let group = hung.iter().filter(|h| h.segments == class);
@@ -457,8 +464,21 @@ impl Sources<'_> {
         curves.sort_unstable_by_key(|(slot, _)| *slot);
         // Those that are drawn stand for the others, so the tone stays.
         let strength = (1.0 / part).min(4.0) as f32;
-        let layer = far::draw(self.mirror, &self.palette.gpu, &slots, &curves, strength, area, lod);
+        self.far_layer(&slots, &curves, strength, area, lod, out);
+    }
+
+    fn far_layer(
+        &self,
+        slots: &[u32],
+        curves: &[(u32, TwineCurve)],
+        strength: f32,
+        area: Rect,
+        lod: Lod,
+        out: &mut Gathered,
+    ) {
+        let layer = far::draw(self.mirror, &self.palette.gpu, slots, curves, strength, area, lod);
         out.work.far_notes = layer.n_notes;
+        out.work.far_note_px = layer.note_px;
         out.work.far_twine_px = layer.twine_px;
         out.far = Some(layer);
     }
@@ -469,6 +489,7 @@ struct Hung {
     slot: u32,
     segments: u32,
     part: [f64; 2],
+    curve: TwineCurve,
 }
 
 impl Hung {

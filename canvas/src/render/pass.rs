@@ -19,6 +19,7 @@ use oto_shaders::TWINE_SEGMENTS;
 use super::frame::{Drawing, Frame, Target};
 use super::gpu::{Gpu, VIEW_STRIDE, WALLS};
 use crate::counters::Counters;
+use crate::far::FarKind::{All, Strings};
 use crate::tiles::TILE_PX;
 
 /// Vertices of a ring as a strip.
@@ -81,10 +82,13 @@ impl<'w> Steps<'_, 'w> {
             strings(self, p.twine_shadow);
         }
         strings(self, p.twine);
+        if let Some((layer, Strings)) = drawing.far {
+            self.draw(p.far_under, 4, layer..layer + 1, None);
+        }
         self.draw(p.rim, RIM_VERTICES, shown.rims.clone(), None);
         self.draw(p.stub, STUB_VERTICES, shown.stubs.clone(), None);
         self.draw(p.pin, 4, shown.pins.clone(), None);
-        if let Some(layer) = drawing.far {
+        if let Some((layer, All)) = drawing.far {
             self.draw(p.far, 4, layer..layer + 1, None);
         }
     }
@@ -198,7 +202,7 @@ fn copy_tiles(gpu: &Gpu, frame: &Frame, to: &Texture, context: &mut RenderContex
     for copied in &frame.copies {
         let room = [size.width, size.height];
         let fits = (0..2).all(|i| copied.to[i] + copied.size[i] <= room[i]);
-        if fits && copied.layer + WALLS < tiles.layers.len() as u32 {
+        if fits && copied.layer < tiles.layers.len() as u32 {
             context.command_encoder().copy_texture_to_texture(
                 place(&tiles.texture, copied.from, copied.layer),
                 place(to, copied.to, 0),

@@ -21,6 +21,7 @@ pub(super) struct Pipelines {
     pub(super) wall: CachedRenderPipelineId,
     pub(super) wall_whole: CachedRenderPipelineId,
     pub(super) far: CachedRenderPipelineId,
+    pub(super) far_under: CachedRenderPipelineId,
     pub(super) tile: CachedRenderPipelineId,
     /// By [`super::gather::Face`].
     pub(super) notes: [CachedRenderPipelineId; 4],
@@ -53,6 +54,7 @@ impl Pipelines {
             wall: make("wall", Depth::Tested),
             wall_whole: make("wall_whole", Depth::Tested),
             far: make("far", Depth::Ignored),
+            far_under: make("far_under", Depth::Tested),
             tile: make("tile", Depth::Ignored),
             notes: ["note", "note_bars", "note_gold", "note_print"]
                 .map(|name| make(name, Depth::Written)),
@@ -81,6 +83,7 @@ fn pipeline(
     let vertex = match name {
         _ if wall => "wall",
         "note_print" => "note",
+        "far_under" => "far",
         _ if name.starts_with("note") => "paper",
         other => other,
     };
@@ -96,7 +99,7 @@ fn pipeline(
         },
         fragment: Some(FragmentState {
             shader: shader.clone(),
-            entry_point: Some(format!("fs_{name}").into()),
+            entry_point: Some(format!("fs_{}", if vertex == "far" { vertex } else { name }).into()),
             targets: vec![Some(ColorTargetState {
                 format: TARGET,
                 blend: (!opaque).then_some(BlendState::ALPHA_BLENDING),

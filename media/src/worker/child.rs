@@ -29,8 +29,6 @@ fn work() -> Result<(), MediaError> {
         .try_clone_to_owned()
         .map_err(MediaError::io("taking the control socket"))?;
     let socket = UnixStream::from(stdin);
-    #[cfg(feature = "gst")]
-    super::decode::init();
     send(&socket, &FromWorker::Ready)?;
     let mut files: Vec<File> = receive_files(&socket)?.into_iter().map(File::from).collect();
     let ToWorker::Start(role) = receive(&socket)? else { return Err(MediaError::Protocol) };
@@ -41,6 +39,11 @@ fn work() -> Result<(), MediaError> {
             Ok(files.remove(0))
         }
     };
+    // Pictures and voices are spared the time that GStreamer takes to start.
+    #[cfg(feature = "gst")]
+    if matches!(role, Role::Encode(_) | Role::Sound | Role::Frames { .. }) {
+        super::decode::init();
+    }
     let outcome = (|| match role {
         Role::Picture { max_side } => {
             let (input, shared) = (next_file()?, next_file()?);

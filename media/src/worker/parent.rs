@@ -89,6 +89,12 @@ impl Workers {
             .stderr(Stdio::null())
             .spawn()
             .map_err(MediaError::io("starting the media worker"))?;
+        if matches!(role, Role::Picture { .. } | Role::View) {
+            // Hundreds may be wanted while the board is moved: drawing comes first. A system that
+            // does not allow it draws less smoothly, no more.
+            let worker = rustix::process::Pid::from_child(&child);
+            rustix::process::setpriority_process(Some(worker), 10).ok();
+        }
         let session = Session { child, socket: ours };
         session
             .socket

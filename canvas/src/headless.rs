@@ -274,7 +274,7 @@ pub fn shoot(
     let (center, zoom) =
         still.view.unwrap_or_else(|| studio.camera().fitting(still.board.bounds(), 1.6));
     studio.look(center, zoom);
-    studio.set_quality(Quality::Full { snapped: true });
+    studio.set_quality(Quality::Full { snapped: true, thinned: false });
     studio.set(still.making);
     let has_notes = !still.board.notes_in(studio.camera().view()).is_empty();
     studio.open(still.board);

@@ -271,7 +271,7 @@ fn tiles_show_what_drawing_anew_shows_and_nothing_trembles_far_away() {
         let mut s = studio(states(origin), false, [640, 400]);
         for zoom in [1.7, 1.0, 0.6, 0.31] {
             let tiles = shot(&mut s, origin, zoom, Quality::Tiles);
-            let anew = shot(&mut s, origin, zoom, Quality::Full { snapped: true });
+            let anew = shot(&mut s, origin, zoom, Quality::Full { snapped: true, thinned: false });
             let part = differing(&tiles, &anew);
             assert!(part < 0.004, "{origin:?} at {zoom}: {:.2} % differ", part * 100.0);
         }
@@ -280,8 +280,8 @@ fn tiles_show_what_drawing_anew_shows_and_nothing_trembles_far_away() {
     let far = [1_048_576.0 * 1_024.0, -1_048_576.0 * 512.0];
     let mut near = studio(states([0.0; 2]), false, SIZE);
     let mut away = studio(states(far), false, SIZE);
-    let a = shot(&mut near, [0.0; 2], 1.0, Quality::Full { snapped: true });
-    let b = shot(&mut away, far, 1.0, Quality::Full { snapped: true });
+    let a = shot(&mut near, [0.0; 2], 1.0, Quality::Full { snapped: true, thinned: false });
+    let b = shot(&mut away, far, 1.0, Quality::Full { snapped: true, thinned: false });
     assert!(differing(&a, &b) < 0.001, "{:.2} %", differing(&a, &b) * 100.0);
 }
 
@@ -310,7 +310,7 @@ fn tiles_follow_every_kind_of_change() {
         s.send(step);
         s.step();
         let tiles = shot(&mut s, center, zoom, Quality::Tiles);
-        let anew = shot(&mut s, center, zoom, Quality::Full { snapped: true });
+        let anew = shot(&mut s, center, zoom, Quality::Full { snapped: true, thinned: false });
         let part = differing(&tiles, &anew);
         assert!(part < 0.004, "step {i}: {:.2} % differ", part * 100.0);
         assert!(differing(&tiles, &before) > 0.0004, "step {i} does not show");
@@ -319,7 +319,7 @@ fn tiles_follow_every_kind_of_change() {
     for lit in [Lit { filter: NoteFilter::Agents, only: None }, Lit::default()] {
         s.set(lit);
         let tiles = shot(&mut s, center, zoom, Quality::Tiles);
-        let anew = shot(&mut s, center, zoom, Quality::Full { snapped: true });
+        let anew = shot(&mut s, center, zoom, Quality::Full { snapped: true, thinned: false });
         assert!(differing(&tiles, &anew) < 0.004 && differing(&tiles, &before) > 0.01);
         before = tiles;
     }
@@ -330,7 +330,7 @@ fn a_still_of_a_large_board_shows_its_notes() {
     let mut s = studio(grid(40_000), true, SIZE);
     let middle = [26_000.0, 26_000.0];
     for zoom in [0.03, 0.01, 0.003] {
-        let rgba = shot(&mut s, middle, zoom, Quality::Full { snapped: true });
+        let rgba = shot(&mut s, middle, zoom, Quality::Full { snapped: true, thinned: false });
         let at = ((SIZE[1] / 2) * SIZE[0] + SIZE[0] / 2) as usize * 4;
         let around =
             |i: usize| rgba[at + i * 4..].iter().take(3).map(|v| u32::from(*v)).sum::<u32>();
@@ -455,7 +455,7 @@ fn a_picture_from_near_shows_its_parts() {
         let fill = if part == Part::WHOLE { [128; 4] } else { color(column, row) };
         Some(Thumb { width: 512, height: 512, rgba: fill.repeat(512 * 512) })
     };
-    for quality in [Quality::Tiles, Quality::Full { snapped: true }] {
+    for quality in [Quality::Tiles, Quality::Full { snapped: true, thinned: false }] {
         s.set_quality(quality);
         s.look([500.0, 300.0 - 8.0 + 18.0], 8.0);
         s.settle(&mut pixels);

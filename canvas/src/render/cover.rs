@@ -26,16 +26,17 @@ impl Heap {
         self.area += area;
     }
 
-    /// Slots bottom first, without those that surely do not show in `area`.
+    /// Slots bottom first, without those that surely do not show in `area`; for a heap also what
+    /// hides whatever lies under every note.
     pub(super) fn uppermost(
         mut self,
         area: Rect,
         place: impl Fn(u32) -> Option<(Lying, NoteGpu)>,
-    ) -> Vec<u32> {
+    ) -> (Vec<u32>, Option<Cover>) {
         let size = area.size();
         if self.area < 3.0 * size[0] * size[1] {
             self.keys.sort_unstable();
-            return self.keys.iter().map(|key| *key as u32).collect();
+            return (self.keys.iter().map(|key| *key as u32).collect(), None);
         }
         let rest = self.keys.len().saturating_sub(MOST);
         if rest > 0 {
@@ -62,7 +63,7 @@ impl Heap {
             }
         }
         kept.reverse();
-        kept
+        (kept, Some(cover))
     }
 }
 
@@ -78,7 +79,8 @@ fn filled_by(lying: &Lying, record: &NoteGpu) -> Rect {
 const MOST_SHADOWS: u8 = 12;
 const CELLS: usize = 48;
 
-struct Cover {
+/// What opaque paper, and many shadows, leave to be seen of an area.
+pub(super) struct Cover {
     area: Rect,
     /// One bit for each column: what lies below does not show.
     rows: [u64; CELLS],
@@ -113,7 +115,7 @@ impl Cover {
     }
 
     /// True when every cell the rectangle touches in the area is filled.
-    fn hides(&self, rect: Rect) -> bool {
+    pub(super) fn hides(&self, rect: Rect) -> bool {
         let (min, max) = self.cells(rect);
         let wanted = bits(range(min[0].floor(), max[0].ceil()));
         let rows = range(min[1].floor(), max[1].ceil());
@@ -166,7 +168,9 @@ mod tests {
         };
         let mut heap = Heap::default();
         (0..200_000).for_each(|slot| heap.push(slot, slot, 40_000.0));
-        let shown = heap.uppermost(area, |slot| Some(placed(at(slot))));
+        let (shown, cover) = heap.uppermost(area, |slot| Some(placed(at(slot))));
+        let under = Rect::from_center_size([0.0; 2], [60.0; 2]);
+        assert!(cover.is_some_and(|c| c.hides(under) && !c.hides(under.grown(300.0))));
         assert!(shown.len() < 100, "{}", shown.len());
         assert!([199_990, 199_991, 199_992].iter().all(|slot| shown.contains(slot)));
         assert_eq!(shown.last(), Some(&199_999));

@@ -41,6 +41,9 @@ pub enum Quality {
     Full {
         /// On whole pixels, as a view at rest is.
         snapped: bool,
+        /// Of very many long strings only as many as the adapter manages while moving: what a
+        /// moving picture is compared with.
+        thinned: bool,
     },
 }
 
@@ -160,7 +163,11 @@ impl Scene<'_> {
     }
 
     fn sources(&mut self, lift: [f64; 2], board_area: f64) -> Sources<'_> {
+        let thinned = !matches!(*self.quality, Quality::Full { thinned: false, .. });
+        let cheap = self.is_cheap();
         Sources {
+            thinned,
+            cheap,
             mirror: &mut self.mirror,
             texts: &mut self.texts,
             thumbs: &mut self.thumbs,
@@ -204,7 +211,7 @@ pub(super) fn build(
     // At rest everything lies on whole pixels, tiles and what is drawn live.
     let snapped = match quality {
         Quality::Swift | Quality::Tiles => kept.tiles.is_exact(),
-        Quality::Full { snapped } => snapped,
+        Quality::Full { snapped, .. } => snapped,
     };
     let center = if snapped { sight.snapped() } else { camera.center };
     let lift = if let Gesture::Move { by, .. } = &*scene.gesture { *by } else { [0.0; 2] };

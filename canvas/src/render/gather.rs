@@ -8,7 +8,7 @@ use oto_board::geom::{Rect, TwineCurve, sag_of};
 use oto_board::{AssetId, NoteId, WorkKind};
 use oto_shaders::{BARS, GlyphGpu, NoteGpu, NoteStyle, flags};
 
-use super::cover::Heap;
+use super::cover::{Cover, Heap};
 use crate::far::{self, FarLayer};
 use crate::lod::{LEAST_TWINE_PX, Lod, Work, is_in_part};
 use crate::mirror::Lying;
@@ -117,6 +117,18 @@ pub(crate) struct Sources<'a> {
     pub(crate) lift: [f64; 2],
     /// Square units of the whole board, about.
     pub(crate) board_area: f64,
+    /// The adapter is a CPU.
+    pub(crate) cheap: bool,
+    /// At full quality too only as many strings are drawn as the adapter manages while moving.
+    pub(crate) thinned: bool,
+}
+
+/// The notes over the strings of a drawing.
+struct Over {
+    /// Slots of those that are drawn, in order.
+    shown: Vec<u32>,
+    /// What a heap hides.
+    cover: Option<Cover>,
 }
 
 struct Found {
@@ -141,7 +153,7 @@ impl Sources<'_> {
 
     /// Notes whose paper or shadow reaches into `area`, bottom first; those wholly under opaque
     /// paper may be left out. Only size classes in `edges` are looked at.
-    fn notes_in(&self, area: Rect, which: Which, edges: Range<f64>) -> Vec<Found> {
+    fn notes_in(&self, area: Rect, which: Which, edges: Range<f64>) -> (Vec<Found>, Option<Cover>) {
         let reach = area.grown(MARGIN);
         let mut heap = Heap::default();
         let mut take = |slots: &[u32]| {
@@ -170,7 +182,8 @@ impl Sources<'_> {
             let found = self.shown_at(slot)?;
             Some((found.lying, found.record))
         };
-        heap.uppermost(area, place).into_iter().filter_map(|slot| self.shown_at(slot)).collect()
+        let (slots, cover) = heap.uppermost(area, place);
+        (slots.into_iter().filter_map(|slot| self.shown_at(slot)).collect(), cover)
     }
 
     fn lifted_notes(&self, ids: &[NoteId], area: Rect) -> Vec<Found> {
@@ -195,8 +208,8 @@ impl Sources<'_> {
         full: bool,
     ) -> Gathered {
         let is_far = lod.is_far() && !full;
-        let found = match which {
-            Which::Lifted => self.lifted_notes(lifted, area),
+        let (found, cover) = match which {
+            Which::Lifted => (self.lifted_notes(lifted, area), None),
             _ => {
                 let least = if is_far { lod.least_gpu_edge() } else { 0.0 };
                 self.notes_in(area, which, least..f64::INFINITY)
@@ -236,7 +249,10 @@ impl Sources<'_> {
         if is_far {
             self.gather_far(area, lod, &mut out);
         } else {
-            self.twines(lists, area, lod, which, lifted, full, &mut out);
+            let mut shown: Vec<u32> = found.iter().map(|f| f.slot).collect();
+            shown.sort_unstable();
+            let over = Over { shown, cover };
+            self.twines(lists, area, lod, which, lifted, full, &over, &mut out);
         }
         out
     }
@@ -319,6 +335,7 @@ impl Sources<'_> {
         }
     }
 
+    /// Strings in `area` that show, and over which of the notes they lead.
     fn twines(
         &self,
         lists: &mut Lists,
@@ -327,6 +344,7 @@ impl Sources<'_> {
         which: Which,
         lifted: &[NoteId],
         full: bool,
+        over: &Over,
         out: &mut Gathered,
     ) {
         let board = self.open.board();
@@ -355,6 +373,10 @@ impl Sources<'_> {
             }
             let [a, _, b] = curve.points;
             let length = (b[0] - a[0]).hypot(b[1] - a[1]);
+            // A string and its shadow reach this far from the curve.
+            if over.cover.as_ref().is_some_and(|c| c.hides(curve.bounds().grown(18.0))) {
+                return;
+            }
             let Some(span) = part_in(&curve, margin) else { return };
             if length * lod.px_per_unit < LEAST_TWINE_PX {
                 return;
@@ -367,8 +389,13 @@ impl Sources<'_> {
             hung.push(Hung { slot, segments, part: span, curve });
             if lod.has_stubs() {
                 for (end, note) in [(1, record.from), (2, record.to)] {
-                    let over = self.shown_at(note);
-                    if over.is_some_and(|f| f.lying.bounds(f.record.tilt).intersects(area)) {
+                    // Not over notes that are themselves covered.
+                    let drawn = over.shown.binary_search(&note).is_ok();
+                    if drawn
+                        && self
+                            .shown_at(note)
+                            .is_some_and(|f| f.lying.bounds(f.record.tilt).intersects(area))
+                    {
                         stubs.push([slot | end << 29, 0]);
                     }
                 }
@@ -417,7 +444,10 @@ impl Sources<'_> {
     /// Which part of the long strings of this board is drawn.
     fn part_of_long(&self, lod: Lod, full: bool) -> f64 {
         let board = self.open.board();
-        let most = if full { lod.most_long_twines().max(1_500.0) } else { lod.most_long_twines() };
+        let most = match full {
+            true if !self.thinned => lod.most_long_twines().max(1_500.0),
+            _ => Lod::new(lod.px_per_unit, self.cheap).most_long_twines(),
+        };
         lod.part_of_long(board.twine_extents(), self.board_area, most)
     }
 
@@ -441,7 +471,7 @@ impl Sources<'_> {
     fn gather_far(&self, area: Rect, lod: Lod, out: &mut Gathered) {
         let board = self.open.board();
         let reach = area.grown(MARGIN);
-        let found = self.notes_in(area, Which::Resting, 0.0..lod.least_gpu_edge());
+        let (found, _) = self.notes_in(area, Which::Resting, 0.0..lod.least_gpu_edge());
         let slots: Vec<u32> = found.into_iter().map(|f| f.slot).collect();
         let least = LEAST_TWINE_PX / lod.px_per_unit;
         let part = self.part_of_long(lod, false);

@@ -236,7 +236,7 @@ fn check(
         let moving = taken.lock().unwrap_or_else(PoisonError::into_inner).take();
         let moving = moving.context("a key frame did not arrive")?;
         studio.look(center, zoom);
-        studio.set_quality(Quality::Full { snapped });
+        studio.set_quality(Quality::Full { snapped, thinned: true });
         settle(studio, courier);
         let full = studio.picture()?;
         let small = |rgba: &[u8]| halved(rgba, size[0]);
@@ -248,7 +248,7 @@ fn check(
     }
     let (center, zoom) = scene.at(segment, f64::from(args.frames - 1) / f64::from(args.frames));
     studio.look(center, zoom);
-    studio.set_quality(Quality::Full { snapped: true });
+    studio.set_quality(Quality::Full { snapped: true, thinned: true });
     settle(studio, courier);
     let full = studio.picture()?;
     let db = psnr(&resting, &full);

@@ -50,7 +50,7 @@ pub(super) fn run(data: &DataDir, args: &OpenArgs) -> Result<()> {
     let full_ms = first_ms + settle(&mut studio, &courier);
     let rss = rss_mb();
     let shown = studio.picture()?;
-    studio.set_quality(Quality::Full { snapped: true });
+    studio.set_quality(Quality::Full { snapped: true, thinned: true });
     settle(&mut studio, &courier);
     let db = psnr(&shown, &studio.picture()?);
     let ok = db >= 38.0;

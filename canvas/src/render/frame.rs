@@ -245,7 +245,8 @@ pub(super) fn build(
             far: None,
         });
     } else {
-        if !std::mem::replace(&mut kept.has_walls, true) {
+        let begins = !std::mem::replace(&mut kept.has_walls, true);
+        if begins {
             keep_walls(frame, kept.tiles.capacity(), cheap, dark);
         }
         baked = bake(kept, &mut scene, frame, cheap, dark, camera.scale_factor);
@@ -255,6 +256,11 @@ pub(super) fn build(
         let wall = screen(px_per_unit);
         let bare = if has_kept_wall(&wall) { kept.tiles.bare() } else { Vec::new() };
         place(frame, &laid, &bare, size_px);
+        if begins {
+            // Of no size: drivers make a shader ready when it is first used, and the first zoom
+            // should not wait for it.
+            frame.tiles.push(TileGpu { min_px: [0.0; 2], edge_px: 0.0, layer: 0 });
+        }
         if !lifted.is_empty() {
             let mut sources = scene.sources(lift, kept.board.1);
             let got =

@@ -20,6 +20,8 @@ pub(crate) const SMALL_ACROSS: u32 = 16;
 pub(crate) const SMALL_LAYERS: u32 = 4;
 /// Index of the first large layer in a note's record.
 const FIRST_LARGE: u16 = 32_768;
+/// Added where the layer shows a film that plays: without the mark that says it can.
+const PLAYING: u16 = 16_384;
 
 /// Decoded pixels: straight RGBA, rows packed. Stretched over the slot; the note has the shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,6 +185,8 @@ pub struct Thumbs {
     pub(crate) arrived: Vec<u32>,
     /// Slots of notes whose picture is another one now.
     pub(crate) moved: Vec<u32>,
+    /// Films that play where they hang.
+    playing: Vec<AssetId>,
     frame: u64,
 }
 
@@ -199,6 +203,7 @@ impl Default for Thumbs {
             uploads: Vec::new(),
             arrived: Vec::new(),
             moved: Vec::new(),
+            playing: Vec::new(),
             frame: 1,
         }
     }
@@ -209,6 +214,12 @@ impl Thumbs {
     /// whether a better one will come.
     pub(crate) fn want(&mut self, asset: AssetId, note: u32, size: Size) -> (u16, bool) {
         let wish = Wish::whole(asset);
+        if self.playing.contains(&asset)
+            && let Some(slot) = self.large.find(wish, self.frame)
+        {
+            // However small it is shown: only this layer moves.
+            return (FIRST_LARGE + PLAYING + slot as u16, false);
+        }
         let large = self.large.find(wish, self.frame).map(|s| FIRST_LARGE + s as u16);
         let small = self.small.find(wish, self.frame).map(|s| s as u16);
         let there = match size {
@@ -305,6 +316,9 @@ impl Thumbs {
         }
         let wish = Wish::whole(asset);
         let Some((slot, _)) = self.large.take(wish, self.frame) else { return false };
+        if !self.playing.contains(&asset) {
+            self.playing.push(asset);
+        }
         let rgba = stretched(frame, LARGE_EDGE);
         self.uploads.push(ThumbUpload { size: Size::Large, slot, rgba });
         self.moved.push(note);
@@ -313,6 +327,7 @@ impl Thumbs {
 
     /// A film has ended or was stopped: its poster is asked for again.
     pub fn end(&mut self, asset: AssetId, note: u32) {
+        self.playing.retain(|a| *a != asset);
         self.large.forget(Wish::whole(asset));
         self.moved.push(note);
     }
@@ -410,6 +425,20 @@ mod tests {
         thumbs.give_up(Wish::whole(id));
         assert_eq!(thumbs.want(id, 0, Size::Small), (u16::MAX, false));
         assert!(!thumbs.is_waiting());
+    }
+
+    #[test]
+    fn a_film_that_plays_is_seen_at_any_size_until_it_ends() {
+        let mut thumbs = Thumbs::default();
+        let id = AssetId([5; 32]);
+        thumbs.want(id, 0, Size::Small);
+        thumbs.fill(Wish::whole(id), &thumb());
+        assert_eq!(thumbs.want(id, 0, Size::Small), (0, false));
+        assert!(thumbs.play(id, 0, &thumb()));
+        assert_eq!(thumbs.want(id, 0, Size::Small), (FIRST_LARGE + PLAYING, false));
+        thumbs.end(id, 0);
+        assert_eq!(thumbs.want(id, 0, Size::Small), (0, false));
+        assert!(!thumbs.play(id, 0, &Thumb { width: 2, height: 2, rgba: vec![1] }));
     }
 
     #[test]

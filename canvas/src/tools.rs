@@ -37,6 +37,8 @@ pub enum CanvasEvent {
     OpenNote(NoteId),
     /// A click on a note without moving it.
     Clicked(NoteId),
+    /// A click on empty paper.
+    ClickedPaper,
     /// A click on a string.
     ClickedTwine(TwineId),
     /// A string was pulled from one note onto another.

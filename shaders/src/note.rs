@@ -60,7 +60,8 @@ pub struct NoteGpu {
     pub average: u16,
     /// Page in the lower 24 bits, [`flags`] above.
     pub page_flags: u32,
-    /// Picture: a small slot below 32768, a layer of the large ones from there, 65535 for none.
+    /// Picture: a small slot below 32768, a layer of the large ones from there, one with a film
+    /// that plays from 49152, 65535 for none.
     pub thumb: u16,
     /// Decides grain and the lifted corner.
     pub seed: u16,

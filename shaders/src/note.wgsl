@@ -145,7 +145,7 @@ fn picture_rect(half: vec2f, unit: f32) -> vec4f {
 fn picture_at(index: u32, uv: vec2f) -> vec4f {
     if (index == 65535u) { return vec4f(0.0); }
     if (index >= 32768u) {
-        return textureSampleLevel(thumbs, linear_clamp, uv, i32(index - 32768u), 0.0);
+        return textureSampleLevel(thumbs, linear_clamp, uv, i32(index & 16383u), 0.0);
     }
     let slot = index & 255u;
     let at = vec2f(f32(slot & 15u), f32(slot >> 4u)) + clamp(uv, vec2f(0.5 / 128.0), vec2f(127.5 / 128.0));
@@ -230,7 +230,10 @@ fn face(v: NoteVertex, texel: vec4f) -> vec3f {
         picture = mix(picture, texel.rgb, texel.a);
         // A print's picture lies a hair below its paper.
         picture *= 1.0 - 0.10 * (1.0 - smoothstep(0.0, 2.5 * v.shape.z, min(v.local.y - r.y, v.local.x - r.x)));
-        if (style == 3u && !making) {
+        // A film that plays needs no mark that it can.
+        let layer = n.thumb_seed & 0xffffu;
+        let plays = layer >= 49152u && layer < 65535u;
+        if (style == 3u && !making && !plays) {
             let play = v.local - mid;
             let disc = length(play) - 17.0 * v.shape.z;
             picture = mix(picture, vec3f(0.12, 0.10, 0.09), 0.72 * clamp(0.5 - disc, 0.0, 1.0));

@@ -240,6 +240,9 @@ fn release(
             }
             _ => {}
         },
+        Gesture::Box { from, to } if from == to => {
+            events.write(CanvasEvent::ClickedPaper);
+        }
         Gesture::None | Gesture::Hover(_) | Gesture::Pan | Gesture::Box { .. } => {}
     }
 }

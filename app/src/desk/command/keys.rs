@@ -181,12 +181,16 @@ pub(super) fn canvas_events(
                     // The prompt is written on the agent itself.
                     Some(NoteKind::Agent(_)) => ui.queue.push(Command::Open(*id)),
                     Some(NoteKind::Work(_)) => ui.preview = Some(*id),
-                    _ => {}
+                    _ => ui.queue.push(Command::ClosePreview),
                 }
             }
+            CanvasEvent::ClickedPaper => ui.queue.push(Command::ClosePreview),
             CanvasEvent::ClickedTwine(id) => {
                 // A string's thread of making is that of the work it leads to.
-                ui.preview = open.board().twine(*id).map(|t| t.to);
+                let to = open.board().twine(*id).and_then(|t| open.board().note(t.to));
+                if let Some(work) = to.filter(|n| n.kind.work().is_some()) {
+                    ui.preview = Some(work.id);
+                }
             }
             CanvasEvent::Tied { from, to } => {
                 let board = open.board();

@@ -1,6 +1,9 @@
-//! Notes of a few pixels and the strings between them, drawn on the CPU into a layer that is laid
-//! over a tile: a software adapter needs twenty times as long for triangles of this size, and a
-//! graphics card has better things to do. Colours are sRGB, multiplied by coverage.
+//! Notes of a few pixels and the strings between them, or thin strings alone, drawn on the CPU into
+//! a layer of a tile: a software adapter needs twenty times as long for triangles of this size, and
+//! a graphics card has better things to do. Colours are sRGB, multiplied by coverage.
+
+use std::sync::OnceLock;
+use std::thread::ScopedJoinHandle;
 
 use oto_board::geom::{Rect, TwineCurve, sag_of};
 use oto_shaders::{NoteStyle, PaletteGpu, TWINE_SEGMENTS, flags};
@@ -12,6 +15,9 @@ use crate::tiles::TILE_PX;
 const EDGE: usize = TILE_PX as usize;
 /// Threads that draw a layer at most.
 const MOST_BANDS: usize = 4;
+
+/// Half an edge from which a shadow is a shape of its own.
+const LEAST_SHADOW_PX: f64 = 2.5;
 
 /// What a layer holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +61,7 @@ impl Band {
         Self { first, height, pixels: vec![[0.0; 4]; n], top: vec![0; n] }
     }
 
-    /// The rows of this band between two heights, and how many there are in all.
+    /// The rows of this band between two heights.
     fn rows(&self, from: f64, to: f64) -> std::ops::Range<usize> {
         let low = self.first as f64;
         let high = low + self.height as f64;
@@ -93,6 +99,31 @@ impl Band {
                     *top = rank;
                 }
                 blend(pixel, color, coverage);
+            }
+        }
+    }
+
+    /// What a large note hides that is drawn elsewhere: strings, and smaller notes under it.
+    fn hide(&mut self, corners: [[f64; 2]; 4], rank: u32) {
+        let heights = corners.map(|p| p[1]);
+        let (low, high) = heights.iter().fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
+        for y in self.rows(low, high) {
+            // Where the middle of the row enters and leaves.
+            let at = y as f64 + 0.5;
+            let (mut from, mut to) = (f64::MAX, f64::MIN);
+            for i in 0..4 {
+                let (a, b) = (corners[i], corners[(i + 1) % 4]);
+                if (a[1] <= at) != (b[1] <= at) {
+                    let x = a[0] + (b[0] - a[0]) * (at - a[1]) / (b[1] - a[1]);
+                    (from, to) = (from.min(x), to.max(x));
+                }
+            }
+            let edge = EDGE as f64;
+            let columns = from.round().clamp(0.0, edge) as usize..to.round().clamp(0.0, edge) as usize;
+            let row = (y - self.first) * EDGE;
+            if !columns.is_empty() {
+                let tops = &mut self.top[row + columns.start..row + columns.end];
+                tops.iter_mut().for_each(|top| *top = rank.max(*top));
             }
         }
     }
@@ -182,30 +213,41 @@ fn shaded(c: [f32; 3], t: f32) -> [f32; 3] {
     mixed(light, [0.0; 3], 0.06 * smooth(0.955, 1.0))
 }
 
-/// Draws what lies in `area`: notes in `slots` and strings of `twines`, both by slot. `strength` is
-/// above one when strings stand for others that are left out.
+/// Draws what lies in `area`: notes in `slots`, bottom first, and strings of `twines`, both by slot.
+/// `large` are notes that are drawn elsewhere and lie over strings. `strength` is above one when
+/// strings stand for others that are left out.
 pub(crate) fn draw(
     mirror: &Mirror,
     palette: &PaletteGpu,
+    large: &[u32],
     slots: &[u32],
     twines: &[(u32, TwineCurve)],
     strength: f32,
     area: Rect,
     lod: Lod,
 ) -> FarLayer {
-    let scene = Scene { mirror, palette, slots, twines, strength, area, lod };
+    let scene = Scene { mirror, palette, large, slots, twines, strength, area, lod };
     // The graphics driver waits for this, so its cores are free.
-    let n = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, MOST_BANDS);
+    static CORES: OnceLock<usize> = OnceLock::new();
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let n = (*CORES.get_or_init(cores)).clamp(1, MOST_BANDS);
     let height = EDGE.div_ceil(n);
     let drawn = |i: usize| {
         let first = (i * height).min(EDGE);
         scene.band(Band::new(first, height.min(EDGE - first)))
     };
     let parts: Vec<FarLayer> = std::thread::scope(|threads| {
-        let others: Vec<_> = (1..n).map(|i| (i, threads.spawn(move || drawn(i)))).collect();
+        let start = |i: usize| {
+            let thread = std::thread::Builder::new().name("oto-far".to_owned());
+            (i, thread.spawn_scoped(threads, move || drawn(i)).ok())
+        };
+        let others: Vec<_> = (1..n).map(start).collect();
         let mut parts = vec![drawn(0)];
-        // A thread that could not go on is made good for here.
-        parts.extend(others.into_iter().map(|(i, t)| t.join().unwrap_or_else(|_| drawn(i))));
+        // A thread that was refused or could not go on is made good for here.
+        let whole = |(i, thread): (usize, Option<ScopedJoinHandle<'_, FarLayer>>)| {
+            thread.and_then(|t| t.join().ok()).unwrap_or_else(|| drawn(i))
+        };
+        parts.extend(others.into_iter().map(whole));
         parts
     });
     let mut whole = FarLayer {
@@ -227,6 +269,7 @@ pub(crate) fn draw(
 struct Scene<'a> {
     mirror: &'a Mirror,
     palette: &'a PaletteGpu,
+    large: &'a [u32],
     slots: &'a [u32],
     twines: &'a [(u32, TwineCurve)],
     strength: f32,
@@ -236,12 +279,19 @@ struct Scene<'a> {
 
 impl Scene<'_> {
     fn band(self, mut canvas: Band) -> FarLayer {
-        let Self { mirror, palette, slots, twines, strength, area, lod } = self;
+        let Self { mirror, palette, large, slots, twines, strength, area, lod } = self;
         let scale = lod.px_per_unit;
         let px = |p: [f64; 2]| [(p[0] - area.min[0]) * scale, (p[1] - area.min[1]) * scale];
         let (low, high) = (canvas.first as f64, (canvas.first + canvas.height) as f64);
         let (mut n_notes, mut note_px) = (0, 0.0);
         let mut twine_px = 0.0;
+        for slot in large {
+            let Some((lying, record)) = mirror.lying(*slot) else { continue };
+            if record.page_flags & (flags::MAKING | flags::DIMMED) == 0 {
+                let corners = lying.corners(record.tilt).map(px);
+                canvas.hide(corners, record.rank.saturating_add(1));
+            }
+        }
         // Strings first: notes lie over them.
         for (slot, curve) in twines {
             let Some(record) = mirror.twines.get(*slot as usize) else { continue };
@@ -306,7 +356,8 @@ impl Scene<'_> {
                 fade = 0.15;
             }
             let rank = record.rank.saturating_add(1);
-            if half[0] > 1.2 {
+            let casts = half[0] > LEAST_SHADOW_PX;
+            if casts {
                 let off = |p: [f64; 2], by: f64| [p[0] + 3.5 * scale - by, p[1] + 6.0 * scale - by];
                 let soft = 5.0 * scale;
                 let strength = palette.shadow[3] * 0.62 * fade;
@@ -318,11 +369,18 @@ impl Scene<'_> {
                     |_| shadow,
                 );
             }
-            let paper = if agent {
+            let mut paper = if agent {
                 rgb(palette.gold[1])
             } else {
                 rgb(palette.papers[usize::from(record.paper & 7)])
             };
+            if !casts {
+                // What is seen of the shadow is in the tone, or a board would change its
+                // brightness with every zoom.
+                let [w, h] = lying.half.map(|v| v * 2.0);
+                let seen = (10.0 * h + 11.0 * w + 93.0) / (w * h).max(1.0);
+                paper = mixed(paper, shadow, palette.shadow[3] * 0.62 * seen.min(0.5) as f32);
+            }
             let fine = half[1] > 1.6;
             canvas.rect(min, max, rank, fade, |t| {
                 if fine { shaded(paper, t) } else { mixed(paper, [0.0; 3], 0.012) }
@@ -383,6 +441,20 @@ mod tests {
         canvas.rect([3.25, 7.5], [4.75, 9.0], 1, 1.0, |_| [1.0; 3]);
         let sum: f32 = canvas.pixels.iter().map(|p| p[3]).sum();
         assert!((sum - 2.25).abs() < 1e-3, "{sum}");
+    }
+
+    #[test]
+    fn a_large_note_hides_strings_and_lesser_notes() {
+        let mut canvas = Band::new(0, EDGE);
+        // A square on its corner.
+        canvas.hide([[100.0, 50.0], [150.0, 100.0], [100.0, 150.0], [50.0, 100.0]], 5);
+        canvas.line([0.0, 100.5], [200.0, 100.5], 1.0, [1.0; 3], 1.0);
+        canvas.rect([90.0, 90.0], [110.0, 95.0], 3, 1.0, |_| [1.0; 3]);
+        let sum: f32 = canvas.pixels.iter().map(|p| p[3]).sum();
+        assert!((sum - 101.0).abs() < 1.5, "{sum}");
+        canvas.rect([90.0, 90.0], [110.0, 95.0], 6, 1.0, |_| [1.0; 3]);
+        let sum: f32 = canvas.pixels.iter().map(|p| p[3]).sum();
+        assert!((sum - 201.0).abs() < 1.5, "{sum}");
     }
 
     #[test]

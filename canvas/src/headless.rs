@@ -4,14 +4,20 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy::asset::RenderAssetUsages;
-use bevy::camera::RenderTarget;
+use bevy::camera::{CameraOutputMode, NormalizedRenderTarget, RenderTarget};
+use bevy::core_pipeline::Core2d;
+use bevy::core_pipeline::upscaling::upscaling;
 use bevy::prelude::*;
-use bevy::render::RenderPlugin;
+use bevy::render::camera::ExtractedCamera;
 use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
+use bevy::render::render_asset::RenderAssets;
 use bevy::render::render_resource::{
     Extent3d, PollType, TextureDimension, TextureFormat, TextureUsages,
 };
-use bevy::render::renderer::{RenderAdapterInfo, RenderDevice};
+use bevy::render::renderer::{RenderAdapterInfo, RenderContext, RenderDevice, ViewQuery};
+use bevy::render::texture::GpuImage;
+use bevy::render::view::ViewTarget;
+use bevy::render::{RenderApp, RenderPlugin};
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
@@ -69,6 +75,7 @@ const MOST_FRAMES: u32 = 1_500;
 pub struct Studio {
     app: App,
     target: Handle<Image>,
+    camera: Entity,
 }
 
 impl Studio {
@@ -113,11 +120,26 @@ impl Studio {
             TextureFormat::Rgba8UnormSrgb,
             RenderAssetUsages::RENDER_WORLD,
         );
-        image.texture_descriptor.usage |=
-            TextureUsages::RENDER_ATTACHMENT | TextureUsages::COPY_SRC;
+        image.texture_descriptor.usage |= TextureUsages::RENDER_ATTACHMENT
+            | TextureUsages::COPY_SRC
+            | TextureUsages::COPY_DST;
         let target = world.resource_mut::<Assets<Image>>().add(image);
-        world.spawn((board_camera(), RenderTarget::from(target.clone())));
-        Ok(Self { app, target })
+        let camera = world.spawn((board_camera(), RenderTarget::from(target.clone()))).id();
+        if let Some(render) = app.get_sub_app_mut(RenderApp) {
+            render.add_systems(Core2d, copy_out.after(upscaling));
+        }
+        let mut studio = Self { app, target, camera };
+        studio.blit(false);
+        Ok(studio)
+    }
+
+    /// Whether Bevy's pass takes the frame to the image, which the taking of a picture needs, or a
+    /// plain copy, which is all that equal formats need.
+    fn blit(&mut self, blit: bool) {
+        if let Some(mut camera) = self.app.world_mut().get_mut::<Camera>(self.camera) {
+            let skip = (CameraOutputMode::Skip, ClearColorConfig::None);
+            (camera.output_mode, camera.clear_color) = if blit { default() } else { skip };
+        }
     }
 
     /// Puts a board in place.
@@ -189,6 +211,7 @@ impl Studio {
                 .poll(PollType::Wait { submission_index: None, timeout: None })
                 .ok();
         }
+        self.blit(false);
     }
 
     /// Pictures that the last frames wanted; each is told once.
@@ -236,6 +259,7 @@ impl Studio {
 
     /// The next frame will be taken as a picture; it arrives in the slot a frame or two later.
     pub fn expect_picture(&mut self) -> Arc<Mutex<Option<Vec<u8>>>> {
+        self.blit(true);
         let taken: Arc<Mutex<Option<Vec<u8>>>> = Arc::default();
         let out = Arc::clone(&taken);
         self.app.world_mut().spawn(Screenshot::image(self.target.clone())).observe(
@@ -259,6 +283,28 @@ impl Studio {
             }
         }
         Err(StillError::NoPicture)
+    }
+}
+
+/// Copies what the camera sees to the image, where no pass does.
+fn copy_out(
+    view: ViewQuery<'_, '_, (&ExtractedCamera, &ViewTarget)>,
+    images: Res<RenderAssets<GpuImage>>,
+    mut context: RenderContext<'_, '_>,
+) {
+    let (camera, view) = view.into_inner();
+    let (CameraOutputMode::Skip, Some(NormalizedRenderTarget::Image(target))) =
+        (&camera.output_mode, &camera.target)
+    else {
+        return;
+    };
+    if let Some(image) = images.get(&target.handle) {
+        let from = view.main_texture().as_image_copy();
+        context.command_encoder().copy_texture_to_texture(
+            from,
+            image.texture.as_image_copy(),
+            view.main_texture().size(),
+        );
     }
 }
 

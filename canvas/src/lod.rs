@@ -3,7 +3,7 @@
 
 use oto_board::note::NOTE_EDGE;
 
-use crate::tiles::TILE_PX;
+use crate::tiles::{TILE_PX, level_of};
 
 /// Letters are drawn from this font size on; below, one bar stands for each line. A set of tiles at
 /// a quarter is stretched down to this size, so a zoom changes from one to the other once.
@@ -105,9 +105,15 @@ impl Lod {
         }
     }
 
+    /// The level of tiles that stand in for this scale. By it strings are thinned, so that as many
+    /// are there while a zoom goes on as when it has ended.
+    fn level(self) -> Self {
+        Self { px_per_unit: level_of(self.px_per_unit), ..self }
+    }
+
     /// True for a string of which only so many are drawn.
     pub(crate) fn is_long(self, length: f64) -> bool {
-        length * self.px_per_unit > 240.0
+        length * self.level().px_per_unit > 240.0
     }
 
     /// Which part of the long strings is drawn, so that about `most` cross a tile: a power of a
@@ -123,14 +129,14 @@ impl Lod {
         // L P / (pi A) times (Crofton 1868).
         let long = extents.filter(|(edge, _)| self.is_long(*edge));
         let length: f64 = long.map(|(edge, n)| edge * 0.7 * f64::from(n)).sum();
-        let perimeter = 4.0 * f64::from(TILE_PX) / self.px_per_unit;
+        let perimeter = 4.0 * f64::from(TILE_PX) / self.level().px_per_unit;
         let crossing = length * perimeter / (std::f64::consts::PI * area.max(1.0));
         if crossing <= most { 1.0 } else { (most / crossing).log2().floor().exp2() }
     }
 
     /// Long strings across one tile.
     pub(crate) fn most_long_twines(self) -> f64 {
-        match (self.cheap, self.is_far()) {
+        match (self.cheap, self.level().is_far()) {
             (true, false) => 120.0,
             (true, true) => 300.0,
             (false, false) => 3_000.0,

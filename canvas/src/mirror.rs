@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use bevy::prelude::*;
 use oto_board::NoteId;
-use oto_board::geom::{Rect, note_from_world, sag_of};
+use oto_board::geom::{Rect, note_from_world, sag_of, world_from_note};
 use oto_shaders::{N_CLASSES, NoteGpu, PAGE_EDGES, PageGpu, TwineGpu};
 
 use crate::OpenBoard;
@@ -76,12 +76,23 @@ pub(crate) struct Lying {
     pub(crate) class_edge: f64,
 }
 
+fn degrees_of(tilt: i16) -> f32 {
+    f32::from(tilt) / 32_768.0 * 180.0
+}
+
 impl Lying {
     /// Bounds at any tilt in use.
     pub(crate) fn bounds(&self, tilt: i16) -> Rect {
         let slope = (f64::from(tilt) / 32_768.0 * std::f64::consts::PI).sin().abs();
         let grown = [self.half[0] + self.half[1] * slope, self.half[1] + self.half[0] * slope];
         Rect::from_center_size(self.center, [grown[0] * 2.0, grown[1] * 2.0])
+    }
+
+    /// Its corners in the world, one after the other.
+    pub(crate) fn corners(&self, tilt: i16) -> [[f64; 2]; 4] {
+        let [w, h] = self.half;
+        [[-w, -h], [w, -h], [w, h], [-w, h]]
+            .map(|p| world_from_note(self.center, degrees_of(tilt), p))
     }
 
     /// The picture of a print, in units from the note's centre along its own axes, as in
@@ -91,9 +102,18 @@ impl Lying {
         Rect { min: [-w + 14.0, -h + 30.0], max: [w - 14.0, h - 46.0] }
     }
 
+    /// Where a part of its picture lies, told in fractions of the picture.
+    pub(crate) fn part(&self, tilt: i16, fractions: Rect) -> Self {
+        let (picture, size) = (self.picture(), self.picture().size());
+        let at = |v: [f64; 2]| [0, 1].map(|i| picture.min[i] + v[i] * size[i]);
+        let local = Rect { min: at(fractions.min), max: at(fractions.max) };
+        let center = world_from_note(self.center, degrees_of(tilt), local.center());
+        Self { center, half: local.size().map(|v| v / 2.0), ..*self }
+    }
+
     /// The part of the note that an area of the world may show, along the note's own axes.
     pub(crate) fn seen(&self, tilt: i16, area: Rect) -> Rect {
-        let degrees = f32::from(tilt) / 32_768.0 * 180.0;
+        let degrees = degrees_of(tilt);
         let corners = [area.min, [area.min[0], area.max[1]], [area.max[0], area.min[1]], area.max];
         let turned = corners.map(|p| note_from_world(self.center, degrees, p));
         let of = |pick: fn(f64, f64) -> f64| {

@@ -3,10 +3,11 @@
 //! looked at from so near that one layer would be blurred. The canvas says which it wants; the app
 //! brings decoded pixels; what was looked at longest ago makes room.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bevy::prelude::*;
 use oto_board::AssetId;
+use oto_board::geom::Rect;
 
 /// Edge of a large layer in pixels.
 pub(crate) const LARGE_EDGE: u32 = 512;
@@ -37,7 +38,8 @@ pub struct Thumb {
 /// Parts are shown at no more than this edge in pixels of the screen.
 const MOST_PART_PX: f64 = 800.0;
 
-/// A square part of a picture: one of `2^level` columns and rows.
+/// A part of a picture: one of `2^level` columns and rows, as wide and high for its size as the
+/// whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Part {
     /// How often the picture is halved; zero for the whole of it.
@@ -53,11 +55,18 @@ impl Part {
     const MOST_LEVEL: u8 = 10;
 
     /// Into how many parts a picture of this size is divided where its longer side is shown with
-    /// `edge_px` pixels. Its own pixels are never enlarged.
+    /// `edge_px` pixels. Not into more than have pixels of their own to show.
     pub(crate) fn level_for(edge_px: f64, size_px: [u32; 2]) -> u8 {
         let own = f64::from(size_px[0].max(size_px[1])) / f64::from(LARGE_EDGE);
         let halvings = |v: f64| v.log2().ceil().clamp(0.0, f64::from(Self::MOST_LEVEL)) as u8;
         halvings(edge_px / MOST_PART_PX).min(halvings(own))
+    }
+
+    /// Where it is in the picture, in fractions of it.
+    pub(crate) fn place(self) -> Rect {
+        let edge = f64::from(self.level).exp2().recip();
+        let min = self.at.map(|v| f64::from(v) * edge);
+        Rect { min, max: min.map(|v| v + edge) }
     }
 
     /// For the GPU: level, column and row.
@@ -71,7 +80,7 @@ impl Part {
 pub struct Wish {
     /// Whose.
     pub asset: AssetId,
-    /// Which of them; a part is a square of 512 pixels.
+    /// Which of them; each is stretched to a square of 512 pixels.
     pub part: Part,
 }
 
@@ -132,6 +141,12 @@ impl Shelf {
         Some(slot)
     }
 
+    /// True when it was found in this frame.
+    fn is_wanted(&self, wish: Wish, frame: u64) -> bool {
+        let slot = self.by_wish.get(&wish).and_then(|slot| self.slots[*slot as usize]);
+        slot.is_some_and(|(_, at)| at == frame)
+    }
+
     fn forget(&mut self, wish: Wish) {
         if let Some(slot) = self.by_wish.remove(&wish) {
             self.slots[slot as usize] = None;
@@ -167,6 +182,13 @@ impl Shelf {
     }
 }
 
+/// A film that plays on the wall, and the slots of the notes that show it.
+#[derive(Debug)]
+struct Playing {
+    asset: AssetId,
+    notes: Vec<u32>,
+}
+
 /// Which pictures are there and which are wanted.
 #[derive(Resource, Debug)]
 pub struct Thumbs {
@@ -176,17 +198,17 @@ pub struct Thumbs {
     asked: HashMap<Wish, Size>,
     /// Slots of the notes that wait for a picture.
     waiting: HashMap<Wish, Vec<u32>>,
-    /// A large one was refused or given up while others were in view, in this frame.
-    crowded: HashMap<Wish, u64>,
+    /// Large ones that were refused or gave way to others, until the view is another one.
+    crowded: HashSet<Wish>,
     /// They cannot be made: the average colour stays.
-    given_up: HashMap<Wish, ()>,
+    given_up: HashSet<Wish>,
     pub(crate) uploads: Vec<ThumbUpload>,
-    /// Slots of notes whose picture came since the last frame.
-    pub(crate) arrived: Vec<u32>,
+    /// Slots of notes whose picture came since the last frame, and which part of it.
+    pub(crate) arrived: Vec<(u32, Part)>,
     /// Slots of notes whose picture is another one now.
     pub(crate) moved: Vec<u32>,
     /// Films that play where they hang.
-    playing: Vec<AssetId>,
+    playing: Vec<Playing>,
     frame: u64,
 }
 
@@ -198,8 +220,8 @@ impl Default for Thumbs {
             wanted: Vec::new(),
             asked: HashMap::new(),
             waiting: HashMap::new(),
-            crowded: HashMap::new(),
-            given_up: HashMap::new(),
+            crowded: HashSet::new(),
+            given_up: HashSet::new(),
             uploads: Vec::new(),
             arrived: Vec::new(),
             moved: Vec::new(),
@@ -214,16 +236,22 @@ impl Thumbs {
     /// whether a better one will come.
     pub(crate) fn want(&mut self, asset: AssetId, note: u32, size: Size) -> (u16, bool) {
         let wish = Wish::whole(asset);
-        if self.playing.contains(&asset)
+        if let Some(film) = self.playing.iter_mut().find(|film| film.asset == asset)
             && let Some(slot) = self.large.find(wish, self.frame)
         {
+            if !film.notes.contains(&note) {
+                film.notes.push(note);
+            }
             // However small it is shown: only this layer moves.
             return (FIRST_LARGE + PLAYING + slot as u16, false);
         }
+        // A note has one picture in all drawings of a frame: the best that one of them wants.
+        let near = self.large.is_wanted(wish, self.frame);
         let large = self.large.find(wish, self.frame).map(|s| FIRST_LARGE + s as u16);
         let small = self.small.find(wish, self.frame).map(|s| s as u16);
         let there = match size {
             Size::Large => large,
+            Size::Small if near => large,
             Size::Small => small.or(large),
         };
         if let Some(index) = there {
@@ -234,7 +262,7 @@ impl Thumbs {
         // one does until the view changes.
         let size = if size == Size::Large && self.is_crowded(wish) { Size::Small } else { size };
         if size == Size::Small && small.is_some()
-            || self.given_up.contains_key(&wish)
+            || self.given_up.contains(&wish)
             || size == Size::Small && !self.small.has_room(self.frame)
         {
             return (stand_in, false);
@@ -248,7 +276,9 @@ impl Thumbs {
         if let Some(layer) = self.large.find(wish, self.frame) {
             return (Some(layer), false);
         }
-        let comes = !self.given_up.contains_key(&wish) && !self.is_crowded(wish);
+        let hopeless = |wish| self.given_up.contains(&wish);
+        let comes =
+            !hopeless(wish) && !hopeless(Wish::whole(wish.asset)) && !self.is_crowded(wish);
         if comes {
             self.ask(wish, note, Size::Large);
         }
@@ -256,7 +286,7 @@ impl Thumbs {
     }
 
     fn is_crowded(&self, wish: Wish) -> bool {
-        !self.large.has_room(self.frame) || self.crowded.contains_key(&wish)
+        !self.large.has_room(self.frame) || self.crowded.contains(&wish)
     }
 
     fn ask(&mut self, wish: Wish, note: u32, size: Size) {
@@ -290,8 +320,11 @@ impl Thumbs {
     }
 
     /// Pictures to be brought; each is told once.
+    /// Those of one picture follow one another: to open it is what takes long.
     pub fn take_wanted(&mut self) -> Vec<Wish> {
-        std::mem::take(&mut self.wanted)
+        let mut wanted = std::mem::take(&mut self.wanted);
+        wanted.sort_unstable();
+        wanted
     }
 
     /// True while pictures in view are not there yet.
@@ -303,8 +336,9 @@ impl Thumbs {
     /// A picture could not be made; the average colour stays.
     pub fn give_up(&mut self, wish: Wish) {
         self.asked.remove(&wish);
-        self.given_up.insert(wish, ());
-        self.arrived.extend(self.waiting.remove(&wish).unwrap_or_default());
+        self.given_up.insert(wish);
+        let notes = self.waiting.remove(&wish).unwrap_or_default();
+        self.arrived.extend(notes.into_iter().map(|note| (note, wish.part)));
     }
 
     /// A frame of a film that plays on the wall, on the note in a slot of the board. It replaces the
@@ -316,26 +350,30 @@ impl Thumbs {
         }
         let wish = Wish::whole(asset);
         let Some((slot, _)) = self.large.take(wish, self.frame) else { return false };
-        if !self.playing.contains(&asset) {
-            self.playing.push(asset);
-        }
+        let at = self.playing.iter().position(|film| film.asset == asset);
+        let at = at.unwrap_or_else(|| {
+            self.playing.push(Playing { asset, notes: vec![note] });
+            self.playing.len() - 1
+        });
+        self.moved.extend_from_slice(&self.playing[at].notes);
         let rgba = stretched(frame, LARGE_EDGE);
         self.uploads.push(ThumbUpload { size: Size::Large, slot, rgba });
-        self.moved.push(note);
         true
     }
 
-    /// A film has ended or was stopped: its poster is asked for again.
-    pub fn end(&mut self, asset: AssetId, note: u32) {
-        self.playing.retain(|a| *a != asset);
+    /// A film has ended or was stopped: its poster is asked for again, on every note that has it.
+    pub fn end(&mut self, asset: AssetId) {
+        if let Some(at) = self.playing.iter().position(|film| film.asset == asset) {
+            self.moved.append(&mut self.playing.swap_remove(at).notes);
+        }
         self.large.forget(Wish::whole(asset));
-        self.moved.push(note);
     }
 
     /// Puts a picture in place of the one wanted longest ago.
     pub fn fill(&mut self, wish: Wish, thumb: &Thumb) {
         let size = self.asked.remove(&wish).unwrap_or(Size::Large);
-        self.arrived.extend(self.waiting.remove(&wish).unwrap_or_default());
+        let notes = self.waiting.remove(&wish).unwrap_or_default();
+        self.arrived.extend(notes.into_iter().map(|note| (note, wish.part)));
         if thumb.rgba.len() as u64 != u64::from(thumb.width) * u64::from(thumb.height) * 4
             || thumb.rgba.is_empty()
         {
@@ -353,11 +391,11 @@ impl Thumbs {
                     let rgba = stretched(thumb, size.edge());
                     self.uploads.push(ThumbUpload { size: *size, slot, rgba });
                     if *size == Size::Large {
-                        displaced.map(|old| self.crowded.insert(old, self.frame));
+                        displaced.map(|old| self.crowded.insert(old));
                     }
                 }
                 None => {
-                    self.crowded.insert(wish, self.frame);
+                    self.crowded.insert(wish);
                 }
             }
         }
@@ -436,7 +474,7 @@ mod tests {
         assert_eq!(thumbs.want(id, 0, Size::Small), (0, false));
         assert!(thumbs.play(id, 0, &thumb()));
         assert_eq!(thumbs.want(id, 0, Size::Small), (FIRST_LARGE + PLAYING, false));
-        thumbs.end(id, 0);
+        thumbs.end(id);
         assert_eq!(thumbs.want(id, 0, Size::Small), (0, false));
         assert!(!thumbs.play(id, 0, &Thumb { width: 2, height: 2, rgba: vec![1] }));
     }
@@ -455,7 +493,7 @@ mod tests {
         thumbs.fill(wish, &thumb());
         assert_eq!(
             (thumbs.want_part(wish, 7).1, std::mem::take(&mut thumbs.arrived)),
-            (false, vec![7])
+            (false, vec![(7, wish.part)])
         );
         assert_eq!(
             thumbs.want(wish.asset, 7, Size::Small),

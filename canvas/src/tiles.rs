@@ -108,6 +108,8 @@ pub(crate) struct Tiles {
     last: Option<Sight>,
     still_frames: u32,
     motion: [f64; 2],
+    /// How much larger everything is shown than a frame before.
+    growth: f64,
     /// Tiles ahead whose words were not there yet, and when they were looked at.
     postponed: HashMap<TileKey, u64>,
 }
@@ -115,7 +117,8 @@ pub(crate) struct Tiles {
 /// Frames before a tile ahead is looked at again.
 const PATIENCE: u64 = 2;
 
-fn level_of(px_per_unit: f64) -> f64 {
+/// The scale of tiles that stand in while a view at this scale moves: a power of two.
+pub(crate) fn level_of(px_per_unit: f64) -> f64 {
     px_per_unit.log2().round().exp2()
 }
 
@@ -182,6 +185,7 @@ impl Tiles {
             Some(last) if zoom_still => [0, 1].map(|i| sight.center[i] - last.center[i]),
             _ => [0.0; 2],
         };
+        self.growth = self.last.map_or(1.0, |last| sight.px_per_unit / last.px_per_unit);
         // The first view of all is looked at as it is.
         self.still_frames = match self.last {
             None => STILL_FRAMES,
@@ -255,6 +259,13 @@ impl Tiles {
             let moved = |i: usize| (area.min[i] + by[i], area.max[i] + by[i]);
             let ((x0, x1), (y0, y1)) = (moved(0), moved(1));
             ahead(self.base, Rect { min: [x0, y0], max: [x1, y1] });
+        }
+        if self.growth != 1.0 {
+            // The set that a zoom comes to next, as far as it will be seen then.
+            let bound = if self.growth > 1.0 { *STRETCH.end() } else { *STRETCH.start() };
+            let then = self.base * bound;
+            let size = sight.size_px.map(|v| v / then.max(sight.px_per_unit));
+            ahead(level_of(then), Rect::from_center_size(sight.center, size));
         }
         if !self.is_exact() || self.motion == [0.0; 2] {
             // A quarter of the scale stands in wherever the view goes next.

@@ -340,6 +340,64 @@ fn a_still_of_a_large_board_shows_its_notes() {
     }
 }
 
+/// Notes in a square with strings from every one across all of it, and a large note in the middle.
+fn tangle() -> Board {
+    let mut builder = BoardBuilder::default();
+    let n = 100u128;
+    let id = |i: u128| NoteId((i + 1) << 64 | (i + 1));
+    for i in 0..n {
+        let at = [(i % 10) as f64 * 260.0, (i / 10) as f64 * 260.0];
+        builder.note(note(i + 1, NoteKind::Plain, at, ""));
+    }
+    let mut large = note(n + 1, NoteKind::Plain, [1_170.0; 2], "");
+    large.size = [1_000.0; 2];
+    builder.note(large);
+    for i in 0..3 * n {
+        builder.twine(Twine {
+            id: TwineId(i + 1),
+            from: id(i % n),
+            to: id((i * 37 + 11) % n),
+            role: TwineRole::Reference,
+            agent: None,
+            color: (i % 5) as u8,
+            label: String::new(),
+        });
+    }
+    builder.finish(0).0
+}
+
+#[test]
+fn thin_strings_pass_under_notes_at_every_size() {
+    let mut s = studio(tangle(), false, [640, 400]);
+    let mut bare = studio(grid(100), false, [640, 400]);
+    let full = Quality::Full { snapped: true, thinned: false };
+    let left = [300.0, 1_170.0];
+    for zoom in [0.34, 0.25] {
+        let tiles = shot(&mut s, left, zoom, Quality::Tiles);
+        let anew = shot(&mut s, left, zoom, full);
+        let part = differing(&tiles, &anew);
+        let strings = differing(&shot(&mut bare, left, zoom, full), &anew);
+        // Lines are not triangles: edges of strings may differ, strings may not.
+        assert!(part < strings / 4.0 && strings > 0.1, "{zoom}: {part:.4} of {strings:.4}");
+    }
+    for zoom in [0.3, 0.12, 0.06, 0.03] {
+        let rgba = shot(&mut s, [1_170.0; 2], zoom, Quality::Tiles);
+        // Nothing shows through the lower half of the large note: no pin, no words.
+        let edge = (300.0 * zoom) as usize;
+        let (mut low, mut high) = ([255u8; 3], [0u8; 3]);
+        for y in 202..202 + edge / 2 {
+            for x in 320 - edge / 2..320 + edge / 2 {
+                for c in 0..3 {
+                    let v = rgba[(y * 640 + x) * 4 + c];
+                    (low[c], high[c]) = (low[c].min(v), high[c].max(v));
+                }
+            }
+        }
+        let spread = (0..3).map(|c| high[c].saturating_sub(low[c])).max().unwrap();
+        assert!(spread < 24, "{zoom}: {low:?} to {high:?}");
+    }
+}
+
 #[test]
 fn a_frame_costs_what_changed() {
     let mut s = studio(grid(10_000), false, [1280, 800]);

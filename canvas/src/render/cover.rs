@@ -26,8 +26,8 @@ impl Heap {
         self.area += area;
     }
 
-    /// Slots bottom first, without those that surely do not show in `area`; for a heap also what
-    /// hides whatever lies under every note.
+    /// Slots bottom first, without those that surely do not show in `area`; for a heap also where
+    /// its paper lies.
     pub(super) fn uppermost(
         mut self,
         area: Rect,
@@ -82,8 +82,10 @@ const CELLS: usize = 48;
 /// What opaque paper, and many shadows, leave to be seen of an area.
 pub(super) struct Cover {
     area: Rect,
-    /// One bit for each column: what lies below does not show.
+    /// One bit for each column: one more note does not show.
     rows: [u64; CELLS],
+    /// The same where paper lies: nothing below it shows, strings neither.
+    paper: [u64; CELLS],
     /// How many shadows fall into a cell.
     shadows: Vec<u8>,
 }
@@ -100,7 +102,7 @@ fn range(low: f64, high: f64) -> std::ops::Range<usize> {
 
 impl Cover {
     fn new(area: Rect) -> Self {
-        Self { area, rows: [0; CELLS], shadows: vec![0; CELLS * CELLS] }
+        Self { area, rows: [0; CELLS], paper: [0; CELLS], shadows: vec![0; CELLS * CELLS] }
     }
 
     /// In cells from the upper left.
@@ -114,12 +116,20 @@ impl Cover {
         self.rows.iter().all(|row| *row == bits(0..CELLS))
     }
 
-    /// True when every cell the rectangle touches in the area is filled.
-    pub(super) fn hides(&self, rect: Rect) -> bool {
+    /// True when one more note at the bottom would not show in this rectangle.
+    fn hides(&self, rect: Rect) -> bool {
+        self.all(&self.rows, rect)
+    }
+
+    /// True when paper fills the rectangle as far as it is in the area.
+    pub(super) fn is_papered(&self, rect: Rect) -> bool {
+        self.all(&self.paper, rect)
+    }
+
+    fn all(&self, rows: &[u64; CELLS], rect: Rect) -> bool {
         let (min, max) = self.cells(rect);
         let wanted = bits(range(min[0].floor(), max[0].ceil()));
-        let rows = range(min[1].floor(), max[1].ceil());
-        self.rows[rows].iter().all(|row| row & wanted == wanted)
+        rows[range(min[1].floor(), max[1].ceil())].iter().all(|row| row & wanted == wanted)
     }
 
     /// A note's shadow may fall here. After as many as that, one more makes no difference.
@@ -141,9 +151,9 @@ impl Cover {
     fn add(&mut self, rect: Rect) {
         let (min, max) = self.cells(rect);
         let filled = bits(range(min[0].ceil(), max[0].floor()));
-        let rows = range(min[1].ceil(), max[1].floor());
-        if !rows.is_empty() {
-            self.rows[rows].iter_mut().for_each(|row| *row |= filled);
+        for y in range(min[1].ceil(), max[1].floor()) {
+            self.rows[y] |= filled;
+            self.paper[y] |= filled;
         }
     }
 }
@@ -170,7 +180,7 @@ mod tests {
         (0..200_000).for_each(|slot| heap.push(slot, slot, 40_000.0));
         let (shown, cover) = heap.uppermost(area, |slot| Some(placed(at(slot))));
         let under = Rect::from_center_size([0.0; 2], [60.0; 2]);
-        assert!(cover.is_some_and(|c| c.hides(under) && !c.hides(under.grown(300.0))));
+        assert!(cover.is_some_and(|c| c.is_papered(under) && !c.is_papered(under.grown(300.0))));
         assert!(shown.len() < 100, "{}", shown.len());
         assert!([199_990, 199_991, 199_992].iter().all(|slot| shown.contains(slot)));
         assert_eq!(shown.last(), Some(&199_999));
@@ -185,6 +195,10 @@ mod tests {
         cover.add(note.grown(40.0));
         assert!(cover.hides(note));
         assert!(!cover.hides(note.grown(60.0)));
+        // Shadows hide one more shadow, but no string.
+        let beside = Rect::from_center_size([300.0, 0.0], [200.0; 2]);
+        (0..MOST_SHADOWS).for_each(|_| cover.shade(beside));
+        assert!(cover.hides(beside) && !cover.is_papered(beside));
         // What lies outside of the area is not seen at all.
         assert!(cover.hides(Rect::from_center_size([5_000.0, 0.0], [10.0, 10.0])));
     }

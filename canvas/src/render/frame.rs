@@ -15,7 +15,7 @@ use crate::far::FarKind;
 use crate::lod::Lod;
 use crate::mirror::Touched;
 use crate::text::{Suppressed, Texts};
-use crate::thumbs::ThumbUpload;
+use crate::thumbs::{Part, ThumbUpload};
 use crate::tiles::{Laid, Need, Sight, TILE_PX, TileKey, Tiles};
 use crate::{BoardCamera, Gesture, MakingLooks, Mirror, OpenBoard, Palette, Selection, Thumbs};
 
@@ -41,8 +41,8 @@ pub enum Quality {
     Full {
         /// On whole pixels, as a view at rest is.
         snapped: bool,
-        /// Of very many long strings only as many as the adapter manages while moving: what a
-        /// moving picture is compared with.
+        /// Of very many long strings only as many as the adapter manages while moving: what is
+        /// compared with pictures that leave out as many, and say so.
         thinned: bool,
     },
 }
@@ -177,6 +177,7 @@ impl Scene<'_> {
             suppressed: &self.suppressed,
             lift,
             board_area,
+            complete_only: false,
         }
     }
 }
@@ -328,13 +329,16 @@ fn follow_changes(kept: &mut Kept, scene: &mut Scene, size_px: [f64; 2]) {
         kept.has_walls = false;
     }
     let board = scene.open.board();
-    let came: Vec<u32> = std::mem::take(&mut scene.texts.arrived)
-        .into_iter()
-        .filter_map(|id| board.note_slot(id))
+    let worded = std::mem::take(&mut scene.texts.arrived);
+    let worded = worded.into_iter().filter_map(|id| board.note_slot(id));
+    let came: Vec<(u32, Part)> = worded
+        .map(|slot| (slot, Part::WHOLE))
         .chain(std::mem::take(&mut scene.thumbs.arrived))
         .collect();
-    for slot in came {
+    for (slot, part) in came {
         if let Some((lying, record)) = scene.mirror.lying(slot) {
+            let whole = part == Part::WHOLE;
+            let lying = if whole { lying } else { lying.part(record.tilt, part.place()) };
             kept.tiles.arrived(lying.bounds(record.tilt));
         }
     }
@@ -394,14 +398,10 @@ fn bake(
         }
         looked_ahead += u32::from(ahead);
         let marks = (frame.lists.notes.len(), frame.lists.twines.len(), frame.lists.glyphs.len());
-        let mut got = scene.sources([0.0; 2], kept.board.1).gather(
-            &mut frame.lists,
-            wish.key.area(),
-            lod,
-            Which::Resting,
-            &[],
-            false,
-        );
+        let mut sources = scene.sources([0.0; 2], kept.board.1);
+        sources.complete_only = ahead;
+        let area = wish.key.area();
+        let mut got = sources.gather(&mut frame.lists, area, lod, Which::Resting, &[], false);
         // Nobody sees it yet: it is drawn once its words are there.
         let early = ahead && got.missing > 0;
         if !early {

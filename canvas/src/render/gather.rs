@@ -119,6 +119,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) board_area: f64,
     /// The adapter is a CPU.
     pub(crate) cheap: bool,
+    /// When words or pictures are missing nothing is drawn, so that need not be gathered.
+    pub(crate) complete_only: bool,
     /// At full quality too only as many strings are drawn as the adapter manages while moving.
     pub(crate) thinned: bool,
 }
@@ -140,6 +142,12 @@ struct Found {
 impl Sources<'_> {
     fn is_lifted(&self, slot: u32) -> bool {
         self.mirror.notes.get(slot as usize).is_some_and(|r| r.page_flags & flags::LIFTED != 0)
+    }
+
+    /// True when a string is tied to a note that is dragged.
+    fn is_in_hand(&self, twine: u32) -> bool {
+        let record = self.mirror.twines.get(twine as usize);
+        record.is_some_and(|r| self.is_lifted(r.from) || self.is_lifted(r.to))
     }
 
     /// A note where it is shown: with the hand when it is dragged.
@@ -207,7 +215,8 @@ impl Sources<'_> {
         lifted: &[NoteId],
         full: bool,
     ) -> Gathered {
-        let is_far = lod.is_far() && !full;
+        // What is in the hand is few, and moves.
+        let is_far = lod.is_far() && !full && which != Which::Lifted;
         let (found, cover) = match which {
             Which::Lifted => (self.lifted_notes(lifted, area), None),
             _ => {
@@ -231,6 +240,9 @@ impl Sources<'_> {
             let edges = f.lying.half.map(|h| h * 2.0 * lod.px_per_unit);
             out.work.pixels += (edges[0] * edges[1]).min(whole) * 1.2;
         }
+        if self.complete_only && out.missing > 0 {
+            return out;
+        }
         out.shown.parts = first_part..lists.twines.len() as u32;
         out.shown.glyphs = first_glyph..lists.glyphs.len() as u32;
         out.work.glyphs = lists.glyphs.len() - first_glyph as usize;
@@ -247,7 +259,8 @@ impl Sources<'_> {
         out.work.notes = found.len() + out.shown.rims.len() + out.shown.pins.len();
         out.shown.has_twine_shadows = lod.has_twine_shadows();
         if is_far {
-            self.gather_far(area, lod, &mut out);
+            let large: Vec<u32> = found.iter().map(|f| f.slot).collect();
+            self.gather_far(&large, area, lod, &mut out);
         } else {
             let mut shown: Vec<u32> = found.iter().map(|f| f.slot).collect();
             shown.sort_unstable();
@@ -373,20 +386,22 @@ impl Sources<'_> {
             }
             let [a, _, b] = curve.points;
             let length = (b[0] - a[0]).hypot(b[1] - a[1]);
-            // A string and its shadow reach this far from the curve.
-            if over.cover.as_ref().is_some_and(|c| c.hides(curve.bounds().grown(18.0))) {
-                return;
-            }
             let Some(span) = part_in(&curve, margin) else { return };
             if length * lod.px_per_unit < LEAST_TWINE_PX {
                 return;
             }
-            if lod.is_long(length) && !in_hand && !is_in_part(slot, part) {
+            // A string and its shadow reach this far from the curve.
+            let reach = curve.bounds().grown(18.0);
+            let hidden = over.cover.as_ref().is_some_and(|c| c.is_papered(reach));
+            if !hidden && lod.is_long(length) && !in_hand && !is_in_part(slot, part) {
                 out.left_out += 1;
                 return;
             }
             let segments = lod.segments(span[1] - span[0], sag_of(length));
-            hung.push(Hung { slot, segments, part: span, curve });
+            if !hidden {
+                hung.push(Hung { slot, segments, part: span, curve });
+            }
+            // Over its own notes it shows even where paper lies under all of it.
             if lod.has_stubs() {
                 for (end, note) in [(1, record.from), (2, record.to)] {
                     // Not over notes that are themselves covered.
@@ -424,7 +439,7 @@ impl Sources<'_> {
         if lod.has_thin_twines() && which == Which::Resting && hung.len() > FEW_TWINES {
             let mut curves: Vec<_> = hung.drain(..).map(|h| (h.slot, h.curve)).collect();
             curves.sort_unstable_by_key(|(slot, _)| *slot);
-            self.far_layer(&[], &curves, 1.0, area, lod, out);
+            self.far_layer(&[], &[], &curves, 1.0, area, lod, out);
         }
         for class in 0..4u32 {
             let from = lists.twines.len() as u32;
@@ -468,7 +483,7 @@ impl Sources<'_> {
         cross * cross <= reach * reach * (d[0] * d[0] + d[1] * d[1]).max(1.0)
     }
 
-    fn gather_far(&self, area: Rect, lod: Lod, out: &mut Gathered) {
+    fn gather_far(&self, large: &[u32], area: Rect, lod: Lod, out: &mut Gathered) {
         let board = self.open.board();
         let reach = area.grown(MARGIN);
         let (found, _) = self.notes_in(area, Which::Resting, 0.0..lod.least_gpu_edge());
@@ -478,6 +493,9 @@ impl Sources<'_> {
         let mut curves: Vec<(u32, TwineCurve)> = Vec::new();
         board.visit_twines(reach, least, |group| {
             for slot in group.iter().filter(|slot| self.may_touch(**slot, reach)) {
+                if self.is_in_hand(*slot) {
+                    continue;
+                }
                 let Some(curve) = board.twine_curve(*slot) else { continue };
                 let [a, _, b] = curve.points;
                 if !curve.bounds().intersects(reach) {
@@ -494,11 +512,12 @@ impl Sources<'_> {
         curves.sort_unstable_by_key(|(slot, _)| *slot);
         // Those that are drawn stand for the others, so the tone stays.
         let strength = (1.0 / part).min(4.0) as f32;
-        self.far_layer(&slots, &curves, strength, area, lod, out);
+        self.far_layer(large, &slots, &curves, strength, area, lod, out);
     }
 
     fn far_layer(
         &self,
+        large: &[u32],
         slots: &[u32],
         curves: &[(u32, TwineCurve)],
         strength: f32,
@@ -506,7 +525,7 @@ impl Sources<'_> {
         lod: Lod,
         out: &mut Gathered,
     ) {
-        let layer = far::draw(self.mirror, &self.palette.gpu, slots, curves, strength, area, lod);
+        let layer = far::draw(self.mirror, &self.palette.gpu, large, slots, curves, strength, area, lod);
         out.work.far_notes = layer.n_notes;
         out.work.far_note_px = layer.note_px;
         out.work.far_twine_px = layer.twine_px;

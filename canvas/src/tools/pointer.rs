@@ -86,6 +86,7 @@ pub(super) fn pointer(
                     &mut edits,
                     &mut events,
                     shift,
+                    camera.zoom,
                 );
             }
             _ => {}
@@ -210,6 +211,7 @@ fn release(
     edits: &mut MessageWriter<EditRequest>,
     events: &mut MessageWriter<CanvasEvent>,
     shift: bool,
+    zoom: f64,
 ) {
     match gesture {
         Gesture::Pressed { note, .. } => {
@@ -240,7 +242,7 @@ fn release(
             }
             _ => {}
         },
-        Gesture::Box { from, to } if from == to => {
+        Gesture::Box { from, to } if (to[0] - from[0]).hypot(to[1] - from[1]) * zoom <= SLOP => {
             events.write(CanvasEvent::ClickedPaper);
         }
         Gesture::None | Gesture::Hover(_) | Gesture::Pan | Gesture::Box { .. } => {}

@@ -287,6 +287,7 @@ pub(super) fn run(data: &DataDir, args: &CameraArgs) -> Result<()> {
         settle(&mut studio, &courier);
         let figures = timed(&mut studio, &courier, scene, segment, args.frames);
         let rss = rss_mb();
+        let left_out = studio.counters().twines_left_out();
         let check = check(&mut studio, &courier, scene, segment, args, size)?;
         let ok = check.least_moving >= MOVING_DB && check.resting >= RESTING_DB;
         let most = figures.most;
@@ -296,6 +297,7 @@ pub(super) fn run(data: &DataDir, args: &CameraArgs) -> Result<()> {
             "uploaded_bytes_max": most.uploaded_bytes, "upload_calls_max": most.upload_calls,
             "tiles_baked": figures.tiles, "tiles_baked_max": most.tiles_baked,
             "notes_max": most.notes, "glyphs_max": most.glyphs, "twines_max": most.twines,
+            "twines_left_out": left_out,
             "rss_mb": rss, "adapter": studio.adapter(), "size": args.size,
             "cores": std::thread::available_parallelism().map_or(0, usize::from),
             "moving_db": (check.least_moving * 10.0).round() / 10.0,

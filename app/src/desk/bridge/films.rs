@@ -141,6 +141,7 @@ fn show(
         let Some(slot) = open.board().note_slot(note) else {
             films.playing.remove(at);
             films.orders.send(Order::Stop(asset)).ok();
+            thumbs.end(asset);
             continue;
         };
         match frame {
@@ -148,7 +149,7 @@ fn show(
                 thumbs.play(asset, slot, &frame);
             }
             None => {
-                thumbs.end(asset, slot);
+                thumbs.end(asset);
                 films.playing.remove(at);
             }
         }

@@ -17,8 +17,8 @@ use bevy::render::render_resource::{
 use bevy::render::renderer::{RenderAdapterInfo, RenderContext, RenderDevice, ViewQuery};
 use bevy::render::texture::GpuImage;
 use bevy::render::view::ViewTarget;
-use bevy::render::{RenderApp, RenderPlugin};
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
+use bevy::render::{RenderApp, RenderPlugin};
 use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
 use oto_board::{Board, History};
@@ -120,9 +120,8 @@ impl Studio {
             TextureFormat::Rgba8UnormSrgb,
             RenderAssetUsages::RENDER_WORLD,
         );
-        image.texture_descriptor.usage |= TextureUsages::RENDER_ATTACHMENT
-            | TextureUsages::COPY_SRC
-            | TextureUsages::COPY_DST;
+        image.texture_descriptor.usage |=
+            TextureUsages::RENDER_ATTACHMENT | TextureUsages::COPY_SRC | TextureUsages::COPY_DST;
         let target = world.resource_mut::<Assets<Image>>().add(image);
         let camera = world.spawn((board_camera(), RenderTarget::from(target.clone()))).id();
         if let Some(render) = app.get_sub_app_mut(RenderApp) {

@@ -1,7 +1,10 @@
-//! Drawing: passes of our own in Bevy's schedules. In the main world `frame` says what a frame
-//! shows and `gather` what each drawing in it holds; `gpu` keeps buffers and textures, `upload`
-//! fills them, `pass` draws tiles and the window, in the order of depth.
+//! Drawing: passes of our own in Bevy's schedules. In the main world `build` makes a frame, which is
+//! plain data (`frame`); `bake` says which tiles are drawn in it, and `gather` what each drawing
+//! holds. In the render world `gpu` keeps buffers and textures, `upload` fills them, `pass` draws
+//! tiles and the window, in the order of depth.
 
+mod bake;
+mod build;
 mod cover;
 mod frame;
 mod gather;
@@ -40,7 +43,7 @@ pub(super) fn plugin(app: &mut App) {
     app.init_resource::<Frame>()
         .init_resource::<Quality>()
         .insert_resource(counters.clone())
-        .add_systems(Last, frame::build);
+        .add_systems(Last, build::build);
     let Some(render) = app.get_sub_app_mut(RenderApp) else { return };
     render
         .init_resource::<Frame>()

@@ -3,11 +3,20 @@
 //! looked at from so near that one layer would be blurred. The canvas says which it wants; the app
 //! brings decoded pixels; what was looked at longest ago makes room.
 
+mod film;
+mod part;
+mod shelf;
+
 use std::collections::{HashMap, HashSet};
 
 use bevy::prelude::*;
 use oto_board::AssetId;
-use oto_board::geom::Rect;
+
+use film::Playing;
+use part::stretched;
+pub use part::{Part, Thumb, Wish};
+pub(crate) use part::{Size, ThumbUpload};
+use shelf::Shelf;
 
 /// Edge of a large layer in pixels.
 pub(crate) const LARGE_EDGE: u32 = 512;
@@ -23,171 +32,6 @@ pub(crate) const SMALL_LAYERS: u32 = 4;
 const FIRST_LARGE: u16 = 32_768;
 /// Added where the layer shows a film that plays: without the mark that says it can.
 const PLAYING: u16 = 16_384;
-
-/// Decoded pixels: straight RGBA, rows packed. Stretched over the slot; the note has the shape.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Thumb {
-    /// Pixels a row.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-    /// `4 * width * height` bytes.
-    pub rgba: Vec<u8>,
-}
-
-/// Parts are shown at no more than this edge in pixels of the screen.
-const MOST_PART_PX: f64 = 800.0;
-
-/// A part of a picture: one of `2^level` columns and rows, as wide and high for its size as the
-/// whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Part {
-    /// How often the picture is halved; zero for the whole of it.
-    pub level: u8,
-    /// Column and row.
-    pub at: [u16; 2],
-}
-
-impl Part {
-    /// The whole picture.
-    pub const WHOLE: Self = Self { level: 0, at: [0; 2] };
-    /// Finer parts are not made.
-    const MOST_LEVEL: u8 = 10;
-
-    /// Into how many parts a picture of this size is divided where its longer side is shown with
-    /// `edge_px` pixels. Not into more than have pixels of their own to show.
-    pub(crate) fn level_for(edge_px: f64, size_px: [u32; 2]) -> u8 {
-        let own = f64::from(size_px[0].max(size_px[1])) / f64::from(LARGE_EDGE);
-        let halvings = |v: f64| v.log2().ceil().clamp(0.0, f64::from(Self::MOST_LEVEL)) as u8;
-        halvings(edge_px / MOST_PART_PX).min(halvings(own))
-    }
-
-    /// Where it is in the picture, in fractions of it.
-    pub(crate) fn place(self) -> Rect {
-        let edge = f64::from(self.level).exp2().recip();
-        let min = self.at.map(|v| f64::from(v) * edge);
-        Rect { min, max: min.map(|v| v + edge) }
-    }
-
-    /// For the GPU: level, column and row.
-    pub(crate) fn bits(self) -> u32 {
-        u32::from(self.level) << 20 | u32::from(self.at[1]) << 10 | u32::from(self.at[0])
-    }
-}
-
-/// Pixels that are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Wish {
-    /// Whose.
-    pub asset: AssetId,
-    /// Which of them; each is stretched to a square of 512 pixels.
-    pub part: Part,
-}
-
-impl Wish {
-    /// All of a picture.
-    #[must_use]
-    pub const fn whole(asset: AssetId) -> Self {
-        Self { asset, part: Part::WHOLE }
-    }
-}
-
-/// How large a picture is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Size {
-    Small,
-    Large,
-}
-
-impl Size {
-    /// What a note of this edge in pixels needs; its average colour is enough below `least_px`.
-    pub(crate) fn for_edge(edge_px: f64, least_px: f64) -> Option<Self> {
-        match edge_px {
-            e if e < least_px => None,
-            e if e < 210.0 => Some(Self::Small),
-            _ => Some(Self::Large),
-        }
-    }
-
-    fn edge(self) -> u32 {
-        if self == Self::Small { SMALL_EDGE } else { LARGE_EDGE }
-    }
-}
-
-/// Pixels for the GPU: where, and a square of the size's edge.
-#[derive(Debug)]
-pub(crate) struct ThumbUpload {
-    pub(crate) size: Size,
-    pub(crate) slot: u32,
-    pub(crate) rgba: Vec<u8>,
-}
-
-/// Slots of one size, the least recently wanted first to go.
-#[derive(Debug)]
-struct Shelf {
-    slots: Vec<Option<(Wish, u64)>>,
-    by_wish: HashMap<Wish, u32>,
-    most: usize,
-}
-
-impl Shelf {
-    fn new(most: u32) -> Self {
-        Self { slots: Vec::new(), by_wish: HashMap::new(), most: most as usize }
-    }
-
-    fn find(&mut self, wish: Wish, frame: u64) -> Option<u32> {
-        let slot = *self.by_wish.get(&wish)?;
-        self.slots[slot as usize] = Some((wish, frame));
-        Some(slot)
-    }
-
-    /// True when it was found in this frame.
-    fn is_wanted(&self, wish: Wish, frame: u64) -> bool {
-        let slot = self.by_wish.get(&wish).and_then(|slot| self.slots[*slot as usize]);
-        slot.is_some_and(|(_, at)| at == frame)
-    }
-
-    fn forget(&mut self, wish: Wish) {
-        if let Some(slot) = self.by_wish.remove(&wish) {
-            self.slots[slot as usize] = None;
-        }
-    }
-
-    fn has_room(&self, frame: u64) -> bool {
-        self.slots.len() < self.most
-            || self.slots.iter().any(|slot| slot.is_none_or(|(_, at)| at + 1 < frame))
-    }
-
-    /// A slot for a new picture, unless every one was wanted in the last two frames.
-    /// With it the picture that had it.
-    fn take(&mut self, wish: Wish, frame: u64) -> Option<(u32, Option<Wish>)> {
-        if let Some(slot) = self.by_wish.get(&wish) {
-            return Some((*slot, None));
-        }
-        let slot = if self.slots.len() < self.most {
-            self.slots.push(None);
-            self.slots.len() - 1
-        } else {
-            let used = |i: &usize| self.slots[*i].map_or(0, |(_, at)| at);
-            let oldest = (0..self.slots.len()).min_by_key(used)?;
-            if used(&oldest) + 1 >= frame {
-                return None;
-            }
-            oldest
-        };
-        let displaced = self.slots[slot].replace((wish, frame)).map(|(old, _)| old);
-        displaced.map(|old| self.by_wish.remove(&old));
-        self.by_wish.insert(wish, slot as u32);
-        Some((slot as u32, displaced))
-    }
-}
-
-/// A film that plays on the wall, and the slots of the notes that show it.
-#[derive(Debug)]
-struct Playing {
-    asset: AssetId,
-    notes: Vec<u32>,
-}
 
 /// Which pictures are there and which are wanted.
 #[derive(Resource, Debug)]
@@ -277,8 +121,7 @@ impl Thumbs {
             return (Some(layer), false);
         }
         let hopeless = |wish| self.given_up.contains(&wish);
-        let comes =
-            !hopeless(wish) && !hopeless(Wish::whole(wish.asset)) && !self.is_crowded(wish);
+        let comes = !hopeless(wish) && !hopeless(Wish::whole(wish.asset)) && !self.is_crowded(wish);
         if comes {
             self.ask(wish, note, Size::Large);
         }
@@ -341,34 +184,6 @@ impl Thumbs {
         self.arrived.extend(notes.into_iter().map(|note| (note, wish.part)));
     }
 
-    /// A frame of a film that plays on the wall, on the note in a slot of the board. It replaces the
-    /// poster until [`Self::end`]. False when every layer is in view.
-    pub fn play(&mut self, asset: AssetId, note: u32, frame: &Thumb) -> bool {
-        let whole = u64::from(frame.width) * u64::from(frame.height) * 4;
-        if frame.rgba.is_empty() || frame.rgba.len() as u64 != whole {
-            return false;
-        }
-        let wish = Wish::whole(asset);
-        let Some((slot, _)) = self.large.take(wish, self.frame) else { return false };
-        let at = self.playing.iter().position(|film| film.asset == asset);
-        let at = at.unwrap_or_else(|| {
-            self.playing.push(Playing { asset, notes: vec![note] });
-            self.playing.len() - 1
-        });
-        self.moved.extend_from_slice(&self.playing[at].notes);
-        let rgba = stretched(frame, LARGE_EDGE);
-        self.uploads.push(ThumbUpload { size: Size::Large, slot, rgba });
-        true
-    }
-
-    /// A film has ended or was stopped: its poster is asked for again, on every note that has it.
-    pub fn end(&mut self, asset: AssetId) {
-        if let Some(at) = self.playing.iter().position(|film| film.asset == asset) {
-            self.moved.append(&mut self.playing.swap_remove(at).notes);
-        }
-        self.large.forget(Wish::whole(asset));
-    }
-
     /// Puts a picture in place of the one wanted longest ago.
     pub fn fill(&mut self, wish: Wish, thumb: &Thumb) {
         let size = self.asked.remove(&wish).unwrap_or(Size::Large);
@@ -400,22 +215,6 @@ impl Thumbs {
             }
         }
     }
-}
-
-/// To a square of this edge: averaged when it shrinks, bilinear when it grows.
-fn stretched(thumb: &Thumb, edge: u32) -> Vec<u8> {
-    if thumb.width == edge && thumb.height == edge {
-        return thumb.rgba.clone();
-    }
-    let Some(image) = image::RgbaImage::from_raw(thumb.width, thumb.height, thumb.rgba.clone())
-    else {
-        return vec![0; (edge * edge * 4) as usize];
-    };
-    if thumb.width >= edge && thumb.height >= edge {
-        return image::imageops::thumbnail(&image, edge, edge).into_raw();
-    }
-    let filter = image::imageops::FilterType::Triangle;
-    image::imageops::resize(&image, edge, edge, filter).into_raw()
 }
 
 pub(super) fn plugin(app: &mut App) {
@@ -463,20 +262,6 @@ mod tests {
         thumbs.give_up(Wish::whole(id));
         assert_eq!(thumbs.want(id, 0, Size::Small), (u16::MAX, false));
         assert!(!thumbs.is_waiting());
-    }
-
-    #[test]
-    fn a_film_that_plays_is_seen_at_any_size_until_it_ends() {
-        let mut thumbs = Thumbs::default();
-        let id = AssetId([5; 32]);
-        thumbs.want(id, 0, Size::Small);
-        thumbs.fill(Wish::whole(id), &thumb());
-        assert_eq!(thumbs.want(id, 0, Size::Small), (0, false));
-        assert!(thumbs.play(id, 0, &thumb()));
-        assert_eq!(thumbs.want(id, 0, Size::Small), (FIRST_LARGE + PLAYING, false));
-        thumbs.end(id);
-        assert_eq!(thumbs.want(id, 0, Size::Small), (0, false));
-        assert!(!thumbs.play(id, 0, &Thumb { width: 2, height: 2, rgba: vec![1] }));
     }
 
     #[test]

@@ -167,15 +167,20 @@ impl Sources<'_> {
         out.shown.glyphs = first_glyph..lists.glyphs.len() as u32;
         out.work.glyphs = lists.glyphs.len() - first_glyph as usize;
         out.shown.n_notes = found.len() as u32;
-        let mut ranged = |keep: &dyn Fn(&Found, Face) -> bool| {
-            let from = lists.notes.len() as u32;
+        let ranged = |notes: &mut Vec<u32>, keep: &dyn Fn(&Found, Face) -> bool| {
+            let from = notes.len();
             let kept = found.iter().zip(&entries).filter(|(f, (_, face))| keep(f, *face));
-            lists.notes.extend(kept.map(|(_, (entry, _))| *entry));
-            from..lists.notes.len() as u32
+            notes.extend(kept.map(|(_, (entry, _))| *entry));
+            from as u32..notes.len() as u32
         };
-        out.shown.faces = Face::ALL.map(|wanted| ranged(&|_, face| face == wanted));
-        out.shown.rims = ranged(&|f, _| lod.has_rim(f.lying.class_edge));
-        out.shown.pins = ranged(&|f, _| lod.has_pin(f.lying.class_edge));
+        out.shown.faces = Face::ALL.map(|wanted| {
+            let range = ranged(&mut lists.notes, &|_, face| face == wanted);
+            // Depth decides, so the uppermost is drawn first: in a heap the others cost little.
+            lists.notes[range.start as usize..].reverse();
+            range
+        });
+        out.shown.rims = ranged(&mut lists.notes, &|f, _| lod.has_rim(f.lying.class_edge));
+        out.shown.pins = ranged(&mut lists.notes, &|f, _| lod.has_pin(f.lying.class_edge));
         out.work.notes = found.len() + out.shown.rims.len() + out.shown.pins.len();
         out.shown.has_twine_shadows = lod.has_twine_shadows();
         if is_far {

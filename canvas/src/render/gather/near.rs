@@ -2,11 +2,14 @@
 //! hand.
 
 use oto_board::NoteId;
-use oto_board::geom::{Rect, TwineCurve};
+use oto_board::geom::{Rect, TwineCurve, sag_of};
 
+use super::strings::Over;
 use super::{Sources, Which};
 use crate::lod::{LEAST_TWINE_PX, Lod};
 
+/// World units that a string and its shadow reach from the curve.
+pub(super) const HALF_STRING: f64 = 18.0;
 /// Strings of what is dragged at most.
 const MOST_LIFTED: usize = 500;
 
@@ -23,18 +26,20 @@ pub(super) struct Near {
 }
 
 impl Sources<'_> {
-    /// Strings that may show in `area`, in no order, some of them twice.
+    /// Strings that may show in `area`, in no order, some of them twice; not those that lie under
+    /// the paper of a heap from end to end.
     pub(super) fn visit_near(
         &self,
         area: Rect,
         lod: Lod,
         which: Which,
         lifted: &[NoteId],
+        over: Option<&Over>,
         mut visit: impl FnMut(Near),
     ) {
         let board = self.open.board();
         let mut take = |slot: &u32| {
-            if let Some(near) = self.near(*slot, area, which) {
+            if let Some(near) = self.near(*slot, area, which, over) {
                 visit(near);
             }
         };
@@ -57,7 +62,7 @@ impl Sources<'_> {
     }
 
     /// A string that is meant and may show in `area`.
-    fn near(&self, slot: u32, area: Rect, which: Which) -> Option<Near> {
+    fn near(&self, slot: u32, area: Rect, which: Which, over: Option<&Over>) -> Option<Near> {
         // Asked first: of very many strings most end here.
         let touches = self.may_touch(slot, area);
         if !touches && which == Which::Resting {
@@ -75,6 +80,9 @@ impl Sources<'_> {
         if !meant {
             return None;
         }
+        if !in_hand && over.is_some_and(|over| self.is_under(slot, ends, over)) {
+            return None;
+        }
         let mut curve = self.open.board().twine_curve(slot)?;
         if in_hand {
             let [mut a, _, mut b] = curve.points;
@@ -87,6 +95,17 @@ impl Sources<'_> {
         let [a, _, b] = curve.points;
         let length = (b[0] - a[0]).hypot(b[1] - a[1]);
         Some(Near { slot, ends, curve, length, in_hand })
+    }
+
+    /// True when all of a string lies under paper, and over none of the notes that show.
+    fn is_under(&self, slot: u32, notes: [u32; 2], over: &Over) -> bool {
+        let (Some(cover), Some((e, slack))) = (&over.cover, self.mirror.ends(slot)) else {
+            return false;
+        };
+        let sag = sag_of((e[2] - e[0]).hypot(e[3] - e[1]) + slack);
+        let mut bounds = Rect::from_corners([e[0], e[1]], [e[2], e[3]]).grown(HALF_STRING + slack);
+        bounds.max[1] += sag;
+        cover.is_papered(bounds) && notes.iter().all(|n| over.shown.binary_search(n).is_err())
     }
 
     /// A cheap test before the exact one: the chord passes near, and the sag is at most 90 units.

@@ -4,7 +4,7 @@
 use oto_board::NoteId;
 use oto_board::geom::{Rect, TwineCurve, sag_of};
 
-use super::near::Near;
+use super::near::{HALF_STRING, Near};
 use super::{Gathered, Lists, MARGIN, Sources, Which};
 use crate::far;
 use crate::lod::{LEAST_TWINE_PX, Lod, is_in_part};
@@ -53,14 +53,13 @@ impl Sources<'_> {
         let part = self.part_of_long(lod, full);
         let mut hung: Vec<Hung> = Vec::new();
         let mut stubs = Vec::new();
-        self.visit_near(margin, lod, which, lifted, |near| {
+        self.visit_near(margin, lod, which, lifted, Some(over), |near| {
             let Near { slot, length, in_hand, curve, .. } = near;
             let Some(span) = part_in(&curve, margin) else { return };
             if length * lod.px_per_unit < LEAST_TWINE_PX {
                 return;
             }
-            // A string and its shadow reach this far from the curve.
-            let reach = curve.bounds().grown(18.0);
+            let reach = curve.bounds().grown(HALF_STRING);
             let hidden = over.cover.as_ref().is_some_and(|c| c.is_papered(reach));
             if !hidden && lod.is_long(length) && !in_hand && !is_in_part(slot, part) {
                 out.left_out += 1;
@@ -96,7 +95,7 @@ impl Sources<'_> {
         let slots: Vec<u32> = found.into_iter().map(|f| f.slot).collect();
         let part = self.part_of_long(lod, false);
         let mut curves: Vec<(u32, TwineCurve)> = Vec::new();
-        self.visit_near(reach, lod, Which::Resting, &[], |near| {
+        self.visit_near(reach, lod, Which::Resting, &[], None, |near| {
             if !near.curve.bounds().intersects(reach) {
                 return;
             }

@@ -51,7 +51,11 @@ fn input_of(input: &JobInput, blobs: &Blobs) -> Result<Input, EngineError> {
 }
 
 /// What an engine is asked for a job.
-pub(crate) fn request_of(job: &NewJob, blobs: &Blobs) -> Result<Request, EngineError> {
+pub(crate) fn request_of(
+    job: &NewJob,
+    blobs: &Blobs,
+    submission_id: String,
+) -> Result<Request, EngineError> {
     let kind = kind_of(job.kind).ok_or_else(|| {
         EngineError::new(
             ErrorClass::InvalidRequest,
@@ -67,6 +71,7 @@ pub(crate) fn request_of(job: &NewJob, blobs: &Blobs) -> Result<Request, EngineE
         seed: job.seed,
         params: job.params.clone(),
         inputs,
+        submission_id,
     })
 }
 

@@ -4,5 +4,6 @@
 pub(crate) mod queue;
 pub(crate) mod row;
 mod run;
+mod submission;
 
 pub(crate) use run::work;

@@ -7,11 +7,12 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First)]
+        vec![Box::new(First), Box::new(Lanes)]
     }
 }
 
 struct First;
+struct Lanes;
 
 impl MigrationName for First {
     fn name(&self) -> &str {
@@ -60,6 +61,37 @@ impl MigrationTrait for First {
                 base_url TEXT NOT NULL,
                 model TEXT NOT NULL
             );";
+        manager.get_connection().execute_unprepared(sql).await?;
+        Ok(())
+    }
+}
+
+impl MigrationName for Lanes {
+    fn name(&self) -> &str {
+        "m0002_lanes"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Lanes {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    #[expect(
+        elided_lifetimes_in_paths,
+        reason = "the trait of the library leaves the lifetime out"
+    )]
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // Jobs of an older version are few and soon over; they share one lane.
+        let sql = "
+            ALTER TABLE job ADD COLUMN lane TEXT NOT NULL DEFAULT 'local';
+            ALTER TABLE job ADD COLUMN submission TEXT;
+            CREATE TABLE turn (
+                lane TEXT PRIMARY KEY,
+                served BIGINT NOT NULL
+            );
+            CREATE INDEX job_lane ON job (lane, status);";
         manager.get_connection().execute_unprepared(sql).await?;
         Ok(())
     }

@@ -25,6 +25,8 @@ pub enum ErrorClass {
     ContentRefused,
     /// The answer makes no sense.
     BadResponse,
+    /// The result is gone.
+    Expired,
     /// A needed program or codec is missing.
     Missing,
     /// The user stopped it.
@@ -48,6 +50,7 @@ impl ErrorClass {
             Self::NoCredit => "no_credit",
             Self::ContentRefused => "content_refused",
             Self::BadResponse => "bad_response",
+            Self::Expired => "expired",
             Self::Missing => "missing",
             Self::Canceled => "canceled",
             Self::Internal => "internal",

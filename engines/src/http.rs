@@ -1,11 +1,25 @@
 //! The guard: which addresses may be called, how long, and how much may come back.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Once;
+mod answer;
+mod call;
+mod download;
+mod events;
+mod provider;
+mod wait;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Response, Url};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, Url};
+
+pub(crate) use answer::{invalid, nonsense, refusal};
+pub(crate) use call::Sends;
+pub use download::read_capped;
+pub(crate) use events::Events;
+pub(crate) use provider::{Auth, Provider};
+pub use wait::retry_after_ms;
 
 use crate::{EngineError, ErrorClass};
 
@@ -15,6 +29,8 @@ pub const MAX_JSON: u64 = 64 << 20;
 pub const MAX_IMAGE: u64 = 64 << 20;
 /// Largest sound.
 pub const MAX_SOUND: u64 = 256 << 20;
+/// Largest film.
+pub const MAX_FILM: u64 = 4 << 30;
 
 /// Installs the one TLS provider of the process; safe to call often.
 pub fn init_tls() {
@@ -101,17 +117,31 @@ pub fn is_local_name(url: &Url) -> bool {
 /// # Errors
 /// When the system has no certificates or the settings do not fit.
 pub fn client_for(base: &Url, first_byte: Duration) -> Result<Client, EngineError> {
-    init_tls();
-    let mut builder = Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(5))
-        .read_timeout(first_byte)
-        .user_agent(concat!("oTo/", env!("CARGO_PKG_VERSION")));
+    let mut builder = builder(first_byte);
     if base.scheme() == "http" {
         builder = builder.no_proxy().tls_certs_only(std::iter::empty::<reqwest::Certificate>());
     } else {
         builder = builder.https_only(true);
     }
+    built(builder)
+}
+
+/// A client for results that lie elsewhere: https only, and no name leads to a private address,
+/// whatever it resolved to a moment ago.
+fn public_client() -> Result<Client, EngineError> {
+    built(builder(Duration::from_secs(60)).https_only(true).dns_resolver(Arc::new(PublicOnly)))
+}
+
+fn builder(read: Duration) -> reqwest::ClientBuilder {
+    init_tls();
+    Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(5))
+        .read_timeout(read)
+        .user_agent(concat!("oTo/", env!("CARGO_PKG_VERSION")))
+}
+
+fn built(builder: reqwest::ClientBuilder) -> Result<Client, EngineError> {
     builder.build().map_err(|error| {
         EngineError::new(
             ErrorClass::Internal,
@@ -121,127 +151,20 @@ pub fn client_for(base: &Url, first_byte: Duration) -> Result<Client, EngineErro
     })
 }
 
-/// What a failed call means. `sent` tells whether the request may have reached the provider.
-pub(crate) fn from_transport(error: &reqwest::Error, sent: bool) -> EngineError {
-    if error.is_connect() || error.is_builder() {
-        return EngineError::new(
-            ErrorClass::Network,
-            "unreachable",
-            "The engine does not answer at its address. Check that it is running and that the network works.",
-        );
-    }
-    if error.is_decode() || error.is_body() {
-        return EngineError::new(
-            ErrorClass::BadResponse,
-            "cut_off",
-            "The engine’s answer was cut off. Try again; a paid engine may charge twice.",
-        );
-    }
-    if sent {
-        return EngineError::new(
-            ErrorClass::UnknownOutcome,
-            "no_answer",
-            "The engine took the request and gave no answer. Try again; a paid engine may charge twice.",
-        );
-    }
-    EngineError::new(
-        ErrorClass::Network,
-        "network",
-        "The connection to the engine was lost. Try again.",
-    )
-}
+/// Resolves names, and refuses those that lead to a private address.
+struct PublicOnly;
 
-/// How long an answer asks to wait: `retry-after-ms`, or `retry-after` in seconds.
-#[must_use]
-pub fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
-    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
-    let bounded = |ms: f64| (ms.is_finite() && ms >= 0.0).then(|| ms.min(86_400_000.0) as u64);
-    if let Some(ms) = text("retry-after-ms").and_then(|t| t.parse().ok()).and_then(bounded) {
-        return Some(ms);
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let addresses: Vec<SocketAddr> = found.collect();
+            if addresses.iter().any(|a| is_private(a.ip())) {
+                return Err("the name leads to a private address".into());
+            }
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
     }
-    text(RETRY_AFTER.as_str()).and_then(|t| t.parse::<f64>().ok()).and_then(|s| bounded(s * 1000.0))
-}
-
-/// Reads a body up to `cap` bytes, whatever its length says.
-///
-/// # Errors
-/// When it is longer or cut off.
-pub async fn read_capped(mut response: Response, cap: u64) -> Result<Vec<u8>, EngineError> {
-    let mut bytes = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if (bytes.len() + chunk.len()) as u64 <= cap => {
-                bytes.extend_from_slice(&chunk);
-            }
-            Ok(Some(_)) => {
-                return Err(EngineError::new(
-                    ErrorClass::BadResponse,
-                    "too_large",
-                    "The engine’s answer is larger than oTo accepts.",
-                ));
-            }
-            Ok(None) => return Ok(bytes),
-            Err(error) => return Err(from_transport(&error, true)),
-        }
-    }
-}
-
-/// Fetches a result an engine points to: from the engine's own origin as it is, else only over
-/// https from the public internet, without credentials.
-///
-/// # Errors
-/// When the link leads somewhere else, or the result cannot be read.
-pub async fn download(link: &str, engine: &Url, cap: u64) -> Result<Vec<u8>, EngineError> {
-    let refused = || {
-        EngineError::new(
-            ErrorClass::BadResponse,
-            "bad_link",
-            "The engine’s result lies at an address oTo does not open.",
-        )
-    };
-    let mut url = engine.join(link).or(Err(refused()))?;
-    for _ in 0..4 {
-        let same_origin = url.origin() == engine.origin();
-        if !same_origin {
-            if url.scheme() != "https" || !url.username().is_empty() || is_local_name(&url) {
-                return Err(refused());
-            }
-            let (host, port) = (
-                url.host_str().unwrap_or_default().to_owned(),
-                url.port_or_known_default().unwrap_or(443),
-            );
-            let found = tokio::net::lookup_host((host.as_str(), port)).await.or(Err(refused()))?;
-            let addresses: Vec<std::net::SocketAddr> = found.collect();
-            if addresses.is_empty() || addresses.iter().any(|a| is_private(a.ip())) {
-                return Err(refused());
-            }
-        }
-        let client = client_for(&url, Duration::from_secs(60))?;
-        let response =
-            client.get(url.clone()).send().await.map_err(|e| from_transport(&e, false))?;
-        if response.status().is_redirection() {
-            let next = response
-                .headers()
-                .get("location")
-                .and_then(|v| v.to_str().ok())
-                .ok_or_else(refused)?;
-            let target = url.join(next).or(Err(refused()))?;
-            if url.scheme() == "https" && target.scheme() != "https" {
-                return Err(refused());
-            }
-            url = target;
-            continue;
-        }
-        if !response.status().is_success() {
-            return Err(EngineError::new(
-                ErrorClass::BadResponse,
-                "result_gone",
-                "The engine’s result is no longer there. Run it again.",
-            ));
-        }
-        return read_capped(response, cap).await;
-    }
-    Err(refused())
 }
 
 #[cfg(test)]
@@ -287,19 +210,5 @@ mod tests {
         ] {
             assert!(check_base_url(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn waits_are_read_and_bounded() {
-        let with = |name: &'static str, value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, value.parse().unwrap());
-            retry_after_ms(&headers)
-        };
-        assert_eq!(with("retry-after", "2"), Some(2_000));
-        assert_eq!(with("retry-after-ms", "150"), Some(150));
-        assert_eq!(with("retry-after", "-5"), None);
-        assert_eq!(with("retry-after", "99999999999"), Some(86_400_000));
-        assert_eq!(with("retry-after", "soon"), None);
     }
 }

@@ -17,9 +17,12 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use error::{EngineError, ErrorClass};
-pub use outcome::{Body, Check, CheckState, Outcome, Output, OutputRole, Submitted};
+pub use outcome::{
+    Body, Check, CheckState, Estimate, Lookup, Outcome, Output, OutputRole, Pending, Polled,
+    Stopped, Submitted,
+};
 pub use registry::{Added, Registry};
-pub use request::{Context, Input, Kind, ProgressSink, Request};
+pub use request::{Clock, Context, Input, Kind, Looks, Probe, ProgressSink, Request};
 
 /// A future that can be boxed in a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -86,7 +89,38 @@ pub trait Engine: Send + Sync {
         request: &'a Request,
     ) -> BoxFuture<'a, Result<Submitted, EngineError>>;
 
-    /// How a request with a handle stands. Engines that answer at once have none.
+    /// What a request will cost, without asking anybody.
+    fn estimate(&self, _request: &Request) -> Estimate {
+        if self.describe().free { Estimate::FREE } else { Estimate::UNKNOWN }
+    }
+
+    /// Whether a submission that was sent before a crash arrived. Asked before any second submit.
+    ///
+    /// # Errors
+    /// With the class that decides what happens next.
+    fn lookup<'a>(
+        &'a self,
+        _context: &'a Context,
+        _submission_id: &'a str,
+    ) -> BoxFuture<'a, Result<Lookup, EngineError>> {
+        Box::pin(std::future::ready(Ok(Lookup::Unsupported)))
+    }
+
+    /// Stops a request with a handle.
+    ///
+    /// # Errors
+    /// With the class that decides what happens next.
+    fn cancel<'a>(
+        &'a self,
+        _context: &'a Context,
+        _handle: &'a str,
+    ) -> BoxFuture<'a, Result<Stopped, EngineError>> {
+        Box::pin(std::future::ready(Ok(Stopped::NotSupported)))
+    }
+
+    /// How a request with a handle stands; the truth, asked as often as needed. When it is
+    /// finished its results are fetched at once: they do not stay. Engines that answer at once
+    /// have none.
     ///
     /// # Errors
     /// With the class that decides what happens next.
@@ -94,7 +128,7 @@ pub trait Engine: Send + Sync {
         &'a self,
         _context: &'a Context,
         handle: &'a str,
-    ) -> BoxFuture<'a, Result<Submitted, EngineError>> {
+    ) -> BoxFuture<'a, Result<Polled, EngineError>> {
         let gone = EngineError::new(
             ErrorClass::EngineLostJob,
             "engine_lost_job",

@@ -73,9 +73,85 @@ pub enum Submitted {
     Finished(Outcome),
     /// It is being made; ask again with this handle.
     Accepted {
-        /// Kept on the job before anything else happens.
+        /// Kept on the job before anything else happens: the provider's id and the links it gave,
+        /// so that a change of settings never loses it. Opaque to everybody else.
         handle: String,
     },
+}
+
+/// How a request with a handle stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Polled {
+    /// Not finished.
+    Pending(Pending),
+    /// Here it is.
+    Finished(Outcome),
+}
+
+/// What is known of a request that is not finished.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Pending {
+    /// How far it is, 0..=1; none when the provider does not say.
+    pub progress: Option<f32>,
+    /// In a few words.
+    pub message: String,
+    /// When to ask again, in milliseconds; zero for the usual pace.
+    pub wait_ms: u64,
+    /// A handle to be kept instead of the last one.
+    pub handle: Option<String>,
+}
+
+impl Pending {
+    /// Waits for its turn.
+    #[must_use]
+    pub fn queued(message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..Self::default() }
+    }
+
+    /// Being made, so far or not known how far.
+    #[must_use]
+    pub fn running(progress: Option<f64>, message: impl Into<String>) -> Self {
+        let progress = progress.filter(|p| p.is_finite()).map(|p| p.clamp(0.0, 1.0) as f32);
+        Self { progress, message: message.into(), ..Self::default() }
+    }
+}
+
+/// Whether a request that was sent before a crash arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup {
+    /// It did; this is its handle.
+    Found(String),
+    /// It did not: it may be sent again.
+    Absent,
+    /// The provider cannot be asked.
+    Unsupported,
+}
+
+/// What became of a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// It is stopped.
+    Done,
+    /// The provider was told; ask again until it has ended.
+    Requested,
+    /// It had ended before.
+    AlreadyFinished,
+    /// The provider cannot stop what runs; what it makes is kept.
+    NotSupported,
+}
+
+/// What a request will cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// Least and most, in millionths of a dollar; none when nobody knows.
+    pub micro: Option<[i64; 2]>,
+}
+
+impl Estimate {
+    /// Nothing is paid.
+    pub const FREE: Self = Self { micro: Some([0, 0]) };
+    /// Nobody knows; never to be shown as nothing.
+    pub const UNKNOWN: Self = Self { micro: None };
 }
 
 /// Whether an engine can work.

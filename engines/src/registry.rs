@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::Engine;
 use crate::film::Film;
 use crate::local::{Painter, Voice, Writer};
-use crate::remote::OpenAiCompatible;
+use crate::remote::ADAPTERS;
 
 /// An engine that was added by its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Registry {
     ///
     /// # Errors
     /// With a sentence when name, type or address cannot be used.
-    pub fn add(&mut self, added: Added) -> Result<(), String> {
+    pub fn add(&mut self, mut added: Added) -> Result<(), String> {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if added.name.is_empty() || added.name.len() > 60 || !added.name.chars().all(fits) {
             return Err(
@@ -57,12 +57,14 @@ impl Registry {
                 "Names that begin with “local-” belong to the engines inside oTo.".to_owned()
             );
         }
-        let engine: Arc<dyn Engine> = match added.adapter.as_str() {
-            "openai" => {
-                Arc::new(OpenAiCompatible::new(&added.name, &added.base_url, &added.model)?)
-            }
-            other => return Err(format!("oTo has no adapter “{other}”; it knows: openai")),
-        };
+        let adapter = ADAPTERS.iter().find(|a| a.id == added.adapter).ok_or_else(|| {
+            let known: Vec<_> = ADAPTERS.iter().map(|a| a.id).collect();
+            format!("oTo has no adapter “{}”; it knows: {}", added.adapter, known.join(", "))
+        })?;
+        if added.base_url.is_empty() {
+            adapter.base_url.clone_into(&mut added.base_url);
+        }
+        let engine = (adapter.build)(&added)?;
         self.remove(&added.name);
         self.engines.push((engine, Some(added)));
         Ok(())

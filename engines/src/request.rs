@@ -1,9 +1,10 @@
 //! What an engine is asked, and what it may use.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use oto_media::MediaError;
 use oto_media::worker::Workers;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{EngineError, ErrorClass};
 
 /// What is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Kind {
     /// Words.
     Text,
@@ -53,6 +54,9 @@ pub struct Request {
     pub params: BTreeMap<String, String>,
     /// What it is made from.
     pub inputs: Vec<Input>,
+    /// Names this submission at providers that take a name from us, so that it can be looked up
+    /// after a crash and is never paid twice: the job's id and the number of the try.
+    pub submission_id: String,
 }
 
 impl Request {
@@ -87,6 +91,64 @@ pub struct Context {
     pub progress: ProgressSink,
     /// Becomes canceled when the user stops the job.
     pub cancel: CancellationToken,
+    /// Milliseconds since 1970.
+    pub now_ms: Clock,
+    /// Looks into media that came from outside.
+    pub probe: Arc<dyn Probe>,
+}
+
+/// Tells the time, in milliseconds since 1970.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// What a picture or a film is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Looks {
+    /// Width and height in pixels.
+    pub size_px: [u32; 2],
+    /// Length, zero for a picture.
+    pub duration_ms: u64,
+    /// Average colour, 0xRRGGBB.
+    pub average_rgb: u32,
+}
+
+/// Looks into media that came from outside: decodes them where nothing can be harmed, so that
+/// bytes that only pretend to be media never become a work. Blocks.
+pub trait Probe: Send + Sync {
+    /// A picture.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    fn picture(&self, path: &Path) -> Result<Looks, MediaError>;
+    /// Length of a sound in milliseconds.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    fn sound_ms(&self, path: &Path) -> Result<u64, MediaError>;
+    /// A film.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    fn film(&self, path: &Path) -> Result<Looks, MediaError>;
+}
+
+impl Probe for Workers {
+    fn picture(&self, path: &Path) -> Result<Looks, MediaError> {
+        let (picture, size_px) = Self::picture(self, path, 256)?;
+        Ok(Looks { size_px, duration_ms: 0, average_rgb: picture.average_rgb() })
+    }
+
+    fn sound_ms(&self, path: &Path) -> Result<u64, MediaError> {
+        Ok(self.sound(path)?.duration_ms())
+    }
+
+    fn film(&self, path: &Path) -> Result<Looks, MediaError> {
+        let mut film = Self::film(self, path, [256, 256])?;
+        let (size_px, duration_ms) = (film.info.size, film.info.duration_ms);
+        let frame = film.seek(duration_ms / 3)?;
+        let (picture, _) =
+            frame.ok_or_else(|| MediaError::Damaged("the film has no pictures".to_owned()))?;
+        Ok(Looks { size_px, duration_ms, average_rgb: picture.average_rgb() })
+    }
 }
 
 impl std::fmt::Debug for Context {

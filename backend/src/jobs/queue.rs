@@ -43,6 +43,20 @@ fn immediate() -> TransactionOptions {
     }
 }
 
+/// Jobs of one lane share what they run on: this computer, or one engine elsewhere.
+fn lane_of(engine: &str) -> &str {
+    if engine.starts_with("local-") { LOCAL } else { engine }
+}
+
+const LOCAL: &str = "local";
+
+/// How many jobs of a lane run at once: on this computer as many as have room beside the desk,
+/// elsewhere what providers commonly allow.
+fn most_of_lanes() -> (i64, i64) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    ((cores / 2).clamp(2, 4) as i64, 4)
+}
+
 /// One row for one id, however often it is submitted.
 pub(crate) async fn accept(
     db: &DatabaseConnection,
@@ -59,9 +73,9 @@ pub(crate) async fn accept(
     };
     let inserted = execute(
         db,
-        "INSERT INTO job (id, fingerprint, request, status, submit_state, lease_seq, lease_until_ms, attempt, run_at_ms, deadline_at_ms, created_at_ms, version, stage)
-         VALUES ($1, $2, $3, 'queued', 'none', 0, 0, 0, $4, $5, $4, 1, '') ON CONFLICT (id) DO NOTHING",
-        vec![id.into(), fingerprint.clone().into(), request.into(), now.into(), (now + minutes * 60_000).into()],
+        "INSERT INTO job (id, fingerprint, request, lane, status, submit_state, lease_seq, lease_until_ms, attempt, run_at_ms, deadline_at_ms, created_at_ms, version, stage)
+         VALUES ($1, $2, $3, $6, 'queued', 'none', 0, 0, 0, $4, $5, $4, 1, '') ON CONFLICT (id) DO NOTHING",
+        vec![id.into(), fingerprint.clone().into(), request.into(), now.into(), (now + minutes * 60_000).into(), lane_of(&job.engine).into()],
     )
     .await?;
     let row = find(db, id).await?.ok_or_else(|| DbErr::RecordNotFound(id.to_owned()))?;
@@ -74,20 +88,37 @@ pub(crate) async fn accept(
     })
 }
 
-/// Takes the oldest job that is due. The number of the lease grows with every claim.
+/// Takes a job that is due: of the lanes with room the one served longest ago, and in it the
+/// oldest. The number of the lease grows with every claim.
 pub(crate) async fn claim(db: &DatabaseConnection, owner: &str) -> Result<Option<JobRow>, DbErr> {
     let now = now_ms();
     let txn = db.begin_with_options(immediate()).await?;
-    let due = one(&txn, "SELECT id FROM job WHERE status = 'queued' AND run_at_ms <= $1 ORDER BY created_at_ms, id LIMIT 1", vec![now.into()]).await?;
+    let (most_here, most_away) = most_of_lanes();
+    let due = one(
+        &txn,
+        "SELECT j.id, j.lane FROM job j LEFT JOIN turn t ON t.lane = j.lane
+         LEFT JOIN (SELECT lane, COUNT(*) AS n FROM job WHERE status IN ('running', 'canceling') GROUP BY lane) r ON r.lane = j.lane
+         WHERE j.status = 'queued' AND j.run_at_ms <= $1 AND COALESCE(r.n, 0) < CASE j.lane WHEN 'local' THEN $2 ELSE $3 END
+         ORDER BY COALESCE(t.served, 0), j.created_at_ms, j.id LIMIT 1",
+        vec![now.into(), most_here.into(), most_away.into()],
+    )
+    .await?;
     let Some(due) = due else {
         txn.rollback().await?;
         return Ok(None);
     };
-    let id: String = due.try_get("", "id")?;
+    let (id, lane): (String, String) = (due.try_get("", "id")?, due.try_get("", "lane")?);
+    execute(
+        &txn,
+        "INSERT INTO turn (lane, served) VALUES ($1, (SELECT COALESCE(MAX(served), 0) + 1 FROM turn))
+         ON CONFLICT (lane) DO UPDATE SET served = (SELECT MAX(served) + 1 FROM turn)",
+        vec![lane.into()],
+    )
+    .await?;
     execute(
         &txn,
         "UPDATE job SET status = 'running', lease_owner = $2, lease_seq = lease_seq + 1, lease_until_ms = $3, attempt = attempt + 1,
-         started_at_ms = COALESCE(started_at_ms, $4), submit_state = 'none', version = version + 1 WHERE id = $1",
+         started_at_ms = COALESCE(started_at_ms, $4), version = version + 1 WHERE id = $1",
         vec![id.clone().into(), owner.into(), (now + LEASE_MS).into(), now.into()],
     )
     .await?;
@@ -126,8 +157,17 @@ pub(crate) async fn renew(db: &DatabaseConnection, row: &JobRow) -> Result<bool,
 }
 
 /// Written before anything is sent that may cost.
-pub(crate) async fn submitting(db: &DatabaseConnection, row: &JobRow) -> Result<bool, DbErr> {
-    leased(db, row, "submit_state = 'submitting'", vec![]).await
+pub(crate) async fn submitting(
+    db: &DatabaseConnection,
+    row: &JobRow,
+    submission: &str,
+) -> Result<bool, DbErr> {
+    leased(db, row, "submit_state = 'submitting', submission = $1", vec![submission.into()]).await
+}
+
+/// The engine lost it, and nothing was paid: it may be sent again.
+pub(crate) async fn forget_handle(db: &DatabaseConnection, row: &JobRow) -> Result<bool, DbErr> {
+    leased(db, row, "submit_state = 'none', handle = NULL", vec![]).await
 }
 
 /// Written with the provider's handle before anything else happens.
@@ -181,7 +221,8 @@ pub(crate) async fn postpone(
     leased(
         db,
         row,
-        "status = CASE status WHEN 'canceling' THEN 'canceled' ELSE 'queued' END, run_at_ms = $1, stage = $2",
+        "status = CASE status WHEN 'canceling' THEN 'canceled' ELSE 'queued' END, run_at_ms = $1, stage = $2,
+         submit_state = CASE WHEN handle IS NULL THEN 'none' ELSE submit_state END",
         vec![run_at_ms.into(), stage.into()],
     )
     .await
@@ -196,9 +237,9 @@ pub(crate) async fn cancel(db: &DatabaseConnection, id: &str) -> Result<(), DbEr
     Ok(())
 }
 
-/// After a start: what another process held and no longer renews. Jobs that may have been sent to
-/// a paid engine fail with `submission_unknown`; all others run again. `everything` is for a home
-/// whose database only one process uses: no other can be alive.
+/// After a start: what another process held and no longer renews is taken up again. What was sent
+/// to an engine keeps its handle, or is looked up before anything is sent again. `everything` is for
+/// a home whose database only one process uses: no other can be alive.
 pub(crate) async fn recover(
     db: &DatabaseConnection,
     owner: &str,
@@ -206,30 +247,17 @@ pub(crate) async fn recover(
 ) -> Result<u64, DbErr> {
     let now = now_ms();
     let horizon = if everything { i64::MAX } else { now };
-    let error = JobError {
-        code: "submission_unknown".to_owned(),
-        class: "unknown_outcome".to_owned(),
-        message: "oTo was closed while the engine was being asked, so it may have made this already. Trying again may be paid twice.".to_owned(),
-        retryable: true,
-        provider_status: None,
-    };
-    let error = serde_json::to_string(&error).map_err(|e| DbErr::Custom(e.to_string()))?;
     let lost = "status IN ('running', 'canceling') AND lease_owner <> $1 AND lease_until_ms <= $2";
     let mut n = execute(
         db,
-        &format!("UPDATE job SET status = 'failed', error = $3, finished_at_ms = $4, lease_seq = lease_seq + 1, version = version + 1 WHERE {lost} AND submit_state = 'submitting'"),
-        vec![owner.into(), horizon.into(), error.into(), now.into()],
-    )
-    .await?;
-    n += execute(
-        db,
-        &format!("UPDATE job SET status = 'canceled', finished_at_ms = $3, lease_seq = lease_seq + 1, version = version + 1 WHERE {lost} AND status = 'canceling'"),
+        &format!("UPDATE job SET status = 'canceled', finished_at_ms = $3, lease_seq = lease_seq + 1, version = version + 1 WHERE {lost} AND status = 'canceling' AND submit_state = 'none'"),
         vec![owner.into(), horizon.into(), now.into()],
     )
     .await?;
+    // What runs at an engine while somebody wants it stopped is stopped there first.
     n += execute(
         db,
-        &format!("UPDATE job SET status = 'queued', run_at_ms = $3, lease_seq = lease_seq + 1, stage = 'resumed', version = version + 1 WHERE {lost}"),
+        &format!("UPDATE job SET status = 'queued', run_at_ms = $3, lease_seq = lease_seq + 1, stage = CASE status WHEN 'canceling' THEN 'stop' ELSE 'resumed' END, version = version + 1 WHERE {lost}"),
         vec![owner.into(), horizon.into(), now.into()],
     )
     .await?;

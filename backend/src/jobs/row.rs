@@ -18,6 +18,27 @@ pub(crate) struct JobResult {
     pub(crate) cost_micro: Option<i64>,
 }
 
+/// How far the sending of a job to its engine got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SubmitState {
+    /// Nothing was sent, or it was refused.
+    None,
+    /// It was about to be sent.
+    Submitting,
+    /// The engine has it.
+    Submitted,
+}
+
+impl SubmitState {
+    fn of(word: &str) -> Self {
+        match word {
+            "submitting" => Self::Submitting,
+            "submitted" => Self::Submitted,
+            _ => Self::None,
+        }
+    }
+}
+
 /// One row.
 #[derive(Debug, Clone)]
 pub(crate) struct JobRow {
@@ -27,6 +48,10 @@ pub(crate) struct JobRow {
     pub(crate) status: JobStatus,
     pub(crate) lease_seq: i64,
     pub(crate) attempt: i64,
+    pub(crate) submit_state: SubmitState,
+    /// What the engine gave to ask it with.
+    pub(crate) handle: Option<String>,
+    submission: Option<String>,
     pub(crate) deadline_at_ms: i64,
     created_at_ms: i64,
     started_at_ms: Option<i64>,
@@ -37,7 +62,7 @@ pub(crate) struct JobRow {
     error: Option<String>,
 }
 
-pub(crate) const COLUMNS: &str = "id, fingerprint, request, status, lease_seq, attempt, deadline_at_ms, created_at_ms, started_at_ms, finished_at_ms, version, stage, result, error";
+pub(crate) const COLUMNS: &str = "id, fingerprint, request, status, lease_seq, attempt, submit_state, handle, submission, deadline_at_ms, created_at_ms, started_at_ms, finished_at_ms, version, stage, result, error";
 
 pub(crate) fn status_word(status: JobStatus) -> &'static str {
     match status {
@@ -64,6 +89,9 @@ impl JobRow {
             status,
             lease_seq: row.try_get("", "lease_seq")?,
             attempt: row.try_get("", "attempt")?,
+            submit_state: SubmitState::of(&row.try_get::<String>("", "submit_state")?),
+            handle: row.try_get("", "handle")?,
+            submission: row.try_get("", "submission")?,
             deadline_at_ms: row.try_get("", "deadline_at_ms")?,
             created_at_ms: row.try_get("", "created_at_ms")?,
             started_at_ms: row.try_get("", "started_at_ms")?,
@@ -73,6 +101,20 @@ impl JobRow {
             result: row.try_get("", "result")?,
             error: row.try_get("", "error")?,
         })
+    }
+
+    /// It was to be stopped when oTo ended.
+    pub(crate) fn wants_stop(&self) -> bool {
+        self.stage == "stop"
+    }
+
+    /// Names the submission at the engine: that which was being sent when oTo ended, else one for
+    /// this attempt.
+    pub(crate) fn submission_id(&self) -> String {
+        match (&self.submission, self.submit_state) {
+            (Some(sent), SubmitState::Submitting | SubmitState::Submitted) => sent.clone(),
+            _ => format!("{}-{}", self.id, self.attempt),
+        }
     }
 
     pub(crate) fn new_job(&self) -> Option<NewJob> {

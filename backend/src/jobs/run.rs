@@ -4,19 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oto_api_types::{JobError, JobOutput, JobStatus};
-use oto_engines::{Body, Context, Engine, EngineError, ErrorClass, Outcome, Request, Submitted};
+use oto_engines::{Body, Context, Engine, EngineError, ErrorClass, Outcome, Request};
 use oto_media::sniff::{Sniffed, sniff};
 use tokio::sync::Semaphore;
 
 use super::queue;
 use super::row::{JobResult, JobRow};
+use super::submission::Submission;
 use crate::BackendError;
 use crate::convert::request_of;
 use crate::db::now_ms;
 use crate::state::{AppState, Live};
 
-/// How many jobs run at once.
-const SLOTS: usize = 3;
+/// How many jobs run at once; of one lane fewer run, see `queue`.
+const SLOTS: usize = 32;
 /// Tries of a job that may succeed later.
 const MAX_ATTEMPTS: i64 = 4;
 
@@ -86,8 +87,8 @@ async fn run(state: &AppState, row: JobRow) {
     let cancel = live.cancel.clone();
     state.live().insert(row.id.clone(), live);
     // A stop may have come between the claim and this line.
-    if let Ok(Some(now)) = queue::find(&state.db, &row.id).await
-        && now.status == JobStatus::Canceling
+    if row.wants_stop()
+        || matches!(queue::find(&state.db, &row.id).await, Ok(Some(now)) if now.status == JobStatus::Canceling)
     {
         cancel.cancel();
     }
@@ -113,11 +114,9 @@ async fn under_lease(
         Ok(prepared) => prepared,
         Err(error) => return Some(Err(error)),
     };
-    if !engine.describe().free && !matches!(queue::submitting(&state.db, row).await, Ok(true)) {
-        return None;
-    }
     let deadline = Duration::from_millis((row.deadline_at_ms - now_ms()).max(1) as u64);
-    let making = make(state, row, engine.as_ref(), &context, &request);
+    let submission = Submission::new(state, row, engine.as_ref(), &context);
+    let making = submission.make(&request);
     tokio::pin!(making);
     let renewing = async {
         loop {
@@ -130,7 +129,10 @@ async fn under_lease(
     let outcome = tokio::select! {
         outcome = &mut making => Some(outcome),
         () = renewing => None,
-        () = tokio::time::sleep(deadline) => Some(Err(EngineError::new(ErrorClass::Unavailable, "expired", "This took longer than its limit and was stopped."))),
+        () = tokio::time::sleep(deadline) => {
+            submission.abandon().await;
+            Some(Err(EngineError::new(ErrorClass::Expired, "expired", "This took longer than its limit and was stopped.")))
+        }
     };
     let stopping = state.stop.is_cancelled();
     match outcome {
@@ -172,7 +174,7 @@ async fn prepare(
             ),
         )
     })?;
-    let request = request_of(&asked, &state.blobs)?;
+    let request = request_of(&asked, &state.blobs, row.submission_id())?;
     let keys = Arc::clone(&state.keys);
     let (name, base_url) = (asked.engine.clone(), state.base_url_of(&asked.engine));
     let key = if asked.engine.starts_with("local-") {
@@ -206,35 +208,10 @@ async fn prepare(
         folder: folder.to_owned(),
         progress,
         cancel,
+        now_ms: Arc::new(now_ms),
+        probe: Arc::new(state.workers.clone()),
     };
     Ok((engine, context, request))
-}
-
-async fn make(
-    state: &AppState,
-    row: &JobRow,
-    engine: &dyn Engine,
-    context: &Context,
-    request: &Request,
-) -> Result<Outcome, EngineError> {
-    let mut answer = engine.submit(context, request).await?;
-    loop {
-        match answer {
-            Submitted::Finished(outcome) => return Ok(outcome),
-            Submitted::Accepted { handle } => {
-                let lost = |_| {
-                    EngineError::new(
-                        ErrorClass::Internal,
-                        "database",
-                        "The job could not be written down.",
-                    )
-                };
-                queue::submitted(&state.db, row, &handle).await.map_err(lost)?;
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                answer = engine.poll(context, &handle).await?;
-            }
-        }
-    }
 }
 
 async fn finish(
@@ -269,6 +246,11 @@ async fn finish(
         }
         Some(Err(error)) if error.code == "expired" => {
             queue::end(&state.db, row, JobStatus::Expired, Some(&wire_error(&error))).await?;
+        }
+        Some(Err(error)) if error.class == ErrorClass::EngineLostJob && row.attempt == 1 => {
+            // Only for what is free: what may have been paid for comes as another class.
+            queue::forget_handle(&state.db, row).await?;
+            queue::postpone(&state.db, row, now_ms() + 2_000, &error.message).await?;
         }
         Some(Err(error)) if error.class.may_retry() && row.attempt < MAX_ATTEMPTS => {
             let backoff = 2_000 * 3i64.pow((row.attempt - 1).clamp(0, 5) as u32);

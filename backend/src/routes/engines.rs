@@ -84,6 +84,8 @@ pub(crate) async fn check(
         folder: folder.clone(),
         progress: Arc::new(|_, _| {}),
         cancel: CancellationToken::new(),
+        now_ms: Arc::new(db::now_ms),
+        probe: Arc::new(state.workers.clone()),
     };
     let told = engine.check(&context).await;
     // Scratch only.

@@ -1,0 +1,222 @@
+//! One submission to an engine: sent once, looked up after a crash, asked until it ends, stopped.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use oto_engines::{
+    Context, Engine, EngineError, ErrorClass, Lookup, Outcome, Pending, Polled, Request, Stopped,
+    Submitted,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::queue;
+use super::row::{JobRow, SubmitState};
+use crate::db::now_ms;
+use crate::state::AppState;
+
+/// Between two questions, unless the engine says otherwise.
+const PACE_MS: u64 = 1_000;
+/// Longest wait between two questions.
+const MOST_WAIT_MS: u64 = 120_000;
+/// Answers without sense that are read again.
+const MOST_NONSENSE: u32 = 2;
+/// How long a stop that was asked for may take.
+const STOP_MS: i64 = 600_000;
+
+/// A job at its engine.
+pub(super) struct Submission<'a> {
+    state: &'a AppState,
+    row: &'a JobRow,
+    engine: &'a dyn Engine,
+    context: &'a Context,
+    /// The same without the stop: to ask what became of it.
+    after_stop: Context,
+    handle: Mutex<Option<String>>,
+}
+
+impl<'a> Submission<'a> {
+    pub(super) fn new(
+        state: &'a AppState,
+        row: &'a JobRow,
+        engine: &'a dyn Engine,
+        context: &'a Context,
+    ) -> Self {
+        let after_stop = Context { cancel: CancellationToken::new(), ..context.clone() };
+        let handle = Mutex::new(row.handle.clone());
+        Self { state, row, engine, context, after_stop, handle }
+    }
+
+    fn handle(&self) -> Option<String> {
+        self.handle.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The result, of this submission or of one that was sent before.
+    pub(super) async fn make(&self, request: &Request) -> Result<Outcome, EngineError> {
+        if let Some(handle) = self.handle() {
+            return self.follow(handle).await;
+        }
+        if self.row.submit_state == SubmitState::Submitting {
+            match self.engine.lookup(self.context, &request.submission_id).await? {
+                Lookup::Found(handle) => {
+                    self.keep(&handle).await?;
+                    return self.follow(handle).await;
+                }
+                Lookup::Absent => {}
+                Lookup::Unsupported => return Err(unknown()),
+            }
+        }
+        // Written down before anything is sent that may cost.
+        if !self.engine.describe().free
+            && !queue::submitting(&self.state.db, self.row, &request.submission_id)
+                .await
+                .map_err(|e| database(&e))?
+        {
+            return Err(lost_lease());
+        }
+        match self.engine.submit(self.context, request).await {
+            Ok(Submitted::Finished(outcome)) => Ok(outcome),
+            Ok(Submitted::Accepted { handle }) => {
+                self.keep(&handle).await?;
+                self.follow(handle).await
+            }
+            Err(error) if error.class == ErrorClass::UnknownOutcome => {
+                match self.engine.lookup(&self.after_stop, &request.submission_id).await {
+                    Ok(Lookup::Found(handle)) => {
+                        self.keep(&handle).await?;
+                        self.follow(handle).await
+                    }
+                    Ok(Lookup::Absent) => {
+                        Err(EngineError { class: ErrorClass::Unavailable, ..error })
+                    }
+                    _ if self.engine.describe().free => {
+                        Err(EngineError { class: ErrorClass::Unavailable, ..error })
+                    }
+                    _ => Err(EngineError { code: "submission_unknown", ..error }),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A handle is on disk before anything else happens.
+    async fn keep(&self, handle: &str) -> Result<(), EngineError> {
+        *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle.to_owned());
+        let kept = queue::submitted(&self.state.db, self.row, handle).await;
+        if kept.map_err(|e| database(&e))? { Ok(()) } else { Err(lost_lease()) }
+    }
+
+    /// Asks until it has ended. What passes is waited out: it is never sent again here.
+    async fn follow(&self, mut handle: String) -> Result<Outcome, EngineError> {
+        let (mut failures, mut nonsense) = (0u32, 0u32);
+        let mut stopping_since: Option<i64> = None;
+        loop {
+            let context = if stopping_since.is_some() { &self.after_stop } else { self.context };
+            let polled = tokio::select! {
+                polled = self.engine.poll(context, &handle) => polled,
+                () = context.cancel.cancelled() => {
+                    stopping_since = Some(self.stop(&handle).await?);
+                    continue;
+                }
+            };
+            let wait_ms = match polled {
+                Ok(Polled::Finished(outcome)) => return Ok(outcome),
+                Ok(Polled::Pending(pending)) => {
+                    (failures, nonsense) = (0, 0);
+                    self.pending(pending, &mut handle).await?
+                }
+                Err(error) => {
+                    let passes = error.class.may_retry();
+                    if error.class == ErrorClass::BadResponse && nonsense < MOST_NONSENSE {
+                        nonsense += 1;
+                    } else if !passes {
+                        return Err(self.of_a_paid_one(error));
+                    }
+                    failures += 1;
+                    let backoff = PACE_MS << failures.min(5);
+                    if passes {
+                        self.context.report(0.0, &error.message);
+                    }
+                    error.retry_after_ms.unwrap_or(backoff)
+                }
+            };
+            if stopping_since.is_some_and(|since| now_ms() - since > STOP_MS) {
+                return Err(canceled());
+            }
+            let context = if stopping_since.is_some() { &self.after_stop } else { self.context };
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(wait_ms.min(MOST_WAIT_MS))) => {}
+                () = context.cancel.cancelled() => stopping_since = Some(self.stop(&handle).await?),
+            }
+        }
+    }
+
+    async fn pending(&self, pending: Pending, handle: &mut String) -> Result<u64, EngineError> {
+        self.context.report(pending.progress.unwrap_or(0.0), &pending.message);
+        if let Some(newer) = pending.handle {
+            self.keep(&newer).await?;
+            *handle = newer;
+        }
+        Ok(if pending.wait_ms == 0 { PACE_MS } else { pending.wait_ms })
+    }
+
+    /// What a provider lost that may have been paid for is not sent again by itself.
+    fn of_a_paid_one(&self, error: EngineError) -> EngineError {
+        if error.class == ErrorClass::EngineLostJob && !self.engine.describe().free {
+            return EngineError { class: ErrorClass::InvalidRequest, ..error };
+        }
+        error
+    }
+
+    /// Somebody wants it stopped, or the home stops: then nothing is told to the engine, and the
+    /// next start goes on with the handle. When it was stopped.
+    async fn stop(&self, handle: &str) -> Result<i64, EngineError> {
+        if self.state.stop.is_cancelled() {
+            return Err(canceled());
+        }
+        match self.engine.cancel(&self.after_stop, handle).await {
+            Ok(Stopped::Done) => Err(canceled()),
+            Ok(Stopped::Requested | Stopped::AlreadyFinished) => Ok(now_ms()),
+            Ok(Stopped::NotSupported) => {
+                self.context.report(0.0, "This engine cannot stop; what it makes is kept.");
+                // Until its deadline.
+                Ok(i64::MAX / 2)
+            }
+            // It may have heard; the next answers tell.
+            Err(_) => Ok(now_ms()),
+        }
+    }
+
+    /// Its time is over: the engine is told, and nobody waits for the answer.
+    pub(super) async fn abandon(&self) {
+        if let Some(handle) = self.handle() {
+            let stop = self.engine.cancel(&self.after_stop, &handle);
+            // Whatever it says, the job has ended here.
+            drop(tokio::time::timeout(Duration::from_secs(5), stop).await);
+        }
+    }
+}
+
+fn canceled() -> EngineError {
+    EngineError::new(ErrorClass::Canceled, "canceled", "stopped")
+}
+
+fn lost_lease() -> EngineError {
+    EngineError::new(ErrorClass::Internal, "lease_lost", "Another process has taken this job over.")
+}
+
+fn database(error: &sea_orm::DbErr) -> EngineError {
+    EngineError::new(
+        ErrorClass::Internal,
+        "database",
+        format!("The job could not be written down: {error}"),
+    )
+}
+
+/// It was being sent when oTo ended, and nobody can say whether it arrived.
+fn unknown() -> EngineError {
+    EngineError::new(
+        ErrorClass::UnknownOutcome,
+        "submission_unknown",
+        "oTo was closed while the engine was being asked, so it may have made this already. Trying again may be paid twice.",
+    )
+}

@@ -1,0 +1,73 @@
+//! One call to a provider.
+
+use reqwest::header::HeaderMap;
+use reqwest::multipart::Form;
+use reqwest::{RequestBuilder, Response};
+use serde_json::Value;
+
+use super::answer::{Reading, accepted, from_transport, nonsense};
+use super::{MAX_JSON, read_capped};
+use crate::EngineError;
+
+/// What a call does, which decides what a missing answer means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sends {
+    /// It only reads, or may be repeated without harm.
+    Nothing,
+    /// It makes something and brings it in the answer: an error says that nothing was made.
+    Whole,
+    /// It begins something that goes on elsewhere: an error of a gateway says nothing.
+    Work,
+}
+
+/// A call that is not sent yet.
+pub(crate) struct Call {
+    pub(super) builder: RequestBuilder,
+    pub(super) sends: Sends,
+    pub(super) reading: Option<Reading>,
+    pub(super) now_ms: i64,
+}
+
+impl Call {
+    pub(crate) fn json(mut self, body: &Value) -> Self {
+        self.builder = self.builder.json(body);
+        self
+    }
+
+    pub(crate) fn multipart(mut self, form: Form) -> Self {
+        self.builder = self.builder.multipart(form);
+        self
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.builder = self.builder.header(name, value);
+        self
+    }
+
+    /// How this provider says what others say otherwise.
+    pub(crate) fn reading(mut self, reading: Reading) -> Self {
+        self.reading = Some(reading);
+        self
+    }
+
+    /// Sends it, once.
+    pub(crate) async fn response(self) -> Result<Response, EngineError> {
+        let Self { builder, sends, reading, now_ms } = self;
+        let sent = builder.send().await;
+        let response = sent.map_err(|e| from_transport(&e, sends != Sends::Nothing))?;
+        accepted(response, sends, reading, now_ms).await
+    }
+
+    /// The JSON of the answer.
+    pub(crate) async fn value(self) -> Result<Value, EngineError> {
+        let bytes = read_capped(self.response().await?, MAX_JSON).await?;
+        serde_json::from_slice(&bytes).or(Err(nonsense()))
+    }
+
+    /// Headers and bytes of the answer.
+    pub(crate) async fn bytes(self, cap: u64) -> Result<(HeaderMap, Vec<u8>), EngineError> {
+        let response = self.response().await?;
+        let headers = response.headers().clone();
+        Ok((headers, read_capped(response, cap).await?))
+    }
+}

@@ -1,0 +1,140 @@
+//! Results that an engine points to: bytes up to a cap, in memory or in a file.
+
+use std::path::{Path, PathBuf};
+
+use reqwest::{Response, Url};
+use tokio::io::AsyncWriteExt;
+
+use super::answer::from_transport;
+use super::{is_local_name, is_private, public_client};
+use crate::{EngineError, ErrorClass};
+
+fn too_large() -> EngineError {
+    EngineError::new(
+        ErrorClass::BadResponse,
+        "too_large",
+        "The engine’s answer is larger than oTo accepts.",
+    )
+}
+
+pub(super) fn bad_link() -> EngineError {
+    EngineError::new(
+        ErrorClass::BadResponse,
+        "bad_link",
+        "The engine’s result lies at an address oTo does not open.",
+    )
+}
+
+/// Reads a body up to `cap` bytes, whatever its length says.
+///
+/// # Errors
+/// When it is longer or cut off.
+pub async fn read_capped(mut response: Response, cap: u64) -> Result<Vec<u8>, EngineError> {
+    let mut bytes = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if (bytes.len() + chunk.len()) as u64 <= cap => {
+                bytes.extend_from_slice(&chunk);
+            }
+            Ok(Some(_)) => return Err(too_large()),
+            Ok(None) => return Ok(bytes),
+            Err(error) => return Err(from_transport(&error, true)),
+        }
+    }
+}
+
+/// Writes a body of at most `cap` bytes into a file. What was written of a longer one is removed.
+pub(super) async fn write_capped(
+    mut response: Response,
+    cap: u64,
+    path: &Path,
+) -> Result<PathBuf, EngineError> {
+    let disk = |e: std::io::Error| {
+        EngineError::new(
+            ErrorClass::Internal,
+            "disk",
+            format!("The result could not be written: {e}"),
+        )
+    };
+    let mut file = tokio::fs::File::create(path).await.map_err(disk)?;
+    let mut written = 0u64;
+    let outcome = loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => {
+                written += chunk.len() as u64;
+                if written > cap {
+                    break Err(too_large());
+                }
+                if let Err(error) = file.write_all(&chunk).await {
+                    break Err(disk(error));
+                }
+            }
+            Ok(None) => break file.flush().await.map_err(disk),
+            Err(error) => break Err(from_transport(&error, true)),
+        }
+    };
+    match outcome {
+        Ok(()) => Ok(path.to_owned()),
+        Err(error) => {
+            // The folder goes with the job anyway.
+            tokio::fs::remove_file(path).await.ok();
+            Err(error)
+        }
+    }
+}
+
+/// Opens a result elsewhere: over https from the public internet, without credentials, through
+/// three redirects at most.
+pub(super) async fn open_public(mut url: Url) -> Result<Response, EngineError> {
+    for _ in 0..4 {
+        let literal = match url.host() {
+            Some(url::Host::Ipv4(ip)) => Some(ip.into()),
+            Some(url::Host::Ipv6(ip)) => Some(ip.into()),
+            _ => None,
+        };
+        let named = !url.username().is_empty() || url.password().is_some();
+        if url.scheme() != "https"
+            || named
+            || is_local_name(&url)
+            || literal.is_some_and(is_private)
+        {
+            return Err(bad_link());
+        }
+        let sent = public_client()?.get(url.clone()).send().await;
+        let response = sent.map_err(|e| from_transport(&e, false))?;
+        if !response.status().is_redirection() {
+            return there(response);
+        }
+        url = target(&url, &response)?;
+    }
+    Err(bad_link())
+}
+
+/// Where a redirect leads.
+pub(super) fn target(from: &Url, response: &Response) -> Result<Url, EngineError> {
+    let location = response.headers().get("location").and_then(|v| v.to_str().ok());
+    from.join(location.ok_or_else(bad_link)?).or(Err(bad_link()))
+}
+
+/// A result that is there.
+pub(super) fn there(response: Response) -> Result<Response, EngineError> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let status = response.status();
+    let passes = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
+    let error = if passes {
+        EngineError::new(
+            ErrorClass::Unavailable,
+            "unavailable",
+            "The engine’s result cannot be fetched just now; oTo tries again by itself.",
+        )
+    } else {
+        EngineError::new(
+            ErrorClass::Expired,
+            "result_gone",
+            "The engine’s result is no longer there. Run it again.",
+        )
+    };
+    Err(EngineError { provider_status: Some(status.as_u16()), ..error })
+}

@@ -1,0 +1,331 @@
+//! What every adapter must survive: answers that are wrong, cut, endless or lead elsewhere. Each
+//! ends in a class and a sentence, nothing paid is sent twice, and no key is told.
+
+use std::sync::atomic::Ordering;
+
+use oto_engines::*;
+
+use crate::provider::*;
+
+/// An adapter with a provider that behaves, to be spoilt.
+struct Subject {
+    adapter: &'static str,
+    /// Path of the address.
+    path: &'static str,
+    model: &'static str,
+    kind: Kind,
+    /// What must be named so that the first call is the one that makes something.
+    params: &'static [(&'static str, &'static str)],
+    good: fn() -> Box<Script>,
+}
+
+impl Subject {
+    fn asks(&self) -> Request {
+        let mut asks = request(self.kind);
+        asks.params.extend(self.params.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
+        asks
+    }
+}
+
+fn subjects() -> Vec<Subject> {
+    vec![
+        Subject {
+            adapter: "openai",
+            path: "/v1",
+            model: "m",
+            kind: Kind::Image,
+            params: &[],
+            good: || Box::new(crate::openai::good()),
+        },
+        Subject {
+            adapter: "openai",
+            path: "/v1",
+            model: "m",
+            kind: Kind::Video,
+            params: &[],
+            good: || Box::new(crate::openai::good()),
+        },
+        Subject {
+            adapter: "replicate",
+            path: "/v1",
+            model: "o/m",
+            kind: Kind::Image,
+            params: &[],
+            good: || Box::new(crate::replicate::good()),
+        },
+        Subject {
+            adapter: "elevenlabs",
+            path: "",
+            model: "",
+            kind: Kind::Voice,
+            params: &[("voice", crate::elevenlabs::VOICE)],
+            good: || Box::new(crate::elevenlabs::good()),
+        },
+        Subject {
+            adapter: "fal",
+            path: "",
+            model: "o/m/dev",
+            kind: Kind::Image,
+            params: &[],
+            good: || Box::new(crate::fal::good()),
+        },
+        Subject {
+            adapter: "a1111",
+            path: "",
+            model: "",
+            kind: Kind::Image,
+            params: &[],
+            good: || Box::new(crate::a1111::good()),
+        },
+        Subject {
+            adapter: "stability",
+            path: "",
+            model: "core",
+            kind: Kind::Image,
+            params: &[],
+            good: || Box::new(crate::stability::good()),
+        },
+        Subject {
+            adapter: "comfy",
+            path: "",
+            model: "m.safetensors",
+            kind: Kind::Image,
+            params: &[],
+            good: || Box::new(crate::comfy::good()),
+        },
+        Subject {
+            adapter: "comfy-v2",
+            path: "",
+            model: "",
+            kind: Kind::Image,
+            params: &[("workflow", crate::comfy_v2::WORKFLOW)],
+            good: || Box::new(crate::comfy_v2::good()),
+        },
+        Subject {
+            adapter: "runpod",
+            path: "/v2",
+            model: "ep1",
+            kind: Kind::Image,
+            params: &[],
+            good: || Box::new(crate::runpod::good()),
+        },
+        Subject {
+            adapter: "sdcpp",
+            path: "",
+            model: "",
+            kind: Kind::Image,
+            params: &[],
+            good: || Box::new(crate::sdcpp::good()),
+        },
+    ]
+}
+
+fn told(subject: &Subject, what: &str, error: &EngineError) {
+    let name = format!("{} {:?} {what}", subject.adapter, subject.kind);
+    assert!(error.message.len() > 20, "{name}: {error:?}");
+    assert!(!format!("{error:?}{error}").contains("CANARY"), "{name}");
+}
+
+fn bad(status: u16, body: &str) -> Reply {
+    Reply::bytes("application/json", body).status(status)
+}
+
+/// Answers to the first request, and what may come of them.
+fn first_answers() -> Vec<(&'static str, Reply, &'static [ErrorClass])> {
+    use ErrorClass as E;
+    let html = "<!DOCTYPE html><html><body>It works!</body></html>";
+    let quota = "{\"error\":{\"code\":\"insufficient_quota\",\"message\":\"no money\"}}";
+    vec![
+        ("401", bad(401, "{\"detail\":\"who are you\"}"), &[E::Auth]),
+        ("402", bad(402, ""), &[E::NoCredit]),
+        ("403", bad(403, "{}"), &[E::Auth, E::ContentRefused]),
+        ("404", bad(404, "not here"), &[E::InvalidRequest]),
+        ("409", bad(409, "{}"), &[E::InvalidRequest]),
+        ("413", bad(413, ""), &[E::InvalidRequest]),
+        ("422", bad(422, "{\"detail\":[{\"msg\":\"wrong\"}]}"), &[E::InvalidRequest]),
+        ("429", bad(429, "{}").header("retry-after", "3"), &[E::RateLimited]),
+        ("429 quota", bad(429, quota), &[E::NoCredit]),
+        ("500", bad(500, html), &[E::Unavailable, E::UnknownOutcome]),
+        ("503", bad(503, ""), &[E::Unavailable]),
+        ("302", bad(302, "").header("location", "http://169.254.169.254/"), &[E::BadResponse]),
+        ("html", Reply::bytes("text/html", html), &[E::BadResponse]),
+        ("truncated", bad(200, "{\"id\":\"p1\",\"sta"), &[E::BadResponse]),
+        ("empty", bad(200, ""), &[E::BadResponse]),
+        ("an array", bad(200, "[]"), &[E::BadResponse]),
+        ("cut off", bad(200, "{").manner(Manner::CutOff), &[E::BadResponse, E::UnknownOutcome]),
+        ("endless", bad(200, "").manner(Manner::Endless), &[E::BadResponse]),
+        ("silent", bad(200, "").manner(Manner::Silent), &[E::UnknownOutcome]),
+    ]
+}
+
+#[tokio::test]
+async fn a_first_answer_that_is_wrong_ends_in_a_class_and_a_sentence() {
+    for subject in subjects() {
+        for (what, reply, classes) in first_answers() {
+            let fake = Fake::start(move |_, _| reply.clone());
+            let bench = Bench::new();
+            let engine = fake.engine(subject.adapter, subject.path, subject.model);
+            let error = bench.run(engine.as_ref(), &subject.asks()).await.expect_err(what);
+            told(&subject, what, &error);
+            assert!(
+                classes.contains(&error.class),
+                "{} {:?} {what}: {error:?}",
+                subject.adapter,
+                subject.kind
+            );
+            // Questions in between are free.
+            let sent = fake.heard().iter().filter(|a| a.method != "GET").count();
+            assert_eq!(sent, 1, "{} {what}: sent once", subject.adapter);
+            if what == "429" {
+                assert_eq!(error.retry_after_ms, Some(3_000), "{}", subject.adapter);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn waits_that_are_absurd_are_bounded() {
+    let subject = &subjects()[0];
+    for (wait, ms) in [
+        ("99999999999", Some(86_400_000)),
+        ("-3", None),
+        ("never", None),
+        ("Tue, 14 Nov 2023 22:14:20 GMT", Some(60_000)),
+    ] {
+        let fake = Fake::start(move |_, _| bad(429, "{}").header("retry-after", wait));
+        let bench = Bench::new();
+        let engine = fake.engine(subject.adapter, subject.path, subject.model);
+        let error = bench.run(engine.as_ref(), &subject.asks()).await.unwrap_err();
+        assert_eq!(error.retry_after_ms, ms, "{wait}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_words_or_key_is_not_sent() {
+    for subject in subjects() {
+        let (fake, bench) = (Fake::start((subject.good)()), Bench::new());
+        let engine = fake.engine(subject.adapter, subject.path, subject.model);
+        let asks = Request { prompt: "  ".to_owned(), ..request(subject.kind) };
+        let error = bench.run(engine.as_ref(), &asks).await.unwrap_err();
+        told(&subject, "nothing asked", &error);
+        assert_eq!((error.class, fake.heard().len()), (ErrorClass::InvalidRequest, 0));
+        let mut registry = Registry::default();
+        let added = Added {
+            name: "away".to_owned(),
+            adapter: subject.adapter.to_owned(),
+            base_url: "https://127.0.0.1:9/v1".to_owned(),
+            model: subject.model.to_owned(),
+        };
+        registry.add(added).unwrap();
+        let away = registry.get("away").unwrap();
+        let error = bench.run(away.as_ref(), &subject.asks()).await.unwrap_err();
+        told(&subject, "nobody there", &error);
+        assert_eq!(error.class, ErrorClass::Network, "{}", subject.adapter);
+    }
+}
+
+#[tokio::test]
+async fn later_answers_that_are_wrong_end_in_a_class_and_a_sentence() {
+    use ErrorClass as E;
+    let html = "<html>";
+    let cases: Vec<(&str, Reply, &[ErrorClass])> = vec![
+        ("401", bad(401, "{}"), &[E::Auth]),
+        ("500", bad(500, ""), &[E::Unavailable]),
+        ("502", bad(502, html), &[E::Unavailable]),
+        ("429", bad(429, "{}").header("retry-after", "1"), &[E::RateLimited]),
+        ("html", Reply::bytes("text/html", html), &[E::BadResponse]),
+        ("truncated", bad(200, "{\"status\":\"succ"), &[E::BadResponse]),
+        ("endless", bad(200, "").manner(Manner::Endless), &[E::BadResponse]),
+        ("silent", bad(200, "").manner(Manner::Silent), &[E::Network]),
+        ("404 old", bad(404, "{}"), &[E::EngineLostJob, E::Expired]),
+    ];
+    for subject in subjects() {
+        for (what, reply, classes) in &cases {
+            let (mut good, spoilt) = ((subject.good)(), reply.clone());
+            let mut begun = false;
+            let fake = Fake::start(move |asked, origin| {
+                if begun {
+                    return spoilt.clone();
+                }
+                begun = asked.method != "GET";
+                good(asked, origin)
+            });
+            let bench = Bench::new();
+            let engine = fake.engine(subject.adapter, subject.path, subject.model);
+            let asks = subject.asks();
+            let handle = match engine.submit(&bench.context, &asks).await {
+                Ok(Submitted::Accepted { handle }) => handle,
+                Ok(Submitted::Finished(_)) => continue,
+                // It makes at once, and could not fetch what it made.
+                Err(error) => {
+                    told(&subject, what, &error);
+                    continue;
+                }
+            };
+            assert!(!handle.contains("CANARY"));
+            if *what == "404 old" {
+                // A fresh id may be unknown for a moment.
+                let fresh = engine.poll(&bench.context, &handle).await;
+                assert!(
+                    matches!(
+                        fresh,
+                        Ok(Polled::Pending(_)) | Err(EngineError { class: E::EngineLostJob, .. })
+                    ),
+                    "{}: {fresh:?}",
+                    subject.adapter
+                );
+            }
+            bench.clock.fetch_add(3 * 3_600_000, Ordering::Relaxed);
+            let error = bench.follow(engine.as_ref(), handle).await.expect_err(what);
+            told(&subject, what, &error);
+            assert!(classes.contains(&error.class), "{} {what}: {error:?}", subject.adapter);
+        }
+    }
+}
+
+#[tokio::test]
+async fn results_that_are_no_media_are_gone_or_lie_elsewhere_are_refused() {
+    use ErrorClass as E;
+    let away = |to: &str| bad(302, "").header("location", to);
+    let cases: Vec<(&str, Reply, &[ErrorClass])> = vec![
+        ("html", Reply::bytes("image/png", "<html>"), &[E::BadResponse]),
+        ("no bytes", Reply::bytes("image/png", ""), &[E::BadResponse]),
+        ("404", bad(404, ""), &[E::Expired]),
+        ("cut off", Reply::bytes("image/png", PNG).manner(Manner::CutOff), &[E::BadResponse]),
+        ("metadata", away("http://169.254.169.254/x.png"), &[E::BadResponse]),
+        ("loopback", away("https://127.0.0.1/x.png"), &[E::BadResponse]),
+        ("file", away("file:///etc/passwd"), &[E::BadResponse]),
+    ];
+    let mut seen = 0;
+    for subject in subjects() {
+        for (what, reply, classes) in &cases {
+            let (mut good, spoilt) = ((subject.good)(), reply.clone());
+            let spoils = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+            let did = std::sync::Arc::clone(&spoils);
+            let fake = Fake::start(move |asked, origin| {
+                let reply = good(asked, origin);
+                let kind = reply.headers.iter().find(|(n, _)| n == "content-type");
+                let is_media = kind.is_some_and(|(_, v)| {
+                    ["image/", "video/", "audio/"].iter().any(|m| v.starts_with(m))
+                });
+                if !is_media || asked.method != "GET" {
+                    return reply;
+                }
+                did.store(true, Ordering::Relaxed);
+                spoilt.clone()
+            });
+            let bench = Bench::new();
+            let engine = fake.engine(subject.adapter, subject.path, subject.model);
+            let outcome = bench.run(engine.as_ref(), &subject.asks()).await;
+            if !spoils.load(Ordering::Relaxed) {
+                assert!(outcome.is_ok(), "{}: {outcome:?}", subject.adapter);
+                continue;
+            }
+            seen += 1;
+            let error = outcome.expect_err(what);
+            told(&subject, what, &error);
+            assert!(classes.contains(&error.class), "{} {what}: {error:?}", subject.adapter);
+        }
+    }
+    assert!(seen > 0);
+}

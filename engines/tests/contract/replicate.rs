@@ -1,0 +1,93 @@
+//! Shapes from replicate.com/docs/reference/http and the recorded exchanges of `replicate-python`
+//! (tests/cassettes).
+
+use oto_engines::*;
+use serde_json::json;
+
+use crate::provider::*;
+
+/// The provider as it should be: starting, processing, succeeded.
+pub(crate) fn good() -> impl FnMut(&Asked, &str) -> Reply + Send + 'static {
+    let mut looks = 0;
+    move |asked, origin| {
+        let urls = json!({
+            "get": format!("{origin}/v1/predictions/p1"),
+            "cancel": format!("{origin}/v1/predictions/p1/cancel"),
+        });
+        match asked.line().as_str() {
+            "POST /v1/models/o/m/predictions" => Reply::json(
+                json!({ "id": "p1", "status": "starting", "urls": urls, "output": null }),
+            )
+            .status(201),
+            "GET /v1/predictions/p1" => {
+                looks += 1;
+                let (status, output) = match looks {
+                    1 => ("starting", json!(null)),
+                    2 => ("processing", json!(null)),
+                    _ => ("succeeded", json!([format!("{origin}/v1/out.png")])),
+                };
+                let logs = " 42%|####  | 21/50";
+                Reply::json(json!({ "id": "p1", "status": status, "output": output, "logs": logs }))
+            }
+            "GET /v1/out.png" => Reply::bytes("image/png", PNG),
+            "POST /v1/predictions/p1/cancel" => {
+                Reply::json(json!({ "id": "p1", "status": "canceled" }))
+            }
+            "GET /v1/account" => Reply::json(json!({ "username": "ada", "type": "user" })),
+            other => panic!("not in the contract: {other}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_prediction_becomes_a_picture() {
+    let (fake, bench) = (Fake::start(good()), Bench::new());
+    let engine = fake.engine("replicate", "/v1", "o/m");
+    let mut asks = request(Kind::Image);
+    asks.params.insert("steps".to_owned(), "4".to_owned());
+    asks.inputs.push(bench.picture());
+    let outcome = bench.run(engine.as_ref(), &asks).await.unwrap();
+    assert_eq!((Bench::bytes(&outcome), outcome.outputs[0].size_px), (PNG.to_vec(), [64, 48]));
+    let sent = &fake.heard()[0];
+    assert_eq!(sent.header("authorization"), format!("Bearer {KEY}"));
+    let input = &sent.json()["input"];
+    assert_eq!(
+        (input["prompt"].as_str(), input["steps"].as_i64()),
+        (Some("a tram in the rain"), Some(4))
+    );
+    assert!(input["image"].as_str().unwrap().starts_with("data:image/png;base64,"));
+    assert!(bench.reported.lock().unwrap().iter().any(|(value, _)| *value == 0.42));
+    assert_eq!(fake.count("POST /v1/models"), 1);
+}
+
+#[tokio::test]
+async fn it_is_checked_and_stopped() {
+    let (fake, bench) = (Fake::start(good()), Bench::new());
+    let engine = fake.engine("replicate", "/v1", "o/m");
+    assert_eq!(engine.check(&bench.context).await.state, CheckState::Ready);
+    let Submitted::Accepted { handle } =
+        engine.submit(&bench.context, &request(Kind::Image)).await.unwrap()
+    else {
+        panic!("it takes a while")
+    };
+    assert_eq!(engine.cancel(&bench.context, &handle).await.unwrap(), Stopped::Done);
+}
+
+#[tokio::test]
+async fn ends_are_told_apart() {
+    for (status, class) in [
+        ("failed", ErrorClass::InvalidRequest),
+        ("canceled", ErrorClass::Canceled),
+        ("aborted", ErrorClass::Expired),
+    ] {
+        let fake = Fake::start(move |asked, _| match asked.method.as_str() {
+            "POST" => Reply::json(json!({ "id": "p1", "status": "starting" })).status(201),
+            _ => Reply::json(json!({ "status": status, "error": "out of memory" })),
+        });
+        let bench = Bench::new();
+        let engine = fake.engine("replicate", "/v1", "o/m:v9");
+        let error = bench.run(engine.as_ref(), &request(Kind::Image)).await.unwrap_err();
+        assert_eq!(error.class, class, "{status}");
+        assert_eq!(fake.heard()[0].json()["version"], "v9");
+    }
+}

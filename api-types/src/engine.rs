@@ -57,14 +57,27 @@ pub struct Engine {
     pub adapter: Option<String>,
 }
 
+/// A kind of engine that can be added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adapter {
+    /// Names it in [`EngineConfig`].
+    pub id: String,
+    /// What people call the service or program.
+    pub label: String,
+    /// Where it usually is; empty when everybody has their own address.
+    #[serde(default)]
+    pub base_url: String,
+}
+
 /// An engine to be added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineConfig {
-    /// Adapter type: "openai".
+    /// Adapter type, such as "openai".
     pub adapter: String,
-    /// Address up to and with `/v1`.
+    /// Address, such as `https://api.example.com/v1`; empty for the adapter's usual one.
+    #[serde(default)]
     pub base_url: String,
-    /// Model for texts; empty for the first the server names.
+    /// Model; empty for the engine's choice.
     #[serde(default)]
     pub model: String,
 }
@@ -105,8 +118,11 @@ pub struct CheckResult {
 /// A server found on this machine, offered and never used unasked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
-    /// "ollama", "llamacpp", "lmstudio".
+    /// "ollama", "llamacpp", "lmstudio", "comfyui", …
     pub server: String,
+    /// Adapter for [`EngineConfig`].
+    #[serde(default)]
+    pub adapter: String,
     /// What people call it.
     pub label: String,
     /// Address for [`EngineConfig`].

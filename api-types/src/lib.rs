@@ -9,7 +9,7 @@ pub mod job;
 pub mod problem;
 
 pub use asset::Asset;
-pub use engine::{CheckResult, CheckState, Engine, EngineConfig, Found, Parameter, Place};
+pub use engine::{Adapter, CheckResult, CheckState, Engine, EngineConfig, Found, Parameter, Place};
 pub use home::HomeInfo;
 pub use job::{
     Job, JobCost, JobError, JobInput, JobKind, JobOutput, JobPage, JobProgress, JobStatus, NewJob,

@@ -1,6 +1,6 @@
 //! One function a route.
 
-use oto_api_types::{CheckResult, Engine, EngineConfig, Found, Job, NewJob};
+use oto_api_types::{Adapter, CheckResult, Engine, EngineConfig, Found, Job, NewJob};
 use reqwest::Method;
 
 use crate::{ClientError, Home, Upload};
@@ -8,6 +8,10 @@ use crate::{ClientError, Home, Upload};
 impl Home {
     pub(crate) async fn engines(&self) -> Result<Vec<Engine>, ClientError> {
         self.get("/engines").await
+    }
+
+    pub(crate) async fn adapters(&self) -> Result<Vec<Adapter>, ClientError> {
+        self.get("/engines/adapters").await
     }
 
     pub(crate) async fn discover(&self) -> Result<Vec<Found>, ClientError> {

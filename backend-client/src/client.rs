@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use oto_api_types::{CheckResult, Engine, EngineConfig, Found, Job, NewJob};
+use oto_api_types::{Adapter, CheckResult, Engine, EngineConfig, Found, Job, NewJob};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::follow::{backoff, fetch, follow};
@@ -50,6 +50,8 @@ pub enum Event {
     },
     /// The engines of the home.
     Engines(Result<Vec<Engine>, ClientError>),
+    /// The kinds of engines that can be added.
+    Adapters(Vec<Adapter>),
     /// Servers found on this machine.
     Found(Vec<Found>),
     /// An engine was checked.
@@ -74,6 +76,7 @@ enum Order {
     Cancel(String),
     Release(String),
     Engines,
+    Adapters,
     Discover,
     Check(String),
     AddEngine(String, EngineConfig),
@@ -144,6 +147,11 @@ impl Client {
     /// Asks for the engines.
     pub fn engines(&self) {
         self.order(Order::Engines);
+    }
+
+    /// Asks for the kinds of engines that can be added.
+    pub fn adapters(&self) {
+        self.order(Order::Adapters);
     }
 
     /// Asks for servers on this machine.
@@ -240,6 +248,7 @@ async fn carry_out(home: &Home, order: Order, tell: &Tell, stopped: &Stopped) {
             home.release(&id).await.ok();
         }
         Order::Engines => tell(Event::Engines(home.engines().await)),
+        Order::Adapters => tell(Event::Adapters(home.adapters().await.unwrap_or_default())),
         Order::Discover => tell(Event::Found(home.discover().await.unwrap_or_default())),
         Order::Check(id) => {
             let result = home.check_engine(&id).await;

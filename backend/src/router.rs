@@ -17,6 +17,7 @@ pub(crate) fn router(state: AppState) -> Router {
     let api = Router::new()
         .route("/home", get(home::show))
         .route("/engines", get(engines::list))
+        .route("/engines/adapters", get(engines::adapters))
         .route("/engines/discover", post(engines::discover))
         .route("/engines/{id}", put(engines::add).delete(engines::remove))
         .route("/engines/{id}/check", post(engines::check))

@@ -1,4 +1,4 @@
-//! Servers on this machine: Ollama, llama.cpp, LM Studio. A port alone proves nothing; the answer
+//! Servers on this machine: Ollama, llama.cpp, LM Studio, ComfyUI and others. A port alone proves nothing; the answer
 //! must be that server's. Only loopback, 300 ms each, no key, no prompt. A find is offered, never
 //! used unasked.
 
@@ -12,11 +12,13 @@ use crate::http::{client_for, read_capped};
 /// A server that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// "ollama", "llamacpp", "lmstudio".
+    /// "ollama", "llamacpp", "lmstudio", "comfyui", "a1111", "sdcpp", "kokoro".
     pub server: &'static str,
+    /// The adapter that speaks to it.
+    pub adapter: &'static str,
     /// What people call it.
     pub label: &'static str,
-    /// Address of its OpenAI-compatible side.
+    /// Address for its adapter.
     pub base_url: String,
     /// Models it names.
     pub models: Vec<String>,
@@ -27,6 +29,9 @@ struct Probe {
     label: &'static str,
     port: u16,
     path: &'static str,
+    adapter: &'static str,
+    /// What the address ends with.
+    base: &'static str,
     recognised: fn(&Value) -> Option<Vec<String>>,
 }
 
@@ -34,12 +39,14 @@ fn names(list: &Value, key: &str) -> Option<Vec<String>> {
     Some(list.as_array()?.iter().filter_map(|m| m[key].as_str()).map(str::to_owned).collect())
 }
 
-const PROBES: [Probe; 3] = [
+const PROBES: [Probe; 7] = [
     Probe {
         server: "ollama",
         label: "Ollama",
         port: 11_434,
         path: "/api/tags",
+        adapter: "openai",
+        base: "/v1",
         recognised: |v| names(&v["models"], "name"),
     },
     Probe {
@@ -47,6 +54,8 @@ const PROBES: [Probe; 3] = [
         label: "llama.cpp",
         port: 8_080,
         path: "/props",
+        adapter: "openai",
+        base: "/v1",
         recognised: |v| v["default_generation_settings"].is_object().then(Vec::new),
     },
     Probe {
@@ -54,7 +63,48 @@ const PROBES: [Probe; 3] = [
         label: "LM Studio",
         port: 1_234,
         path: "/api/v0/models",
+        adapter: "openai",
+        base: "/v1",
         recognised: |v| names(&v["data"], "id"),
+    },
+    Probe {
+        server: "comfyui",
+        label: "ComfyUI",
+        port: 8_188,
+        path: "/system_stats",
+        adapter: "comfy",
+        base: "",
+        recognised: |v| v["system"]["comfyui_version"].is_string().then(Vec::new),
+    },
+    Probe {
+        server: "a1111",
+        label: "Automatic1111",
+        port: 7_860,
+        path: "/sdapi/v1/samplers",
+        adapter: "a1111",
+        base: "",
+        recognised: |v| v[0]["aliases"].is_array().then(Vec::new),
+    },
+    Probe {
+        server: "sdcpp",
+        label: "stable-diffusion.cpp",
+        port: 1_234,
+        path: "/sdcpp/v1/capabilities",
+        adapter: "sdcpp",
+        base: "",
+        recognised: |v| v["supported_modes"].is_array().then(Vec::new),
+    },
+    Probe {
+        server: "kokoro",
+        label: "Kokoro",
+        port: 8_880,
+        path: "/v1/models",
+        adapter: "openai",
+        base: "/v1",
+        // A model of its own name: others use this port too.
+        recognised: |v| {
+            names(&v["data"], "id").filter(|ids| ids.iter().any(|id| id.contains("kokoro")))
+        },
     },
 ];
 
@@ -86,7 +136,8 @@ async fn look(probe: &Probe, port: u16) -> Option<Found> {
     Some(Found {
         server: probe.server,
         label: probe.label,
-        base_url: format!("http://127.0.0.1:{port}/v1"),
+        base_url: format!("http://127.0.0.1:{port}{}", probe.base),
+        adapter: probe.adapter,
         models,
     })
 }

@@ -12,6 +12,7 @@ mod outcome;
 mod registry;
 pub mod remote;
 mod request;
+pub mod webhook;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -41,11 +41,11 @@ impl Registry {
         Self { engines: local.into_iter().map(|e| (e, None)).collect() }
     }
 
-    /// Adds or replaces an engine.
+    /// Adds or replaces an engine; one without an address gets the usual one. What was added.
     ///
     /// # Errors
     /// With a sentence when name, type or address cannot be used.
-    pub fn add(&mut self, mut added: Added) -> Result<(), String> {
+    pub fn add(&mut self, mut added: Added) -> Result<Added, String> {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if added.name.is_empty() || added.name.len() > 60 || !added.name.chars().all(fits) {
             return Err(
@@ -66,8 +66,8 @@ impl Registry {
         }
         let engine = (adapter.build)(&added)?;
         self.remove(&added.name);
-        self.engines.push((engine, Some(added)));
-        Ok(())
+        self.engines.push((engine, Some(added.clone())));
+        Ok(added)
     }
 
     /// Takes an added engine away. True when it was there.

@@ -6,13 +6,15 @@ mod comfy_v2;
 mod common;
 mod elevenlabs;
 mod fal;
-mod graph;
 mod media;
 mod openai_compatible;
 mod replicate;
 mod runpod;
 mod sdcpp;
+pub mod shotstack;
 mod stability;
+mod vast;
+mod workflow;
 
 use std::sync::Arc;
 
@@ -27,7 +29,9 @@ pub use openai_compatible::OpenAiCompatible;
 pub use replicate::Replicate;
 pub use runpod::RunPod;
 pub use sdcpp::SdCpp;
+pub use shotstack::Shotstack;
 pub use stability::Stability;
+pub use vast::Vast;
 
 /// A kind of engine that can be added.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +67,8 @@ pub const ADAPTERS: &[Adapter] = &[
     adapter!("elevenlabs", "ElevenLabs", "https://api.elevenlabs.io", ElevenLabs),
     adapter!("stability", "Stability AI", "https://api.stability.ai", Stability),
     adapter!("runpod", "RunPod", "https://api.runpod.ai/v2", RunPod),
+    adapter!("vast", "Vast.ai", "https://run.vast.ai", Vast),
+    adapter!("shotstack", "Shotstack", "https://api.shotstack.io/edit/stage", Shotstack),
     adapter!("a1111", "Automatic1111", "http://127.0.0.1:7860", A1111),
     adapter!("sdcpp", "stable-diffusion.cpp", "http://127.0.0.1:1234", SdCpp),
 ];

@@ -28,15 +28,21 @@ pub(super) enum EnginesCommand {
     Add {
         /// A name for it.
         name: String,
-        /// Its type: openai.
+        /// Its type; `oto engines types` lists them.
         #[arg(long = "type", value_name = "T")]
         adapter: String,
-        /// Its address, such as http://127.0.0.1:11434/v1
-        #[arg(long, value_name = "URL")]
+        /// Its address, such as http://127.0.0.1:11434/v1; the usual one of its type when left out.
+        #[arg(long, value_name = "URL", default_value = "")]
         base_url: String,
         /// Its model, when it has several.
         #[arg(long, default_value = "")]
         model: String,
+    },
+    /// List the types of engines that can be added.
+    Types {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Remove an engine that was added.
     Remove {
@@ -143,6 +149,19 @@ pub(super) fn engines(data: &DataDir, command: EnginesCommand) -> Result<ExitCod
             for engine in engines {
                 let address = engine.base_url.unwrap_or_default();
                 println!("{:14} {} {}", engine.id, engine.label, address);
+            }
+        }
+        EnginesCommand::Types { json } => {
+            let home = LocalHome::start(data, Arc::new(|| {}))?;
+            home.client.adapters();
+            let types =
+                wait(&home, |e| if let Event::Adapters(list) = e { Some(list) } else { None })?;
+            if json {
+                print_json(&json!({ "types": types }));
+                return Ok(ExitCode::SUCCESS);
+            }
+            for adapter in types {
+                println!("{:14} {:22} {}", adapter.id, adapter.label, adapter.base_url);
             }
         }
         EnginesCommand::Add { name, adapter, base_url, model } => {

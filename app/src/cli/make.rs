@@ -223,7 +223,13 @@ fn params_of(set: &[String]) -> Result<Vec<(String, String)>> {
     for pair in set {
         match pair.split_once('=') {
             Some((key, value)) if !key.is_empty() => {
-                params.push((key.to_owned(), value.to_owned()));
+                let value = match value.strip_prefix('@') {
+                    // Workflows are too long for a line.
+                    Some(path) => std::fs::read_to_string(path)
+                        .with_context(|| format!("{path} could not be read for --set {key}"))?,
+                    None => value.to_owned(),
+                };
+                params.push((key.to_owned(), value));
             }
             _ => bail!("--set wants KEY=VALUE, not “{pair}”"),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bevy::prelude::Resource;
-use oto_api_types::{CheckResult, Engine, Found, Job};
+use oto_api_types::{Adapter, CheckResult, Engine, Found, Job};
 use oto_board::{JobId, NoteId, StepId};
 use oto_storage::Writer;
 use oto_storage::view_state::Library;
@@ -95,6 +95,8 @@ pub(super) enum Dialog {
 /// Form of the engines dialog.
 #[derive(Default)]
 pub(super) struct EngineForm {
+    /// Adapter; empty for the first.
+    pub(super) adapter: String,
     pub(super) name: String,
     pub(super) address: String,
     pub(super) model: String,
@@ -122,6 +124,7 @@ pub(super) struct UiState {
     pub(super) done: u32,
     pub(super) errors: u32,
     pub(super) engines: Vec<Engine>,
+    pub(super) adapters: Vec<Adapter>,
     pub(super) found: Vec<Found>,
     pub(super) checks: BTreeMap<String, CheckResult>,
     pub(super) form: EngineForm,

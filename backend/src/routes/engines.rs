@@ -19,6 +19,19 @@ pub(crate) async fn list(State(state): State<AppState>) -> Json<Vec<api::Engine>
     Json(registry.all().map(|(engine, added)| engine_of(engine.as_ref(), added)).collect())
 }
 
+/// `GET /engines/adapters`: the kinds of engines that can be added.
+pub(crate) async fn adapters() -> Json<Vec<api::Adapter>> {
+    let all = oto_engines::remote::ADAPTERS.iter();
+    Json(
+        all.map(|a| api::Adapter {
+            id: a.id.to_owned(),
+            label: a.label.to_owned(),
+            base_url: a.base_url.to_owned(),
+        })
+        .collect(),
+    )
+}
+
 /// `PUT /engines/{id}`: adds or replaces one.
 pub(crate) async fn add(
     State(state): State<AppState>,
@@ -28,7 +41,7 @@ pub(crate) async fn add(
     let added =
         Added { name: id, adapter: config.adapter, base_url: config.base_url, model: config.model };
     let mut registry = state.registry();
-    registry.add(added.clone()).map_err(Refusal::validation)?;
+    let added = registry.add(added).map_err(Refusal::validation)?;
     db::execute(
         &state.db,
         "INSERT INTO engine (name, adapter, base_url, model) VALUES ($1, $2, $3, $4)
@@ -101,6 +114,7 @@ pub(crate) async fn discover() -> Json<Vec<api::Found>> {
             .into_iter()
             .map(|f| api::Found {
                 server: f.server.to_owned(),
+                adapter: f.adapter.to_owned(),
                 label: f.label.to_owned(),
                 base_url: f.base_url,
                 models: f.models,

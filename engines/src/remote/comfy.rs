@@ -1,13 +1,10 @@
 //! ComfyUI: runs workflows, the user's own or a small one that is built in. Wire shapes follow
 //! ComfyUI's public source: server.py, execution.py and protocol.py (Comfy-Org/ComfyUI).
 
-mod fill;
-mod graph;
 mod live;
 mod name;
 mod prepare;
 mod results;
-mod slots;
 mod watch;
 
 use serde::{Deserialize, Serialize};
@@ -15,11 +12,12 @@ use serde_json::{Value, json};
 
 use super::common::{asks_something, handle_from, handle_of, lost, makes_no, outcome, text};
 use super::media::output_in;
-use crate::http::{Auth, Provider, Sends, invalid, nonsense};
+use super::workflow::{self, Filling, words_of};
+use crate::http::{Auth, Provider, Sends, nonsense};
 use crate::outcome::title_from;
 use crate::{
-    Added, BoxFuture, Check, CheckState, Context, Description, Engine, EngineError, Input, Kind,
-    Lookup, Outcome, Parameter, Pending, Place, Polled, Request, Stopped, Submitted,
+    Added, BoxFuture, Check, CheckState, Context, Description, Engine, EngineError, Kind, Lookup,
+    Outcome, Parameter, Pending, Place, Polled, Request, Stopped, Submitted,
 };
 use prepare::is_picture;
 use watch::Stage;
@@ -65,32 +63,22 @@ impl Comfy {
     }
 
     async fn create(&self, context: &Context, request: &Request) -> Result<Submitted, EngineError> {
-        let mut graph = self.graph(context, request).await?;
-        let pictures: Vec<&Input> = request.inputs.iter().filter(|i| is_picture(i)).collect();
-        let places = fill::picture_places(&graph);
-        if places == 0 && !pictures.is_empty() {
-            return Err(invalid(
-                "The workflow has no place for the source picture. In ComfyUI give the node that loads it the title oto:image and export it again, or take the source away.",
-            ));
-        }
-        // What cannot be sent is found out before anything is.
-        fill::fill(&mut graph, request)?;
-        let mut names = Vec::new();
-        for picture in pictures.into_iter().take(places) {
+        let filling = Filling::of(self.graph(context, request).await?, request)?;
+        let mut sources = Vec::new();
+        for picture in filling.sources(request).into_iter().filter(|i| is_picture(i)) {
             context.report(0.01, "sending the picture");
-            names.push(self.upload(context, picture).await?);
+            sources.push((Kind::Image, json!(self.upload(context, picture).await?)));
         }
-        fill::fill_pictures(&mut graph, &names);
         let note = Note {
             kind: Some(request.kind),
-            title: title_from(&fill::words_of(request)),
-            model: graph.model().to_owned(),
-            parts: graph.samplers(),
+            title: title_from(&words_of(request)),
+            model: filling.graph().model().to_owned(),
+            parts: filling.graph().samplers(),
         };
         let client = name::of_submission(&request.submission_id);
         context.report(0.02, "asking");
         let body = json!({
-            "prompt": graph.into_value(),
+            "prompt": filling.finish(request, &sources)?,
             "prompt_id": client,
             "client_id": client,
             "extra_data": { "oto": note },
@@ -197,7 +185,7 @@ impl Engine for Comfy {
         let local = self.provider.is_local();
         let parameter = |name| Parameter { name, default: "", choices: &[] };
         let mut params = vec![parameter("workflow"), parameter("negative")];
-        params.extend(fill::NUMBERS.iter().map(|(name, _)| parameter(name)));
+        params.extend(workflow::NUMBERS.iter().map(|(name, _)| parameter(name)));
         Description {
             id: self.id.clone(),
             label: self.id.clone(),

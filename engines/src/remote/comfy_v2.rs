@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::common::{
     brief, expired, fits, handle_from, handle_of, lost, no_result, number, outcome, stopped, text,
 };
-use super::graph;
 use super::media::{output_in, text_output};
+use super::workflow::{self, Filling};
 use crate::http::{Auth, MAX_FILM, Provider, Sends, invalid, nonsense, refusal};
 use crate::outcome::title_from;
 use crate::{
@@ -59,7 +59,7 @@ fn told(error: EngineError) -> EngineError {
         "already_sent" => {
             "Comfy has this request already: an earlier try arrived, though its answer did not. Look at your jobs at Comfy before you run it again; it would be charged again."
         }
-        "workflow_format" => graph::EDITOR_FORMAT,
+        "workflow_format" => workflow::EDITOR_FORMAT,
         "missing_asset" => {
             "The workflow names a file that this account does not have. Connect it to the agent as a source, or upload it at Comfy."
         }
@@ -85,15 +85,16 @@ impl ComfyV2 {
     }
 
     async fn create(&self, context: &Context, request: &Request) -> Result<Submitted, EngineError> {
-        let workflow = graph::of(request)?.ok_or_else(|| {
-            invalid("Comfy runs workflows. In ComfyUI choose File → Export (API) and paste that file into the agent’s parameter “workflow”.")
+        let graph = workflow::of(request)?.ok_or_else(|| {
+            invalid("Comfy runs workflows. In ComfyUI choose Workflow > Export (API) and paste that file into the agent’s parameter “workflow”.")
         })?;
         self.provider.needs_key(context)?;
+        let filling = Filling::of(graph, request)?;
         let mut sources = Vec::new();
-        for input in graph::sources(request) {
+        for input in filling.sources(request) {
             sources.push((input.kind, self.asset(context, input).await?));
         }
-        let body = json!({ "workflow": graph::filled(workflow, request, &sources)? });
+        let body = json!({ "workflow": filling.finish(request, &sources)? });
         context.report(0.02, "asking");
         let call = self.provider.post(context, "api/v2/jobs", Sends::Work)?.json(&body);
         let call = call.header("idempotency-key", &request.submission_id).reading(reading);

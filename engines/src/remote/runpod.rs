@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::common::{asks_something, handle_from, handle_of, lost, number, outcome, stopped, text};
-use super::graph;
 use super::media::text_output;
+use super::workflow;
 use crate::http::{Auth, Provider, Sends, invalid, nonsense, refusal};
 use crate::outcome::title_from;
 use crate::{
@@ -73,7 +73,7 @@ impl RunPod {
 
     async fn create(&self, context: &Context, request: &Request) -> Result<Submitted, EngineError> {
         let endpoint = self.endpoint(&request.model)?;
-        let workflow = graph::of(request)?;
+        let workflow = workflow::of(request)?;
         if workflow.is_none() {
             asks_something(request)?;
         }

@@ -15,4 +15,6 @@ mod registry;
 mod replicate;
 mod runpod;
 mod sdcpp;
+mod shotstack;
 mod stability;
+mod vast;

@@ -66,6 +66,7 @@ fn arrive(
     match home {
         Ok(home) => {
             home.client.engines();
+            home.client.adapters();
             home.client.discover();
             // What an earlier start left unfinished is followed again; nothing is sent twice.
             let fresh: Vec<JobId> = desk.pending.iter().map(|p| p.job).collect();
@@ -225,6 +226,7 @@ fn hear(
             }
             Event::Engines(Ok(engines)) => ui.engines = engines,
             Event::Engines(Err(error)) => ui.log(Level::Error, error.to_string()),
+            Event::Adapters(adapters) => ui.adapters = adapters,
             Event::Found(found) => ui.found = found,
             Event::Checked { id, result } => match result {
                 Ok(check) => {

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::Scene;
 use super::style::{button, faint, frame, primary, semi};
 use crate::desk::command::{is_available, rows};
-use crate::desk::state::{Dialog, HomeState};
+use crate::desk::state::{Dialog, HomeState, UiState};
 
 pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
     let Some(dialog) = scene.ui.dialog else { return };
@@ -140,7 +140,7 @@ fn engines(ui: &mut egui::Ui, scene: &mut Scene) {
                     {
                         let model = found.models.first().cloned().unwrap_or_default();
                         let config = EngineConfig {
-                            adapter: "openai".to_owned(),
+                            adapter: found.adapter.clone(),
                             base_url: found.base_url.clone(),
                             model,
                         };
@@ -170,9 +170,37 @@ fn key_row(ui: &mut egui::Ui, scene: &mut Scene, engine: &str, url: &str) {
     });
 }
 
+/// Which kind of engine; its usual name and address stand in the form and can be changed.
+fn adapter_row(ui: &mut egui::Ui, scene: &mut Scene) {
+    let UiState { form, adapters: known, .. } = &mut *scene.ui;
+    let chosen = known.iter().find(|a| a.id == form.adapter).or(known.first());
+    let Some(chosen) = chosen else { return };
+    if form.adapter.is_empty() {
+        form.adapter.clone_from(&chosen.id);
+    }
+    let mut pick = None;
+    egui::ComboBox::from_id_salt("adapter")
+        .width(340.0)
+        .height(320.0)
+        .selected_text(&chosen.label)
+        .show_ui(ui, |ui| {
+            for adapter in known.iter() {
+                if ui.selectable_label(adapter.id == chosen.id, &adapter.label).clicked() {
+                    pick = Some(adapter);
+                }
+            }
+        });
+    if let Some(adapter) = pick {
+        form.adapter.clone_from(&adapter.id);
+        form.name.clone_from(&adapter.id);
+        form.address.clone_from(&adapter.base_url);
+    }
+}
+
 fn add_form(ui: &mut egui::Ui, scene: &mut Scene) {
     ui.add_space(6.0);
     ui.label(semi(scene.desk.say("engines-add"), 13.0));
+    adapter_row(ui, scene);
     let labels = ["engines-name", "engines-address", "engines-model"].map(|k| scene.desk.say(k));
     let form = &mut scene.ui.form;
     for (label, text) in
@@ -189,7 +217,7 @@ fn add_form(ui: &mut egui::Ui, scene: &mut Scene) {
         if add && let HomeState::Ready(home) = &scene.desk.home {
             let form = &scene.ui.form;
             let config = EngineConfig {
-                adapter: "openai".to_owned(),
+                adapter: form.adapter.clone(),
                 base_url: form.address.trim().to_owned(),
                 model: form.model.trim().to_owned(),
             };

@@ -6,7 +6,7 @@ use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 
 use super::super::media::bytes_of;
-use super::graph::Graph;
+use super::super::workflow::{self, Graph};
 use super::{Comfy, name};
 use crate::http::{Sends, invalid, nonsense};
 use crate::{Context, EngineError, ErrorClass, Input, Kind, Request};
@@ -33,9 +33,8 @@ impl Comfy {
         context: &Context,
         request: &Request,
     ) -> Result<Graph, EngineError> {
-        let workflow = request.param("workflow", "");
-        if !workflow.is_empty() {
-            return Graph::read(workflow);
+        if let Some(graph) = workflow::of(request)? {
+            return Ok(graph);
         }
         if request.kind != Kind::Image {
             return Err(invalid(

@@ -1,16 +1,14 @@
-//! ComfyUI workflows: read in the API format, and filled with the prompt, the seed and the sources.
-//! A value such as `{{prompt}}` is a slot; sources without a slot go to the nodes that load files.
+//! Workflows with slots: values such as `{{prompt}}` become what they name. Sources without a slot go
+//! to the nodes that load files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::common::{params, text};
+use super::super::common::{params, text};
+use super::words_of;
 use crate::http::invalid;
-use crate::{EngineError, Input, Kind, Request};
-
-/// What to do with a workflow in the editor's own format.
-pub(super) const EDITOR_FORMAT: &str = "This workflow is in the format of the ComfyUI editor. In ComfyUI choose File → Export (API) and paste that file.";
+use crate::{EngineError, Kind, Request};
 
 /// Nodes that load a file: their class, the input with its name, and what they load.
 const LOADERS: [(&str, &str, Kind); 5] = [
@@ -20,38 +18,6 @@ const LOADERS: [(&str, &str, Kind); 5] = [
     ("VHS_LoadAudioUpload", "audio", Kind::Voice),
     ("VHS_LoadVideo", "video", Kind::Video),
 ];
-
-/// The workflow of a request, when it has one.
-pub(super) fn of(request: &Request) -> Result<Option<Value>, EngineError> {
-    let words = request.param("workflow", "");
-    if words.is_empty() { Ok(None) } else { read(words).map(Some) }
-}
-
-fn read(words: &str) -> Result<Value, EngineError> {
-    let no_graph = || {
-        invalid(
-            "The workflow is not a ComfyUI workflow. In ComfyUI choose File → Export (API) and paste that file.",
-        )
-    };
-    let mut graph: Value = serde_json::from_str(words).or(Err(no_graph()))?;
-    // Scripts keep it as the body of a request.
-    if graph["prompt"].is_object() && graph["prompt"]["class_type"].is_null() {
-        graph = graph["prompt"].take();
-    }
-    if graph["nodes"].is_array() {
-        return Err(invalid(EDITOR_FORMAT));
-    }
-    let nodes = graph.as_object().ok_or_else(no_graph)?;
-    if nodes.is_empty() || nodes.values().any(|node| !node["class_type"].is_string()) {
-        return Err(no_graph());
-    }
-    Ok(graph)
-}
-
-/// Sources that can be sent to a workflow.
-pub(super) fn sources(request: &Request) -> Vec<&Input> {
-    request.inputs.iter().filter(|i| i.kind != Kind::Text && i.file.is_some()).take(16).collect()
-}
 
 fn slot_name(kind: Kind) -> &'static str {
     match kind {
@@ -75,9 +41,7 @@ pub(super) fn filled(
 ) -> Result<Value, EngineError> {
     let mut slots: BTreeMap<String, Value> =
         params(&request.params, &["workflow"]).into_iter().collect();
-    let prompt =
-        if request.prompt.trim().is_empty() { request.words() } else { request.prompt.clone() };
-    slots.insert("prompt".to_owned(), json!(prompt));
+    slots.insert("prompt".to_owned(), json!(words_of(request)));
     slots.entry("negative_prompt".to_owned()).or_insert_with(|| json!(""));
     slots.entry("seed".to_owned()).or_insert_with(|| json!(request.seed & 0x7fff_ffff));
     for kind in [Kind::Image, Kind::Voice, Kind::Video] {
@@ -90,27 +54,27 @@ pub(super) fn filled(
             }
         }
     }
-    let Some(nodes) = graph.as_object_mut() else { return Ok(graph) };
     let mut used = BTreeSet::new();
-    for node in nodes.values_mut() {
+    for node in graph.as_object_mut().into_iter().flat_map(Map::values_mut) {
         if let Some(inputs) = node.get_mut("inputs") {
             fill(inputs, &slots, &mut used)?;
         }
     }
     for kind in [Kind::Image, Kind::Voice, Kind::Video] {
         if !used.iter().any(|name| without_number(name) == slot_name(kind)) {
-            load(nodes, kind, sources.iter().filter(|(k, _)| *k == kind).map(|(_, s)| s));
+            load(&mut graph, kind, sources.iter().filter(|(k, _)| *k == kind).map(|(_, s)| s));
         }
     }
     Ok(graph)
 }
 
 /// Gives the sources of a kind to the nodes that load them, in the order of their numbers.
-fn load<'a>(
-    nodes: &mut Map<String, Value>,
+pub(super) fn load<'a>(
+    graph: &mut Value,
     kind: Kind,
     mut sources: impl Iterator<Item = &'a Value>,
 ) {
+    let Some(nodes) = graph.as_object_mut() else { return };
     let mut names: Vec<String> = nodes.keys().cloned().collect();
     names.sort_by_key(|name| name.parse::<u64>().unwrap_or(u64::MAX));
     for name in names {
@@ -200,7 +164,7 @@ mod tests {
                 "text": "{{prompt}}", "more": "in ink, {{prompt}}, {{other}}", "from": ["2", 0]}},
                 "2": {"class_type": "LoadImage", "inputs": {"image": "old.png"}}}"#,
         );
-        let graph = of(&asks).unwrap().unwrap();
+        let graph = serde_json::from_str(asks.param("workflow", "")).unwrap();
         let graph = filled(graph, &asks, &[(Kind::Image, json!("new.png"))]).unwrap();
         let inputs = &graph["1"]["inputs"];
         assert_eq!((&inputs["seed"], &inputs["w"]), (&json!(5), &json!(640)));
@@ -210,22 +174,5 @@ mod tests {
             (&inputs["from"][0], &graph["2"]["inputs"]["image"]),
             (&json!("2"), &json!("new.png"))
         );
-    }
-
-    #[test]
-    fn what_is_no_workflow_is_told() {
-        for (words, part) in [
-            (r#"{"nodes": [], "links": []}"#, "Export (API)"),
-            ("a cat", "Export (API)"),
-            (r#"{"1": {"inputs": {}}}"#, "Export (API)"),
-            ("[]", "Export (API)"),
-        ] {
-            assert!(of(&request(words)).unwrap_err().message.contains(part), "{words}");
-        }
-        assert!(of(&request("  ")).unwrap().is_none());
-        let asks =
-            request(r#"{"1": {"class_type": "LoadImage", "inputs": {"image": "{{image}}"}}}"#);
-        let graph = of(&asks).unwrap().unwrap();
-        assert!(filled(graph, &asks, &[]).unwrap_err().message.contains("source"));
     }
 }

@@ -8,16 +8,18 @@ use crate::http::invalid;
 
 /// Longest workflow accepted.
 const MOST: usize = 8 << 20;
+/// What to do with a workflow in the editor's own format.
+pub(in crate::remote) const EDITOR_FORMAT: &str = "This workflow is in the format of ComfyUI’s editor, which cannot be run. In ComfyUI choose Workflow > Export (API) and use that file.";
 /// Parts of names of checkpoints that were made for small pictures.
 const SMALL: [&str; 5] = ["v1-5", "v1-4", "sd15", "sd1.5", "sd_1.5"];
 
 /// A workflow.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Graph(Map<String, Value>);
+pub(in crate::remote) struct Graph(Map<String, Value>);
 
 impl Graph {
     /// Reads what the user exported.
-    pub(super) fn read(text: &str) -> Result<Self, EngineError> {
+    pub(in crate::remote) fn read(text: &str) -> Result<Self, EngineError> {
         let bad = || {
             invalid(
                 "The workflow is not one of ComfyUI. In ComfyUI choose Workflow > Export (API) and put the content of that file into the agent’s workflow.",
@@ -29,9 +31,7 @@ impl Graph {
         let value: Value = serde_json::from_str(text).or(Err(bad()))?;
         let Value::Object(mut map) = value else { return Err(bad()) };
         if map.get("nodes").is_some_and(Value::is_array) && map.contains_key("links") {
-            return Err(invalid(
-                "This workflow is in the format of ComfyUI’s editor, which cannot be run. In ComfyUI choose Workflow > Export (API) and use that file.",
-            ));
+            return Err(invalid(EDITOR_FORMAT));
         }
         // Some tools keep the whole body of the request.
         if let Some(Value::Object(inner)) = map.get_mut("prompt") {
@@ -45,7 +45,7 @@ impl Graph {
     }
 
     /// A picture from words with one checkpoint; from a picture when there is one to change.
-    pub(super) fn built_in(checkpoint: &str, from_picture: bool) -> Self {
+    pub(in crate::remote) fn built_in(checkpoint: &str, from_picture: bool) -> Self {
         let lower = checkpoint.to_lowercase();
         let side = if SMALL.iter().any(|s| lower.contains(s)) { 512 } else { 1024 };
         let node = |class: &str, title: &str, inputs: Value| json!({ "class_type": class, "inputs": inputs, "_meta": { "title": title } });
@@ -101,22 +101,36 @@ impl Graph {
     }
 
     /// How many nodes work in steps, at least one: each is a part of the progress.
-    pub(super) fn samplers(&self) -> u32 {
+    pub(in crate::remote) fn samplers(&self) -> u32 {
         let samples = |node: &&Value| node["inputs"].get("latent_image").is_some();
         (self.0.values().filter(samples).count() as u32).max(1)
     }
 
     /// The first model that it loads; empty when none can be told.
-    pub(super) fn model(&self) -> &str {
+    pub(in crate::remote) fn model(&self) -> &str {
         let names = ["ckpt_name", "unet_name", "diffusion_model"];
         let inputs = self.ids().into_iter().map(|id| &self.node(id)["inputs"]);
         let mut found = inputs.filter_map(|i| names.iter().find_map(|name| i[*name].as_str()));
         found.next().unwrap_or_default()
     }
 
+    /// True when it has slots such as `{{prompt}}`.
+    pub(super) fn has_slots(&self) -> bool {
+        self.0.values().any(|node| holds_slot(&node["inputs"]))
+    }
+
     /// What is sent.
     pub(super) fn into_value(self) -> Value {
         Value::Object(self.0)
+    }
+}
+
+fn holds_slot(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains("{{") && text.contains("}}"),
+        Value::Array(list) => list.iter().any(holds_slot),
+        Value::Object(map) => map.values().any(holds_slot),
+        _ => false,
     }
 }
 

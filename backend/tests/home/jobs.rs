@@ -1,83 +1,10 @@
 //! The embedded home over HTTP, as the desk speaks to it: who may call, jobs once and once only,
 //! stopping, restarting.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use oto_backend::{EmbedConfig, Embedded, NoKeys};
-use oto_media::worker::Workers;
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-struct Caller {
-    base: String,
-    secret: String,
-    client: reqwest::Client,
-}
-
-fn start(folder: &Path) -> (Embedded, Caller) {
-    let workers = Workers::of_program("/nonexistent-media-worker");
-    let config = EmbedConfig { data_dir: folder.to_owned(), keys: Arc::new(NoKeys), workers };
-    let home = Embedded::start(config).unwrap();
-    rustls::crypto::ring::default_provider().install_default().ok();
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .tls_certs_only(std::iter::empty::<reqwest::Certificate>())
-        .build()
-        .unwrap();
-    let caller = Caller {
-        base: home.base_url.clone(),
-        secret: home.secret.expose_secret().to_owned(),
-        client,
-    };
-    (home, caller)
-}
-
-impl Caller {
-    fn call(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
-        self.client
-            .request(method.parse().unwrap(), format!("{}/api/v1{path}", self.base))
-            .bearer_auth(&self.secret)
-    }
-
-    async fn submit(&self, id: &str, job: &Value) -> (u16, Value) {
-        let answer = self
-            .call("POST", "/jobs")
-            .header("idempotency-key", id)
-            .json(job)
-            .send()
-            .await
-            .unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
-    }
-
-    async fn until_final(&self, id: &str) -> Value {
-        let mut version = 0;
-        loop {
-            let job: Value = self
-                .call("GET", &format!("/jobs/{id}?wait=10&version={version}"))
-                .send()
-                .await
-                .unwrap()
-                .json()
-                .await
-                .unwrap();
-            version = job["version"].as_u64().unwrap();
-            if matches!(
-                job["status"].as_str().unwrap(),
-                "succeeded" | "failed" | "canceled" | "expired"
-            ) {
-                return job;
-            }
-        }
-    }
-}
-
-fn id(n: u32) -> String {
-    format!("0192aabb-0000-7000-8000-{n:012}")
-}
+use crate::common::{id, start};
 
 fn text_job() -> Value {
     json!({"kind": "text", "engine": "local-text", "prompt": "Lisbon at dawn, a cat", "seed": 7})

@@ -10,7 +10,7 @@ use crate::http::invalid;
 use crate::{EngineError, Kind, Request};
 
 /// Parameters that go into a workflow, each into its slot.
-pub(super) const NUMBERS: [(&str, Slot); 5] = [
+pub(in crate::remote) const NUMBERS: [(&str, Slot); 5] = [
     ("width", Slot::Width),
     ("height", Slot::Height),
     ("steps", Slot::Steps),
@@ -19,7 +19,7 @@ pub(super) const NUMBERS: [(&str, Slot); 5] = [
 ];
 
 /// The words of the agent; a voice reads its sources.
-pub(super) fn words_of(request: &Request) -> String {
+pub(in crate::remote) fn words_of(request: &Request) -> String {
     let prompt = request.prompt.trim();
     if request.kind == Kind::Voice || prompt.is_empty() {
         request.words()
@@ -60,10 +60,10 @@ pub(super) fn fill(graph: &mut Graph, request: &Request) -> Result<(), EngineErr
     Ok(())
 }
 
-/// Fills in pictures by the names of their files at the server.
-pub(super) fn fill_pictures(graph: &mut Graph, names: &[String]) {
-    for (place, name) in Slot::Image.places(graph).iter().zip(names) {
-        graph.put(place, json!(name));
+/// Fills in pictures, as the server calls them.
+pub(super) fn fill_pictures<'a>(graph: &mut Graph, pictures: impl Iterator<Item = &'a Value>) {
+    for (place, picture) in Slot::Image.places(graph).iter().zip(pictures) {
+        graph.put(place, picture.clone());
     }
 }
 

@@ -9,7 +9,7 @@ use super::graph::Graph;
 
 /// What can be filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Slot {
+pub(in crate::remote) enum Slot {
     Positive,
     Negative,
     Seed,

@@ -2,6 +2,7 @@
 
 mod console;
 mod dialogs;
+mod engines;
 mod minimap;
 mod note_editor;
 mod preview;

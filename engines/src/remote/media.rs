@@ -52,15 +52,14 @@ pub(super) fn data_url(input: &Input) -> Result<String, EngineError> {
 
 /// The file of an input, with its media type.
 pub(super) fn bytes_of(input: &Input) -> Result<Vec<u8>, EngineError> {
-    let gone = |_| {
+    let gone = || {
         EngineError::new(
             ErrorClass::InvalidRequest,
             "source_gone",
             "A source of this work is no longer there. Choose another one.",
         )
     };
-    let path = input.file.as_ref().ok_or(()).map_err(gone)?;
-    std::fs::read(path).map_err(|_| ()).map_err(gone)
+    std::fs::read(input.file.as_ref().ok_or_else(gone)?).or(Err(gone()))
 }
 
 /// A text as the main output.

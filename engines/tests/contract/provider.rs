@@ -121,15 +121,18 @@ impl Fake {
         let heard = Heard::default();
         let (keeps, own) = (Arc::clone(&heard), origin.clone());
         let script = Arc::new(Mutex::new(script));
-        std::thread::spawn(move || {
+        let answering = move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
                 let (keeps, own, script) = (Arc::clone(&keeps), own.clone(), Arc::clone(&script));
-                std::thread::spawn(move || {
-                    serve(stream, &keeps, |asked| (*script.lock().unwrap())(asked, &own));
-                });
+                std::thread::Builder::new()
+                    .spawn(move || {
+                        serve(stream, &keeps, |asked| (*script.lock().unwrap())(asked, &own));
+                    })
+                    .unwrap();
             }
-        });
+        };
+        std::thread::Builder::new().spawn(answering).unwrap();
         Self { origin, heard }
     }
 
@@ -181,10 +184,8 @@ fn serve(mut stream: TcpStream, heard: &Heard, answer: impl FnOnce(&Asked) -> Re
     // The client may be gone; that is its right.
     stream.write_all(head.as_bytes()).ok();
     stream.write_all(&reply.body).ok();
-    while reply.manner == Manner::Endless {
-        if stream.write_all(&[b' '; 1 << 20]).is_err() {
-            return;
-        }
+    if reply.manner == Manner::Endless {
+        while stream.write_all(&[b' '; 1 << 20]).is_ok() {}
     }
 }
 

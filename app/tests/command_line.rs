@@ -235,6 +235,124 @@ fn wrong_input_is_answered_in_words() {
     assert_eq!(std::fs::read(&foreign).unwrap(), b"not a board");
 }
 
+/// A provider of predictions that takes its time; knows how often each prompt was asked for.
+#[cfg(unix)]
+mod lab {
+    use std::collections::BTreeMap;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    pub(super) type Asked = Arc<Mutex<BTreeMap<String, u32>>>;
+
+    /// Its address, and what it was asked.
+    pub(super) fn start() -> (String, Asked) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}/v1", listener.local_addr().unwrap());
+        let asked = Asked::default();
+        let keeps = Arc::clone(&asked);
+        let serve = move || {
+            for stream in listener.incoming().flatten() {
+                let keeps = Arc::clone(&keeps);
+                std::thread::Builder::new().spawn(move || answer(stream, &keeps)).unwrap();
+            }
+        };
+        std::thread::Builder::new().spawn(serve).unwrap();
+        (base, asked)
+    }
+
+    fn answer(mut stream: TcpStream, asked: &Asked) -> Option<()> {
+        let mut bytes = Vec::new();
+        let mut buffer = [0; 16_384];
+        let (head, body) = loop {
+            let n = stream.read(&mut buffer).ok().filter(|n| *n > 0)?;
+            bytes.extend_from_slice(&buffer[..n]);
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            let length = head
+                .lines()
+                .find_map(|l| l.to_lowercase().strip_prefix("content-length: ").map(str::to_owned));
+            if body.len() >= length.and_then(|l| l.parse().ok()).unwrap_or(0) {
+                break (head.to_owned(), body.to_owned());
+            }
+        };
+        let reply = if head.starts_with("POST") {
+            let body: serde_json::Value = serde_json::from_str(&body).ok()?;
+            let prompt = body["input"]["prompt"].as_str()?.to_owned();
+            // Paid for from here on, whether the answer arrives or not.
+            *asked.lock().unwrap().entry(prompt.clone()).or_default() += 1;
+            std::thread::sleep(Duration::from_millis(60));
+            let id = prompt.replace(' ', "-");
+            serde_json::json!({ "id": id, "status": "starting" })
+        } else {
+            serde_json::json!({ "status": "succeeded", "output": "The tram climbs." })
+        };
+        let reply = reply.to_string();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            reply.len()
+        );
+        stream.write_all((head + &reply).as_bytes()).ok()
+    }
+}
+
+/// The same with an engine that is paid: whatever moment the kill hits, nothing is asked for twice,
+/// and what was paid for is there or is told.
+#[cfg(unix)]
+#[test]
+fn killed_at_any_moment_nothing_is_paid_twice() {
+    let oto = Oto::new();
+    let (base, asked) = lab::start();
+    oto.json(&["board", "new", "wall", "--json"]);
+    let added = oto.run(&[
+        "engines",
+        "add",
+        "lab",
+        "--type",
+        "replicate",
+        "--base-url",
+        &base,
+        "--model",
+        "o/m",
+    ]);
+    assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
+    let kills: u64 = std::env::var("OTO_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(12);
+    for i in 0..kills {
+        let prompt = format!("tram {i}");
+        let mut child = oto
+            .command(&["make", "wall", "--agent", "Writer", "--engine", "lab", "--prompt", &prompt])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(20 + i * 700 / kills));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let notes = || oto.json(&["notes", "wall", "--json"])["notes"].as_array().unwrap().clone();
+    for _ in 0..20 {
+        oto.make("Writer", &["--prompt", "the last one"]);
+        if notes().iter().all(|n| n["state"] != "making") {
+            break;
+        }
+    }
+    let asked = asked.lock().unwrap();
+    assert!(!asked.is_empty(), "every kill came too early");
+    assert!(asked.values().all(|n| *n == 1), "{asked:?}");
+    let notes = notes();
+    let count = |state: &str, words: &str| {
+        let told = |n: &&Value| n["reason"].as_str().unwrap_or_default().contains(words);
+        notes.iter().filter(|n| n["state"] == state).filter(told).count()
+    };
+    assert_eq!(count("making", ""), 0, "something stays under way for ever");
+    let (lost, early) = (count("failed", "paid twice"), count("failed", "before this was sent"));
+    assert_eq!(count("failed", ""), lost + early, "another failure: {notes:?}");
+    let done =
+        notes.iter().filter(|n| n["state"] == "done" && n["text"] == "The tram climbs.").count();
+    assert_eq!(done + lost, asked.len(), "{done} there, {lost} told, {} paid", asked.len());
+}
+
 /// SIGKILL at instants spread over the whole of `oto make`: the board is sound each time, every run
 /// reported as done is there, none twice. `OTO_KILLS` raises the number.
 #[cfg(unix)]

@@ -7,6 +7,7 @@ pub mod engine;
 pub mod home;
 pub mod job;
 pub mod problem;
+pub mod usage;
 
 pub use asset::Asset;
 pub use engine::{Adapter, CheckResult, CheckState, Engine, EngineConfig, Found, Parameter, Place};
@@ -16,3 +17,4 @@ pub use job::{
     Word,
 };
 pub use problem::Problem;
+pub use usage::{Budget, Usage, UsageRow};

@@ -14,6 +14,7 @@ mod lineage;
 mod make;
 mod notes;
 mod shot;
+mod usage;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -63,6 +64,8 @@ enum Command {
     /// Keys of engines, in the keyring of the system; read from stdin, never from an argument.
     #[command(subcommand)]
     Keys(engines::KeysCommand),
+    /// Tell what was made and what it cost, and set limits.
+    Usage(usage::UsageArgs),
     /// Say what works on this machine.
     Doctor(doctor::DoctorArgs),
     /// Measure drawing, opening and editing on boards of any size.
@@ -103,6 +106,7 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
         Some(Command::Shot(args)) => shot::run(&data, &args).map(|()| ExitCode::SUCCESS),
         Some(Command::Engines(command)) => engines::engines(&data, command),
         Some(Command::Keys(command)) => engines::keys(&data, command),
+        Some(Command::Usage(args)) => usage::run(&data, &args),
         Some(Command::Doctor(args)) => doctor::run(&data, &args),
         Some(Command::Bench(command)) => bench::run(&data, &command).map(|()| ExitCode::SUCCESS),
         Some(Command::Tour(args)) => make::tour(&data, &args).map(|()| ExitCode::SUCCESS),

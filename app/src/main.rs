@@ -5,6 +5,7 @@ mod cli;
 mod convert;
 mod data;
 mod desk;
+mod figures;
 mod home;
 mod making;
 mod memory;

@@ -1,6 +1,8 @@
 //! One function a route.
 
-use oto_api_types::{Adapter, CheckResult, Engine, EngineConfig, Found, Job, NewJob};
+use oto_api_types::{
+    Adapter, Budget, CheckResult, Engine, EngineConfig, Found, Job, NewJob, Usage,
+};
 use reqwest::Method;
 
 use crate::{ClientError, Home, Upload};
@@ -12,6 +14,10 @@ impl Home {
 
     pub(crate) async fn adapters(&self) -> Result<Vec<Adapter>, ClientError> {
         self.get("/engines/adapters").await
+    }
+
+    pub(crate) async fn usage(&self, days: u32) -> Result<Usage, ClientError> {
+        self.get(&format!("/usage?days={days}")).await
     }
 
     pub(crate) async fn discover(&self) -> Result<Vec<Found>, ClientError> {
@@ -28,6 +34,10 @@ impl Home {
         config: &EngineConfig,
     ) -> Result<(), ClientError> {
         self.send(self.call(Method::PUT, &format!("/engines/{id}")).json(config)).await.map(drop)
+    }
+
+    pub(crate) async fn set_budget(&self, budget: &Budget) -> Result<(), ClientError> {
+        self.send(self.call(Method::PUT, "/usage/budget").json(budget)).await.map(drop)
     }
 
     pub(crate) async fn remove_engine(&self, id: &str) -> Result<(), ClientError> {

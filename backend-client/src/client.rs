@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use oto_api_types::{Adapter, CheckResult, Engine, EngineConfig, Found, Job, NewJob};
+use oto_api_types::{
+    Adapter, Budget, CheckResult, Engine, EngineConfig, Found, Job, NewJob, Usage,
+};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::follow::{backoff, fetch, follow};
@@ -50,6 +52,8 @@ pub enum Event {
     },
     /// The engines of the home.
     Engines(Result<Vec<Engine>, ClientError>),
+    /// What was made and what it cost.
+    Usage(Result<Usage, ClientError>),
     /// The kinds of engines that can be added.
     Adapters(Vec<Adapter>),
     /// Servers found on this machine.
@@ -77,6 +81,8 @@ enum Order {
     Release(String),
     Engines,
     Adapters,
+    Usage(u32),
+    SetBudget(Budget, u32),
     Discover,
     Check(String),
     AddEngine(String, EngineConfig),
@@ -147,6 +153,16 @@ impl Client {
     /// Asks for the engines.
     pub fn engines(&self) {
         self.order(Order::Engines);
+    }
+
+    /// Asks what was made in the last days and what it cost.
+    pub fn usage(&self, days: u32) {
+        self.order(Order::Usage(days));
+    }
+
+    /// Sets the limits, and asks for the usage of the last days.
+    pub fn set_budget(&self, budget: Budget, days: u32) {
+        self.order(Order::SetBudget(budget, days));
     }
 
     /// Asks for the kinds of engines that can be added.
@@ -248,6 +264,13 @@ async fn carry_out(home: &Home, order: Order, tell: &Tell, stopped: &Stopped) {
             home.release(&id).await.ok();
         }
         Order::Engines => tell(Event::Engines(home.engines().await)),
+        Order::Usage(days) => tell(Event::Usage(home.usage(days).await)),
+        Order::SetBudget(budget, days) => {
+            tell(Event::Usage(match home.set_budget(&budget).await {
+                Ok(()) => home.usage(days).await,
+                Err(error) => Err(error),
+            }))
+        }
         Order::Adapters => tell(Event::Adapters(home.adapters().await.unwrap_or_default())),
         Order::Discover => tell(Event::Found(home.discover().await.unwrap_or_default())),
         Order::Check(id) => {

@@ -13,6 +13,7 @@ mod migration;
 mod router;
 mod routes;
 mod state;
+mod usage;
 
 pub use embed::{EmbedConfig, Embedded};
 pub use error::BackendError;

@@ -7,12 +7,13 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First), Box::new(Lanes)]
+        vec![Box::new(First), Box::new(Lanes), Box::new(Costs)]
     }
 }
 
 struct First;
 struct Lanes;
+struct Costs;
 
 impl MigrationName for First {
     fn name(&self) -> &str {
@@ -92,6 +93,45 @@ impl MigrationTrait for Lanes {
                 served BIGINT NOT NULL
             );
             CREATE INDEX job_lane ON job (lane, status);";
+        manager.get_connection().execute_unprepared(sql).await?;
+        Ok(())
+    }
+}
+
+impl MigrationName for Costs {
+    fn name(&self) -> &str {
+        "m0003_costs"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Costs {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    #[expect(
+        elided_lifetimes_in_paths,
+        reason = "the trait of the library leaves the lifetime out"
+    )]
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = "
+            ALTER TABLE job ADD COLUMN estimate_micro BIGINT;
+            CREATE TABLE spent (
+                job_id TEXT PRIMARY KEY,
+                at_ms BIGINT NOT NULL,
+                engine TEXT NOT NULL,
+                kind TEXT NOT NULL,
+                succeeded BIGINT NOT NULL,
+                took_ms BIGINT NOT NULL,
+                bytes BIGINT NOT NULL,
+                cost_micro BIGINT
+            );
+            CREATE INDEX spent_at ON spent (at_ms);
+            CREATE TABLE limits (
+                name TEXT PRIMARY KEY,
+                value BIGINT NOT NULL
+            );";
         manager.get_connection().execute_unprepared(sql).await?;
         Ok(())
     }

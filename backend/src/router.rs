@@ -7,7 +7,7 @@ use axum::routing::{get, head, post, put};
 
 use crate::auth;
 use crate::error::Refusal;
-use crate::routes::{assets, engines, home, jobs};
+use crate::routes::{assets, engines, home, jobs, usage};
 use crate::state::AppState;
 
 /// Largest upload.
@@ -25,6 +25,8 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/jobs/{id}", get(jobs::show))
         .route("/jobs/{id}/cancel", post(jobs::cancel))
         .route("/jobs/{id}/release", post(jobs::release))
+        .route("/usage", get(usage::show))
+        .route("/usage/budget", put(usage::set_budget))
         .route("/assets", post(assets::upload).layer(DefaultBodyLimit::max(MAX_UPLOAD)))
         .route("/assets/by-hash/{hash}", head(assets::look))
         .route("/assets/{hash}/content", get(assets::content));

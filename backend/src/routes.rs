@@ -4,3 +4,4 @@ pub(crate) mod assets;
 pub(crate) mod engines;
 pub(crate) mod home;
 pub(crate) mod jobs;
+pub(crate) mod usage;

@@ -9,6 +9,7 @@ pub mod film;
 pub mod http;
 pub mod local;
 mod outcome;
+pub mod prices;
 mod registry;
 pub mod remote;
 mod request;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::Engine;
 use crate::film::Film;
 use crate::local::{Painter, Voice, Writer};
 use crate::remote::ADAPTERS;
+use crate::{Engine, Estimate, Request, prices};
 
 /// An engine that was added by its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +81,17 @@ impl Registry {
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Arc<dyn Engine>> {
         self.engines.iter().find(|(e, _)| e.describe().id == id).map(|(e, _)| Arc::clone(e))
+    }
+
+    /// What a request to an engine will cost.
+    #[must_use]
+    pub fn estimate(&self, id: &str, request: &Request) -> Estimate {
+        let found = self.engines.iter().find(|(e, _)| e.describe().id == id);
+        let Some((engine, added)) = found else { return Estimate::UNKNOWN };
+        match (engine.estimate(request), added) {
+            (Estimate { micro: None }, Some(added)) => prices::estimate(added, request),
+            (told, _) => told,
+        }
     }
 
     /// All engines, with where the added ones are.

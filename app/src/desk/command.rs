@@ -52,6 +52,7 @@ pub(super) enum Command {
     NewNote,
     NewAgent(usize),
     Engines,
+    Usage,
     Shortcuts,
     Dark,
     Download,
@@ -122,6 +123,7 @@ rows! {
     Command::Palette, "command-palette", "Ctrl+K";
     Command::Focus, "command-focus", "Ctrl+.";
     Command::Engines, "command-engines", "";
+    Command::Usage, "command-usage", "";
     Command::Shortcuts, "command-shortcuts", "?";
     Command::Dark, "command-dark", "";
 }

@@ -10,6 +10,9 @@ mod style;
 mod toasts;
 mod top_bar;
 mod tray;
+mod usage;
+
+pub(super) use usage::DAYS as USAGE_DAYS;
 
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;

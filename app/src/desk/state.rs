@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bevy::prelude::Resource;
-use oto_api_types::{Adapter, CheckResult, Engine, Found, Job};
+use oto_api_types::{Adapter, CheckResult, Engine, Found, Job, Usage};
 use oto_board::{JobId, NoteId, StepId};
 use oto_storage::Writer;
 use oto_storage::view_state::Library;
@@ -90,6 +90,7 @@ pub(super) enum Dialog {
     Palette,
     Engines,
     Shortcuts,
+    Usage,
 }
 
 /// Form of the engines dialog.
@@ -125,6 +126,10 @@ pub(super) struct UiState {
     pub(super) errors: u32,
     pub(super) engines: Vec<Engine>,
     pub(super) adapters: Vec<Adapter>,
+    /// What was made and what it cost, as it was last asked.
+    pub(super) usage: Usage,
+    /// Limits for a day and a month as they are typed.
+    pub(super) limits: [String; 2],
     pub(super) found: Vec<Found>,
     pub(super) checks: BTreeMap<String, CheckResult>,
     pub(super) form: EngineForm,

@@ -1,12 +1,15 @@
 //! The SQL of the job engine: accept, claim, renew, end, cancel, recover.
 
 use oto_api_types::{JobError, JobKind, JobStatus, NewJob};
+use oto_engines::Estimate;
 use sea_orm::{
-    DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait, Value,
+    ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait, Value,
 };
 
 use super::row::{COLUMNS, JobResult, JobRow, status_word};
 use crate::db::{all, execute, now_ms, one};
+use crate::usage::{self, Spent};
 
 /// How long a claim lasts without being renewed.
 pub(crate) const LEASE_MS: i64 = 60_000;
@@ -19,6 +22,8 @@ pub(crate) enum Accepted {
     Replayed(JobRow),
     /// Another job has this id.
     OtherBody,
+    /// It would go over a limit: the sentence.
+    OverBudget(String),
 }
 
 pub(crate) async fn find(db: &DatabaseConnection, id: &str) -> Result<Option<JobRow>, DbErr> {
@@ -62,6 +67,7 @@ pub(crate) async fn accept(
     db: &DatabaseConnection,
     id: &str,
     job: &NewJob,
+    estimate: Estimate,
 ) -> Result<Accepted, DbErr> {
     let request = serde_json::to_string(job).map_err(|e| DbErr::Custom(e.to_string()))?;
     let fingerprint = blake3::hash(request.as_bytes()).to_hex().to_string();
@@ -71,13 +77,24 @@ pub(crate) async fn accept(
         JobKind::Image | JobKind::Voice => 30,
         JobKind::Video | JobKind::Unknown => 720,
     };
+    // The dearest it may be counts.
+    let most = estimate.micro.map(|[_, most]| most);
+    let txn = db.begin_with_options(immediate()).await?;
+    if most != Some(0)
+        && one(&txn, "SELECT 1 AS yes FROM job WHERE id = $1", vec![id.into()]).await?.is_none()
+        && let Some(sentence) = usage::refusal(&txn, most).await?
+    {
+        txn.rollback().await?;
+        return Ok(Accepted::OverBudget(sentence));
+    }
     let inserted = execute(
-        db,
-        "INSERT INTO job (id, fingerprint, request, lane, status, submit_state, lease_seq, lease_until_ms, attempt, run_at_ms, deadline_at_ms, created_at_ms, version, stage)
-         VALUES ($1, $2, $3, $6, 'queued', 'none', 0, 0, 0, $4, $5, $4, 1, '') ON CONFLICT (id) DO NOTHING",
-        vec![id.into(), fingerprint.clone().into(), request.into(), now.into(), (now + minutes * 60_000).into(), lane_of(&job.engine).into()],
+        &txn,
+        "INSERT INTO job (id, fingerprint, request, lane, estimate_micro, status, submit_state, lease_seq, lease_until_ms, attempt, run_at_ms, deadline_at_ms, created_at_ms, version, stage)
+         VALUES ($1, $2, $3, $6, $7, 'queued', 'none', 0, 0, 0, $4, $5, $4, 1, '') ON CONFLICT (id) DO NOTHING",
+        vec![id.into(), fingerprint.clone().into(), request.into(), now.into(), (now + minutes * 60_000).into(), lane_of(&job.engine).into(), most.into()],
     )
     .await?;
+    txn.commit().await?;
     let row = find(db, id).await?.ok_or_else(|| DbErr::RecordNotFound(id.to_owned()))?;
     Ok(if inserted == 1 {
         Accepted::New(row)
@@ -137,7 +154,7 @@ pub(crate) async fn next_due_ms(db: &DatabaseConnection) -> Result<Option<i64>, 
 
 /// A write of the worker that holds the lease; false when it holds it no longer.
 async fn leased(
-    db: &DatabaseConnection,
+    db: &impl ConnectionTrait,
     row: &JobRow,
     set: &str,
     mut values: Vec<Value>,
@@ -179,19 +196,37 @@ pub(crate) async fn submitted(
     leased(db, row, "submit_state = 'submitted', handle = $1", vec![handle.into()]).await
 }
 
+/// The end of a job and what it cost, together or not at all.
+async fn ended(
+    db: &DatabaseConnection,
+    row: &JobRow,
+    set: &str,
+    values: Vec<Value>,
+    spent: &Spent,
+) -> Result<bool, DbErr> {
+    let txn = db.begin_with_options(immediate()).await?;
+    let written = leased(&txn, row, set, values).await?;
+    if written {
+        usage::record(&txn, &row.id, spent).await?;
+    }
+    txn.commit().await?;
+    Ok(written)
+}
+
 pub(crate) async fn succeed(
     db: &DatabaseConnection,
     row: &JobRow,
     result: &JobResult,
 ) -> Result<bool, DbErr> {
+    let spent = Spent {
+        succeeded: true,
+        bytes: result.outputs.iter().map(|o| o.size as i64).sum(),
+        cost_micro: result.cost_micro.or(row.estimate_micro),
+        ..row.spent()
+    };
     let result = serde_json::to_string(result).map_err(|e| DbErr::Custom(e.to_string()))?;
-    leased(
-        db,
-        row,
-        "status = 'succeeded', result = $1, finished_at_ms = $2, stage = ''",
-        vec![result.into(), now_ms().into()],
-    )
-    .await
+    let set = "status = 'succeeded', result = $1, finished_at_ms = $2, stage = ''";
+    ended(db, row, set, vec![result.into(), now_ms().into()], &spent).await
 }
 
 pub(crate) async fn end(
@@ -200,14 +235,14 @@ pub(crate) async fn end(
     status: JobStatus,
     error: Option<&JobError>,
 ) -> Result<bool, DbErr> {
+    // What was refused cost nothing; of what may have been made nobody knows.
+    let is_known = row.estimate_micro == Some(0)
+        || error.is_some_and(|e| !matches!(e.class.as_str(), "unknown_outcome" | "expired"));
+    let spent = Spent { cost_micro: is_known.then_some(0), ..row.spent() };
     let error = error.and_then(|e| serde_json::to_string(e).ok());
-    leased(
-        db,
-        row,
-        "status = $1, error = $2, finished_at_ms = $3, stage = ''",
-        vec![status_word(status).into(), Value::String(error), now_ms().into()],
-    )
-    .await
+    let set = "status = $1, error = $2, finished_at_ms = $3, stage = ''";
+    let values = vec![status_word(status).into(), Value::String(error), now_ms().into()];
+    ended(db, row, set, values, &spent).await
 }
 
 /// Back into the queue, to be tried again at `run_at_ms`, with a reason people can read.

@@ -4,7 +4,9 @@ use oto_api_types::{Job, JobCost, JobError, JobKind, JobOutput, JobProgress, Job
 use sea_orm::{DbErr, QueryResult};
 use serde::{Deserialize, Serialize};
 
+use crate::db::now_ms;
 use crate::state::Live;
+use crate::usage::Spent;
 
 /// What a job made; the `result` column.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -52,6 +54,8 @@ pub(crate) struct JobRow {
     /// What the engine gave to ask it with.
     pub(crate) handle: Option<String>,
     submission: Option<String>,
+    /// What it may cost at most, when that is known.
+    pub(crate) estimate_micro: Option<i64>,
     pub(crate) deadline_at_ms: i64,
     created_at_ms: i64,
     started_at_ms: Option<i64>,
@@ -62,7 +66,7 @@ pub(crate) struct JobRow {
     error: Option<String>,
 }
 
-pub(crate) const COLUMNS: &str = "id, fingerprint, request, status, lease_seq, attempt, submit_state, handle, submission, deadline_at_ms, created_at_ms, started_at_ms, finished_at_ms, version, stage, result, error";
+pub(crate) const COLUMNS: &str = "id, fingerprint, request, status, lease_seq, attempt, submit_state, handle, submission, estimate_micro, deadline_at_ms, created_at_ms, started_at_ms, finished_at_ms, version, stage, result, error";
 
 pub(crate) fn status_word(status: JobStatus) -> &'static str {
     match status {
@@ -92,6 +96,7 @@ impl JobRow {
             submit_state: SubmitState::of(&row.try_get::<String>("", "submit_state")?),
             handle: row.try_get("", "handle")?,
             submission: row.try_get("", "submission")?,
+            estimate_micro: row.try_get("", "estimate_micro")?,
             deadline_at_ms: row.try_get("", "deadline_at_ms")?,
             created_at_ms: row.try_get("", "created_at_ms")?,
             started_at_ms: row.try_get("", "started_at_ms")?,
@@ -101,6 +106,24 @@ impl JobRow {
             result: row.try_get("", "result")?,
             error: row.try_get("", "error")?,
         })
+    }
+
+    /// What is written down when it ends, before it is known how.
+    pub(crate) fn spent(&self) -> Spent {
+        let asked = self.new_job();
+        let kind = match asked.as_ref().map(|a| a.kind) {
+            Some(JobKind::Text) => "text",
+            Some(JobKind::Image) => "image",
+            Some(JobKind::Voice) => "voice",
+            Some(JobKind::Video) => "video",
+            _ => "",
+        };
+        Spent {
+            engine: asked.map(|a| a.engine).unwrap_or_default(),
+            kind: kind.to_owned(),
+            took_ms: self.started_at_ms.map_or(0, |from| (now_ms() - from).max(0)),
+            ..Spent::default()
+        }
     }
 
     /// It was to be stopped when oTo ended.

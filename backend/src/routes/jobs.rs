@@ -8,8 +8,10 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use oto_api_types::{Job, JobKind, JobPage, NewJob};
+use oto_engines::Estimate;
 use serde::Deserialize;
 
+use crate::convert::request_of;
 use crate::error::Refusal;
 use crate::jobs::queue::{self, Accepted};
 use crate::jobs::row::JobRow;
@@ -59,7 +61,8 @@ pub(crate) async fn submit(
             job.engine
         )));
     }
-    match queue::accept(&state.db, &id.to_string(), &job).await? {
+    let estimate = estimate_of(&state, &job);
+    match queue::accept(&state.db, &id.to_string(), &job, estimate).await? {
         Accepted::New(row) => {
             state.work.notify_one();
             Ok((StatusCode::ACCEPTED, Json(shown(&state, &row))).into_response())
@@ -68,11 +71,23 @@ pub(crate) async fn submit(
             Ok((StatusCode::OK, [("idempotency-replayed", "true")], Json(shown(&state, &row)))
                 .into_response())
         }
+        Accepted::OverBudget(sentence) => {
+            Err(Refusal::new(StatusCode::PAYMENT_REQUIRED, "budget_exceeded", sentence))
+        }
         Accepted::OtherBody => Err(Refusal::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_key_reuse",
             "Another job was submitted with this key.",
         )),
+    }
+}
+
+/// What a job may cost. Sources do not count: no price in the list depends on them.
+fn estimate_of(state: &AppState, job: &NewJob) -> Estimate {
+    let alone = NewJob { inputs: Vec::new(), ..job.clone() };
+    match request_of(&alone, &state.blobs, String::new()) {
+        Ok(request) => state.registry().estimate(&job.engine, &request),
+        Err(_) => Estimate::UNKNOWN,
     }
 }
 

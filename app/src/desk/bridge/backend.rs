@@ -227,6 +227,8 @@ fn hear(
             Event::Engines(Ok(engines)) => ui.engines = engines,
             Event::Engines(Err(error)) => ui.log(Level::Error, error.to_string()),
             Event::Adapters(adapters) => ui.adapters = adapters,
+            Event::Usage(Ok(usage)) => ui.usage = usage,
+            Event::Usage(Err(error)) => ui.log(Level::Error, error.to_string()),
             Event::Found(found) => ui.found = found,
             Event::Checked { id, result } => match result {
                 Ok(check) => {

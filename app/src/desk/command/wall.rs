@@ -6,7 +6,7 @@ use oto_storage::view_state::View;
 
 use super::{Bench, Command};
 use crate::desk::bridge::films;
-use crate::desk::state::Dialog;
+use crate::desk::state::{Dialog, HomeState};
 use crate::mint;
 use crate::theme::Theme;
 
@@ -57,9 +57,15 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
         }
         Command::Engines => {
             bench.ui.dialog = Some(Dialog::Engines);
-            if let crate::desk::state::HomeState::Ready(home) = &bench.desk.home {
+            if let HomeState::Ready(home) = &bench.desk.home {
                 home.client.engines();
                 home.client.discover();
+            }
+        }
+        Command::Usage => {
+            bench.ui.dialog = Some(Dialog::Usage);
+            if let HomeState::Ready(home) = &bench.desk.home {
+                home.client.usage(crate::desk::panels::USAGE_DAYS);
             }
         }
         Command::Shortcuts => bench.ui.dialog = Some(Dialog::Shortcuts),

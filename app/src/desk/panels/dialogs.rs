@@ -1,10 +1,10 @@
-//! What opens in the middle: commands, shortcuts, and engines and keys.
+//! What opens in the middle: commands, shortcuts, engines and keys, usage.
 
 use bevy_egui::egui;
 use egui::{ScrollArea, TextEdit};
 
 use super::style::{faint, frame, semi};
-use super::{Scene, engines};
+use super::{Scene, engines, usage};
 use crate::desk::command::{is_available, rows};
 use crate::desk::state::Dialog;
 
@@ -21,6 +21,7 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
                 Dialog::Palette => palette(ui, scene),
                 Dialog::Engines => engines::show(ui, scene),
                 Dialog::Shortcuts => shortcuts(ui, scene),
+                Dialog::Usage => usage::show(ui, scene),
             }
         });
     if modal.should_close() {

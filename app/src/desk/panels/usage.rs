@@ -1,0 +1,158 @@
+//! What was made and what it cost: sums, limits, a bar for each day, a row for each engine.
+
+use std::collections::BTreeMap;
+
+use bevy_egui::egui;
+use egui::{Color32, CornerRadius, Rect, Sense, TextEdit, pos2, vec2};
+use oto_api_types::{Budget, UsageRow};
+
+use super::Scene;
+use super::dialogs::tall;
+use super::style::{button, faint, semi};
+use crate::desk::state::HomeState;
+use crate::desk::third_party::egui::color;
+use crate::figures::{date_of, dollars};
+
+/// Days that are shown.
+pub(crate) const DAYS: u32 = 30;
+
+/// Draws it.
+pub(super) fn show(ui: &mut egui::Ui, scene: &mut Scene) {
+    let t = scene.desk.theme.panel.clone();
+    ui.label(semi(scene.desk.say("usage-title"), 15.0));
+    let usage = scene.ui.usage.clone();
+    for (label, spent, limit) in [
+        ("usage-today", usage.today_micro, usage.budget.day_micro),
+        ("usage-month", usage.month_micro, usage.budget.month_micro),
+    ] {
+        ui.horizontal(|ui| {
+            ui.label(scene.desk.say(label));
+            ui.label(semi(dollars(spent), 13.0));
+            if let Some(limit) = limit {
+                let of = scene.desk.words.with("usage-of", &[("limit", &dollars(limit))]);
+                ui.label(faint(&t, of));
+            }
+        });
+    }
+    limits(ui, scene, usage.budget);
+    ui.separator();
+    if usage.items.is_empty() {
+        ui.label(faint(&t, scene.desk.say("usage-nothing")));
+        return;
+    }
+    tall(300.0).show(ui, |ui| {
+        days(ui, color(t.accent), color(t.line), &usage.items);
+        ui.add_space(8.0);
+        egui::Grid::new("usage").num_columns(4).spacing([24.0, 6.0]).show(ui, |ui| {
+            for (engine, sum) in by_engine(&usage.items) {
+                ui.label(semi(engine, 12.5));
+                let made = [("made", sum.succeeded.to_string()), ("calls", sum.calls.to_string())];
+                let made = made.each_ref().map(|(k, v)| (*k, v.as_str()));
+                ui.label(scene.desk.words.with("usage-made", &made));
+                ui.label(dollars(sum.cost_micro));
+                let unknown = match sum.unknown {
+                    0 => String::new(),
+                    n => scene.desk.words.with("usage-unknown", &[("n", &n.to_string())]),
+                };
+                ui.label(faint(&t, unknown).size(12.0));
+                ui.end_row();
+            }
+        });
+        ui.add_space(6.0);
+        let note = scene.desk.words.with("usage-note", &[("version", &usage.prices)]);
+        ui.label(faint(&t, note).size(11.5));
+    });
+}
+
+fn limits(ui: &mut egui::Ui, scene: &mut Scene, now: Budget) {
+    let labels = ["usage-day-limit", "usage-month-limit"].map(|k| scene.desk.say(k));
+    let set = scene.desk.say("usage-set");
+    let mut wanted = None;
+    ui.horizontal(|ui| {
+        for (label, text) in labels.into_iter().zip(&mut scene.ui.limits) {
+            let field = TextEdit::singleline(text)
+                .hint_text(label)
+                .desired_width(150.0)
+                .margin(egui::Margin::symmetric(8, 6));
+            ui.add(field);
+        }
+        if button(ui, &set).clicked() {
+            let [day, month] = &scene.ui.limits;
+            wanted = Some(Budget {
+                day_micro: limit_of(day, now.day_micro),
+                month_micro: limit_of(month, now.month_micro),
+            });
+        }
+    });
+    if let Some(budget) = wanted
+        && let HomeState::Ready(home) = &scene.desk.home
+    {
+        home.client.set_budget(budget, DAYS);
+        scene.ui.limits = Default::default();
+    }
+}
+
+/// An amount as it is typed; “-” takes the limit away, and nothing leaves it as it is.
+fn limit_of(text: &str, now: Option<i64>) -> Option<i64> {
+    match text.trim().trim_start_matches('$').replace(',', ".").as_str() {
+        "" => now,
+        "-" => None,
+        amount => match amount.parse::<f64>() {
+            Ok(amount) if (0.0..=1e9).contains(&amount) => Some((amount * 1e6).round() as i64),
+            _ => now,
+        },
+    }
+}
+
+fn by_engine(rows: &[UsageRow]) -> BTreeMap<String, UsageRow> {
+    let mut sums: BTreeMap<String, UsageRow> = BTreeMap::new();
+    for row in rows {
+        let sum = sums.entry(row.engine.clone()).or_default();
+        sum.calls += row.calls;
+        sum.succeeded += row.succeeded;
+        sum.cost_micro += row.cost_micro;
+        sum.unknown += row.unknown;
+    }
+    sums
+}
+
+/// Jobs of each day as bars; the pointer tells the day.
+fn days(ui: &mut egui::Ui, ink: Color32, line: Color32, rows: &[UsageRow]) {
+    let Some(last) = rows.iter().map(|r| r.day).max() else { return };
+    let (area, response) = ui.allocate_exact_size(vec2(ui.available_width(), 84.0), Sense::hover());
+    let mut sums: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+    for row in rows {
+        let sum = sums.entry(row.day).or_default();
+        *sum = (sum.0 + row.calls, sum.1 + row.cost_micro);
+    }
+    let most = sums.values().map(|s| s.0).max().unwrap_or(1).max(1) as f32;
+    let width = area.width() / DAYS as f32;
+    ui.painter().hline(area.x_range(), area.bottom(), (1.0, line));
+    for (day, (calls, _)) in &sums {
+        let from_right = (last - day) as f32;
+        let x = area.right() - (from_right + 1.0) * width;
+        let height = *calls as f32 / most * (area.height() - 4.0);
+        let bar = Rect::from_min_max(
+            pos2(x + 2.0, area.bottom() - height),
+            pos2(x + width - 2.0, area.bottom()),
+        );
+        ui.painter().rect_filled(bar, CornerRadius::same(2), ink);
+    }
+    if let Some(at) = response.hover_pos() {
+        let day = last - ((area.right() - at.x) / width).floor() as i64;
+        let (calls, cost) = sums.get(&day).copied().unwrap_or_default();
+        response.on_hover_text(format!("{} · {calls} · {}", date_of(day), dollars(cost)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::limit_of;
+
+    #[test]
+    fn limits_are_read_as_they_are_typed() {
+        assert_eq!(limit_of("2,50", None), Some(2_500_000));
+        assert_eq!(limit_of("-", Some(5)), None);
+        assert_eq!((limit_of("", Some(5)), limit_of("much", Some(5))), (Some(5), Some(5)));
+    }
+}

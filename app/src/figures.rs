@@ -1,0 +1,44 @@
+//! Dates and amounts as people read them.
+
+use time::{Date, UtcDateTime};
+
+/// The date of a day counted from 1970-01-01, such as `2026-03-01`.
+pub(crate) fn date_of(day: i64) -> String {
+    let first = UtcDateTime::UNIX_EPOCH.date().to_julian_day();
+    let date = i32::try_from(day).ok().and_then(|d| first.checked_add(d));
+    match date.and_then(|d| Date::from_julian_day(d).ok()) {
+        Some(date) => {
+            format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
+        }
+        None => day.to_string(),
+    }
+}
+
+/// Millionths of a dollar; less than a cent in full.
+pub(crate) fn dollars(micro: i64) -> String {
+    let (whole, rest) = (micro / 1_000_000, (micro % 1_000_000).abs());
+    if rest % 10_000 == 0 || whole.abs() >= 100 {
+        return format!("${whole}.{:02}", rest / 10_000);
+    }
+    format!("${whole}.{}", format!("{rest:06}").trim_end_matches('0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_and_amounts_are_written_as_people_read_them() {
+        assert_eq!((date_of(0), date_of(19_782)), ("1970-01-01".into(), "2024-02-29".into()));
+        assert_eq!(date_of(i64::MAX), i64::MAX.to_string());
+        for (micro, text) in [
+            (0, "$0.00"),
+            (2_500_000, "$2.50"),
+            (3_000, "$0.003"),
+            (40_000, "$0.04"),
+            (123_456_789, "$123.45"),
+        ] {
+            assert_eq!(dollars(micro), text);
+        }
+    }
+}

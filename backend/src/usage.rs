@@ -1,0 +1,221 @@
+//! What was made and what it cost: one row for each job that ended, limits set by the user, and
+//! sums by day and engine. Days are those of UTC.
+
+use oto_api_types::{Budget, Usage, UsageRow};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+
+use crate::db::{all, execute, now_ms, one};
+
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+/// Days of a month, for limits: the last thirty.
+const MONTH_DAYS: i64 = 30;
+
+/// What is written down when a job ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Spent {
+    pub(crate) engine: String,
+    pub(crate) kind: String,
+    pub(crate) succeeded: bool,
+    /// How long it took, in milliseconds.
+    pub(crate) took_ms: i64,
+    /// Bytes of what was made.
+    pub(crate) bytes: i64,
+    /// In millionths; none when nobody knows.
+    pub(crate) cost_micro: Option<i64>,
+}
+
+/// Writes down the end of a job, in the transaction of that end.
+pub(crate) async fn record(
+    db: &impl ConnectionTrait,
+    job: &str,
+    spent: &Spent,
+) -> Result<(), DbErr> {
+    execute(
+        db,
+        "INSERT INTO spent (job_id, at_ms, engine, kind, succeeded, took_ms, bytes, cost_micro)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (job_id) DO NOTHING",
+        vec![
+            job.into(),
+            now_ms().into(),
+            spent.engine.clone().into(),
+            spent.kind.clone().into(),
+            i64::from(spent.succeeded).into(),
+            spent.took_ms.into(),
+            spent.bytes.into(),
+            spent.cost_micro.into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn number(
+    db: &impl ConnectionTrait,
+    sql: &str,
+    values: Vec<sea_orm::Value>,
+) -> Result<i64, DbErr> {
+    let row = one(db, sql, values).await?;
+    row.map_or(Ok(0), |r| r.try_get::<Option<i64>>("", "n").map(Option::unwrap_or_default))
+}
+
+/// Since the beginning of a day some days ago.
+fn since(days: i64) -> i64 {
+    (now_ms() / DAY_MS - (days - 1).max(0)) * DAY_MS
+}
+
+async fn spent_since(db: &impl ConnectionTrait, from_ms: i64) -> Result<i64, DbErr> {
+    let sql = "SELECT CAST(SUM(cost_micro) AS BIGINT) AS n FROM spent WHERE at_ms >= $1";
+    number(db, sql, vec![from_ms.into()]).await
+}
+
+/// The limits.
+pub(crate) async fn budget(db: &impl ConnectionTrait) -> Result<Budget, DbErr> {
+    let rows = all(db, "SELECT name, value FROM limits", vec![]).await?;
+    let mut budget = Budget::default();
+    for row in rows {
+        let value: i64 = row.try_get("", "value")?;
+        match row.try_get::<String>("", "name")?.as_str() {
+            "day" => budget.day_micro = Some(value),
+            "month" => budget.month_micro = Some(value),
+            _ => {}
+        }
+    }
+    Ok(budget)
+}
+
+/// Sets the limits; one that is none is taken away.
+pub(crate) async fn set_budget(db: &DatabaseConnection, budget: &Budget) -> Result<(), DbErr> {
+    for (name, value) in [("day", budget.day_micro), ("month", budget.month_micro)] {
+        match value {
+            Some(value) => {
+                execute(
+                    db,
+                    "INSERT INTO limits (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2",
+                    vec![name.into(), value.into()],
+                )
+                .await?
+            }
+            None => execute(db, "DELETE FROM limits WHERE name = $1", vec![name.into()]).await?,
+        };
+    }
+    Ok(())
+}
+
+/// Why one more job of this estimate may not be begun: a sentence. What runs counts with its
+/// estimate. Asked in the transaction that accepts the job.
+pub(crate) async fn refusal(
+    db: &impl ConnectionTrait,
+    estimate_micro: Option<i64>,
+) -> Result<Option<String>, DbErr> {
+    let limits = budget(db).await?;
+    let under_way = number(
+        db,
+        "SELECT CAST(SUM(estimate_micro) AS BIGINT) AS n FROM job WHERE status IN ('queued', 'running', 'canceling')",
+        vec![],
+    )
+    .await?;
+    for (limit, days, name) in
+        [(limits.day_micro, 1, "today"), (limits.month_micro, MONTH_DAYS, "the last 30 days")]
+    {
+        let Some(limit) = limit else { continue };
+        let spent = spent_since(db, since(days)).await? + under_way;
+        let over = match estimate_micro {
+            Some(more) => spent + more > limit,
+            None => spent >= limit,
+        };
+        if over {
+            return Ok(Some(format!(
+                "This would go over your limit of {} for {name}, of which {} is spent or under way. Raise the limit, or choose an engine on this computer.",
+                dollars(limit),
+                dollars(spent)
+            )));
+        }
+    }
+    Ok(None)
+}
+
+fn dollars(micro: i64) -> String {
+    format!("${}.{:02}", micro / 1_000_000, micro % 1_000_000 / 10_000)
+}
+
+/// Sums of the last `days` days, newest first.
+pub(crate) async fn report(db: &DatabaseConnection, days: i64) -> Result<Usage, DbErr> {
+    let rows = all(
+        db,
+        "SELECT at_ms / 86400000 AS day, engine, kind, COUNT(*) AS calls,
+         CAST(SUM(succeeded) AS BIGINT) AS succeeded, CAST(SUM(took_ms) AS BIGINT) AS took_ms,
+         CAST(SUM(bytes) AS BIGINT) AS bytes, CAST(COALESCE(SUM(cost_micro), 0) AS BIGINT) AS cost_micro,
+         COUNT(*) - COUNT(cost_micro) AS unknown
+         FROM spent WHERE at_ms >= $1 GROUP BY day, engine, kind ORDER BY day DESC, engine, kind",
+        vec![since(days).into()],
+    )
+    .await?;
+    let mut items = Vec::new();
+    for row in rows {
+        items.push(UsageRow {
+            day: row.try_get("", "day")?,
+            engine: row.try_get("", "engine")?,
+            kind: row.try_get("", "kind")?,
+            calls: row.try_get("", "calls")?,
+            succeeded: row.try_get("", "succeeded")?,
+            took_ms: row.try_get("", "took_ms")?,
+            bytes: row.try_get("", "bytes")?,
+            cost_micro: row.try_get("", "cost_micro")?,
+            unknown: row.try_get("", "unknown")?,
+        });
+    }
+    Ok(Usage {
+        items,
+        today_micro: spent_since(db, since(1)).await?,
+        month_micro: spent_since(db, since(MONTH_DAYS)).await?,
+        budget: budget(db).await?,
+        prices: oto_engines::prices::version().to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use oto_api_types::{JobKind, NewJob};
+    use oto_engines::Estimate;
+
+    use super::*;
+    use crate::jobs::queue::{Accepted, accept};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_many_at_once_as_many_begin_as_the_limit_has_room_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = crate::db::open(&folder.path().join("jobs.sqlite")).await.unwrap();
+        let limits = Budget { day_micro: None, month_micro: Some(95_000) };
+        set_budget(&db, &limits).await.unwrap();
+        let job = NewJob {
+            kind: JobKind::Image,
+            engine: "core".to_owned(),
+            model: String::new(),
+            prompt: "a tram".to_owned(),
+            seed: 1,
+            params: std::collections::BTreeMap::new(),
+            inputs: Vec::new(),
+        };
+        let three_cents = Estimate { micro: Some([30_000, 30_000]) };
+        let ids: Vec<String> = (0..40).map(|n| format!("job-{n}")).collect();
+        let asked = ids.iter().map(|id| accept(&db, id, &job, three_cents));
+        let answers = futures_util::future::join_all(asked).await;
+        let taken = |a: &&Result<Accepted, DbErr>| matches!(a, Ok(Accepted::New(_)));
+        assert_eq!(answers.iter().filter(taken).count(), 3);
+        let refused = |a: &&Result<Accepted, DbErr>| matches!(a, Ok(Accepted::OverBudget(_)));
+        assert_eq!(answers.iter().filter(refused).count(), 37);
+        // The same job again is the same job, limit or not; what is free is always taken.
+        let first = ids.iter().zip(&answers).find(|(_, a)| taken(a)).unwrap().0;
+        let again = accept(&db, first, &job, three_cents).await.unwrap();
+        assert!(matches!(again, Accepted::Replayed(_)));
+        let free = accept(&db, "free", &job, Estimate::FREE).await.unwrap();
+        assert!(matches!(free, Accepted::New(_)));
+        // When nobody knows what a job costs, the last cent decides.
+        let unknown = accept(&db, "unknown", &job, Estimate::UNKNOWN).await.unwrap();
+        assert!(matches!(unknown, Accepted::New(_)));
+        set_budget(&db, &Budget { day_micro: Some(90_000), month_micro: None }).await.unwrap();
+        let unknown = accept(&db, "unknown too", &job, Estimate::UNKNOWN).await.unwrap();
+        assert!(matches!(unknown, Accepted::OverBudget(_)));
+    }
+}

@@ -266,10 +266,11 @@ async fn carry_out(home: &Home, order: Order, tell: &Tell, stopped: &Stopped) {
         Order::Engines => tell(Event::Engines(home.engines().await)),
         Order::Usage(days) => tell(Event::Usage(home.usage(days).await)),
         Order::SetBudget(budget, days) => {
-            tell(Event::Usage(match home.set_budget(&budget).await {
+            let usage = match home.set_budget(&budget).await {
                 Ok(()) => home.usage(days).await,
                 Err(error) => Err(error),
-            }))
+            };
+            tell(Event::Usage(usage));
         }
         Order::Adapters => tell(Event::Adapters(home.adapters().await.unwrap_or_default())),
         Order::Discover => tell(Event::Found(home.discover().await.unwrap_or_default())),

@@ -26,6 +26,8 @@ impl KeySource for Keyring {
 /// A running home. The client goes first when dropped, then the backend.
 pub(crate) struct LocalHome {
     pub(crate) client: Client,
+    /// Where its keys come from.
+    pub(crate) keys: Credentials,
     _backend: Embedded,
     _lock: BoardLock,
 }
@@ -39,10 +41,12 @@ impl LocalHome {
             .map_err(|e| anyhow::anyhow!("{e}"))
             .context("another oTo is making things in this data folder; use its window, or name another folder with --data-dir")?;
         let workers = Workers::of_this_program()?;
-        let keys = Arc::new(Keyring(Credentials::default()));
-        let backend = Embedded::start(EmbedConfig { data_dir: folder, keys, workers })?;
+        let keys = Credentials::default();
+        let source = Arc::new(Keyring(keys.clone()));
+        let config = EmbedConfig { data_dir: folder, keys: source, workers };
+        let backend = Embedded::start(config)?;
         let home = Home::embedded(&backend.base_url, backend.secret.clone())?;
         let client = Client::start(home, wake).context("starting the client")?;
-        Ok(Self { client, _backend: backend, _lock: lock })
+        Ok(Self { client, keys, _backend: backend, _lock: lock })
     }
 }

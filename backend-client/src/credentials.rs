@@ -1,5 +1,6 @@
 //! Keys of engines in the keyring of the system: the only place that uses it. There is no store
-//! that writes keys to a file; tests use one in memory.
+//! that writes keys to a file. Where there is no keyring, or somebody wants it so, a key is kept in
+//! memory until the program ends.
 
 use std::collections::HashMap;
 use std::sync::mpsc::sync_channel;
@@ -46,13 +47,18 @@ pub enum Store {
     #[default]
     System,
     /// This process only, until it ends.
-    Memory(Arc<Mutex<HashMap<String, SecretString>>>),
+    Memory(InMemory),
 }
 
-/// Reads and keeps keys. Every call may wait for the keyring: never from a frame.
+/// Keys in memory, by account.
+type InMemory = Arc<Mutex<HashMap<String, SecretString>>>;
+
+/// Reads and keeps keys. Every call may wait for the keyring: never from a frame. Clones share the
+/// keys of the session.
 #[derive(Clone, Default)]
 pub struct Credentials {
     store: Store,
+    session: InMemory,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -87,18 +93,50 @@ fn entry(engine: &str) -> Result<keyring_core::Entry, keyring_core::Error> {
     store.build(SERVICE, engine, None)
 }
 
+/// A key is one line of printable characters.
+fn check(key: &SecretString) -> Result<(), CredentialError> {
+    let text = key.expose_secret();
+    let strange = |c: char| c.is_control() || c.is_whitespace();
+    if text.is_empty() || text.len() > 4_096 || text.chars().any(strange) {
+        return Err(CredentialError::NotAKey);
+    }
+    Ok(())
+}
+
 impl Credentials {
     /// Over this store.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store }
+        Self { store, session: InMemory::default() }
     }
 
-    /// The key of an engine; none when there is none.
+    /// Keeps the key of an engine until the program ends, and nowhere else.
+    ///
+    /// # Errors
+    /// When it is no key.
+    pub fn set_for_session(&self, engine: &str, key: SecretString) -> Result<(), CredentialError> {
+        check(&key)?;
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        session.insert(engine.to_owned(), key);
+        Ok(())
+    }
+
+    /// True when the key of an engine is kept until the program ends. Never waits.
+    #[must_use]
+    pub fn is_for_session(&self, engine: &str) -> bool {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner).contains_key(engine)
+    }
+
+    /// The key of an engine, that of the session first; none when there is none.
     ///
     /// # Errors
     /// When there is no keyring, it is locked or silent.
     pub fn get(&self, engine: &str) -> Result<Option<SecretString>, CredentialError> {
+        let session =
+            self.session.lock().unwrap_or_else(PoisonError::into_inner).get(engine).cloned();
+        if session.is_some() {
+            return Ok(session);
+        }
         match &self.store {
             Store::Memory(keys) => {
                 Ok(keys.lock().unwrap_or_else(PoisonError::into_inner).get(engine).cloned())
@@ -119,13 +157,7 @@ impl Credentials {
     /// # Errors
     /// When it is no key, or the keyring cannot keep it.
     pub fn set(&self, engine: &str, key: SecretString) -> Result<(), CredentialError> {
-        let text = key.expose_secret();
-        if text.is_empty()
-            || text.len() > 4_096
-            || text.chars().any(|c| c.is_control() || c.is_whitespace())
-        {
-            return Err(CredentialError::NotAKey);
-        }
+        check(&key)?;
         match &self.store {
             Store::Memory(keys) => {
                 keys.lock().unwrap_or_else(PoisonError::into_inner).insert(engine.to_owned(), key);
@@ -143,17 +175,19 @@ impl Credentials {
     /// # Errors
     /// When there is no keyring, it is locked or silent.
     pub fn remove(&self, engine: &str) -> Result<bool, CredentialError> {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).remove(engine);
         match &self.store {
             Store::Memory(keys) => {
                 Ok(keys.lock().unwrap_or_else(PoisonError::into_inner).remove(engine).is_some())
             }
             Store::System => {
                 let engine = engine.to_owned();
-                bounded(move || match entry(&engine)?.delete_credential() {
+                let outcome = bounded(move || match entry(&engine)?.delete_credential() {
                     Ok(()) => Ok(true),
                     Err(keyring_core::Error::NoEntry) => Ok(false),
                     Err(error) => Err(error),
-                })
+                });
+                if session.is_some() { Ok(true) } else { outcome }
             }
         }
     }
@@ -185,6 +219,14 @@ mod tests {
         assert!(!format!("{credentials:?} {:?}", credentials.get("lab")).contains("CANARY"));
         assert_eq!(
             credentials.set("lab", SecretString::from("two\nlines".to_owned())),
+            Err(CredentialError::NotAKey)
+        );
+        let session = || SecretString::from("oto-CANARY-2".to_owned());
+        credentials.clone().set_for_session("lab", session()).unwrap();
+        assert!(credentials.is_for_session("lab") && !credentials.is_for_session("other"));
+        assert_eq!(credentials.get("lab").unwrap().unwrap().expose_secret(), "oto-CANARY-2");
+        assert_eq!(
+            credentials.set_for_session("lab", SecretString::from(String::new())),
             Err(CredentialError::NotAKey)
         );
         assert_eq!((credentials.remove("lab"), credentials.remove("lab")), (Ok(true), Ok(false)));

@@ -25,10 +25,17 @@ impl KeyBridge {
     }
 
     /// Keeps the key of an engine under its account in the keyring.
-    pub(crate) fn keep(&self, engine: String, account: String, key: SecretString) {
+    pub(crate) fn keep(
+        &self,
+        credentials: &Credentials,
+        engine: String,
+        account: String,
+        key: SecretString,
+    ) {
+        let credentials = credentials.clone();
         let (tell, wake) = (self.tell.clone(), Arc::clone(&self.wake));
         let work = move || {
-            let outcome = Credentials::default().set(&account, key);
+            let outcome = credentials.set(&account, key);
             // The window may be gone already.
             tell.send((engine, outcome)).ok();
             wake();

@@ -95,15 +95,29 @@ fn key_row(ui: &mut egui::Ui, scene: &mut Scene, engine: &str, url: &str) {
     let hint = scene.desk.say("engines-key");
     ui.horizontal(|ui| {
         let typed = scene.ui.form.keys.entry(engine.to_owned()).or_default();
-        ui.add(line(typed, 292.0).password(true).hint_text(hint));
-        if button(ui, &scene.desk.say("engines-save-key")).clicked() {
+        ui.add(line(typed, 236.0).password(true).hint_text(hint));
+        let keep = button(ui, &scene.desk.say("engines-save-key")).clicked();
+        let until_closed = button(ui, &scene.desk.say("engines-session-key"))
+            .on_hover_text(scene.desk.say("engines-session-why"))
+            .clicked();
+        let HomeState::Ready(home) = &scene.desk.home else { return };
+        let account = account(engine, url);
+        if keep || until_closed {
             // Typed text leaves the form at once; the keyring answers on its own thread.
-            let key = scene.ui.form.keys.remove(engine).unwrap_or_default();
-            scene.keys.keep(
-                engine.to_owned(),
-                account(engine, url),
-                SecretString::from(key.trim().to_owned()),
-            );
+            let typed = scene.ui.form.keys.remove(engine).unwrap_or_default();
+            let key = SecretString::from(typed.trim().to_owned());
+            if keep {
+                scene.keys.keep(&home.keys, engine.to_owned(), account, key);
+            } else {
+                let told = match home.keys.set_for_session(&account, key) {
+                    Ok(()) => scene.desk.say("engines-session-kept"),
+                    Err(error) => error.to_string(),
+                };
+                scene.ui.form.told.insert(engine.to_owned(), told);
+            }
+        } else if home.keys.is_for_session(&account) {
+            let t = &scene.desk.theme.panel;
+            ui.label(faint(t, scene.desk.say("engines-session-badge")).size(12.0));
         }
     });
 }

@@ -25,6 +25,7 @@ use oto_board::{Board, Note, NoteId};
 
 use crate::data::DataDir;
 
+pub(crate) use engines::OPENROUTER;
 pub(crate) use make::lost_sentence;
 
 #[derive(Debug, Parser)]

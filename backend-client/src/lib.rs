@@ -3,12 +3,14 @@
 
 mod api;
 mod client;
+mod connect;
 mod credentials;
 mod error;
 mod follow;
 mod http;
 
 pub use client::{Client, Event, Upload};
+pub use connect::{ConnectError, Site, connect};
 pub use credentials::{CredentialError, Credentials, Store, account};
 pub use error::ClientError;
 pub use http::Home;

@@ -55,7 +55,12 @@ impl Hasher for IdHasher {
     }
 
     fn finish(&self) -> u64 {
-        self.state
+        // A key with many factors of two leaves patterns in the product; this breaks them up
+        // (two rounds of the finalizer of MurmurHash3).
+        let mut h = self.state;
+        h = (h ^ (h >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        h = (h ^ (h >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        h ^ (h >> 33)
     }
 }
 
@@ -66,11 +71,21 @@ mod tests {
 
     #[test]
     fn ids_in_a_row_spread_over_high_and_low_bits() {
-        let state = IdState::default();
-        let hashes: Vec<u64> = (0..4_096u128).map(|i| state.hash_one(i << 64 | 7)).collect();
-        for shift in [0, 57] {
-            let seen: HashSet<u64> = hashes.iter().map(|h| (h >> shift) & 127).collect();
-            assert!(seen.len() > 120, "{} of 128", seen.len());
+        // Whatever the keys of a process are, bad ones too.
+        let mut dice = 1u64;
+        let mut next = || {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            dice ^ (dice >> 29)
+        };
+        let mut keys: Vec<[u64; 2]> = (0..300).map(|_| [next(), next() | 1]).collect();
+        keys.extend([[0, 1], [7 ^ (1 << 63), 1], [7 ^ (1 << 32), 3]]);
+        for key in keys {
+            let state = IdState(key);
+            let hashes: Vec<u64> = (0..4_096u128).map(|i| state.hash_one(i << 64 | 7)).collect();
+            for shift in [0, 57] {
+                let seen: HashSet<u64> = hashes.iter().map(|h| (h >> shift) & 127).collect();
+                assert!(seen.len() > 120, "{} of 128 with {key:?}", seen.len());
+            }
         }
     }
 }

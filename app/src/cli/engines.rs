@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use oto_api_types::{CheckState, Engine, EngineConfig};
-use oto_backend_client::{Credentials, Event, account};
+use oto_backend_client::{Credentials, Event, Site, account};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -44,6 +44,8 @@ pub(super) enum EnginesCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Connect OpenRouter in the browser; its key goes into the keyring.
+    Connect,
     /// Remove an engine that was added.
     Remove {
         /// Its name.
@@ -137,6 +139,30 @@ fn test(data: &DataDir, name: String, as_json: bool) -> Result<ExitCode> {
     Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// OpenRouter by one click.
+pub(crate) const OPENROUTER: [&str; 2] = ["openrouter", "https://openrouter.ai/api/v1"];
+
+fn connect(data: &DataDir) -> Result<()> {
+    let [name, address] = OPENROUTER;
+    // Asked first: a key that cannot be kept is not asked for.
+    let credentials = Credentials::default();
+    credentials.get(&account(name, address))?;
+    let key = oto_backend_client::connect(&Site::default(), |page| {
+        eprintln!("open this page in a browser and say yes there:\n{page}");
+    })?;
+    credentials.set(&account(name, address), key)?;
+    let home = LocalHome::start(data, Arc::new(|| {}))?;
+    let config = EngineConfig {
+        adapter: "openai".to_owned(),
+        base_url: address.to_owned(),
+        model: String::new(),
+    };
+    home.client.add_engine(name.to_owned(), config);
+    changed(&home)?;
+    eprintln!("connected; `oto engines test {name}` tries it");
+    Ok(())
+}
+
 pub(super) fn engines(data: &DataDir, command: EnginesCommand) -> Result<ExitCode> {
     match command {
         EnginesCommand::List { json } => {
@@ -164,6 +190,7 @@ pub(super) fn engines(data: &DataDir, command: EnginesCommand) -> Result<ExitCod
                 println!("{:14} {:22} {}", adapter.id, adapter.label, adapter.base_url);
             }
         }
+        EnginesCommand::Connect => connect(data)?,
         EnginesCommand::Add { name, adapter, base_url, model } => {
             let home = LocalHome::start(data, Arc::new(|| {}))?;
             home.client.add_engine(name.clone(), EngineConfig { adapter, base_url, model });

@@ -4,11 +4,18 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bevy::prelude::Resource;
-use oto_backend_client::{CredentialError, Credentials};
+use oto_backend_client::{ConnectError, CredentialError, Credentials, Site, connect};
 use secrecy::SecretString;
 
-/// An engine and what became of its key.
-type Answer = (String, Result<(), CredentialError>);
+/// What came of keeping a key, or of asking for one.
+pub(crate) enum Answer {
+    /// An engine and what became of its key.
+    Kept(String, Result<(), CredentialError>),
+    /// A page to be opened in the browser.
+    Page(String),
+    /// OpenRouter was asked for a key; with it whether the keyring has it or only this session.
+    Connected(Result<bool, ConnectError>),
+}
 
 /// Keeps keys and says what became of it.
 #[derive(Resource)]
@@ -37,11 +44,34 @@ impl KeyBridge {
         let work = move || {
             let outcome = credentials.set(&account, key);
             // The window may be gone already.
-            tell.send((engine, outcome)).ok();
+            tell.send(Answer::Kept(engine, outcome)).ok();
             wake();
         };
         if let Err(error) = std::thread::Builder::new().name("oto-keys".to_owned()).spawn(work) {
             tracing::error!(%error, "no thread for the keyring");
+        }
+    }
+
+    /// Asks OpenRouter for a key, by way of the browser, and keeps it under this account.
+    pub(crate) fn connect(&self, credentials: &Credentials, account: String) {
+        let (tell, wake) = (self.tell.clone(), Arc::clone(&self.wake));
+        let credentials = credentials.clone();
+        let work = move || {
+            let key = connect(&Site::default(), |page| {
+                tell.send(Answer::Page(page)).ok();
+                wake();
+            });
+            let outcome = key.map(|key| {
+                // Without a keyring it is good until the window is closed, and that is said.
+                let in_keyring = credentials.set(&account, key.clone()).is_ok();
+                in_keyring || credentials.set_for_session(&account, key).is_err()
+            });
+            // The window may be gone already.
+            tell.send(Answer::Connected(outcome)).ok();
+            wake();
+        };
+        if let Err(error) = std::thread::Builder::new().name("oto-connect".to_owned()).spawn(work) {
+            tracing::error!(%error, "no thread to connect");
         }
     }
 

@@ -9,6 +9,8 @@ use secrecy::SecretString;
 use super::Scene;
 use super::dialogs::tall;
 use super::style::{button, faint, primary, semi};
+use crate::cli::OPENROUTER;
+use crate::desk::bridge::keys::Answer;
 use crate::desk::state::{HomeState, UiState};
 
 /// A field of one line.
@@ -34,9 +36,8 @@ fn kinds_of(scene: &Scene, engine: &Engine) -> String {
 
 /// Draws it.
 pub(super) fn show(ui: &mut egui::Ui, scene: &mut Scene) {
-    while let Some((engine, outcome)) = scene.keys.answer() {
-        let told = outcome.map_or_else(|e| e.to_string(), |()| scene.desk.say("engines-key-kept"));
-        scene.ui.form.told.insert(engine, told);
+    while let Some(answer) = scene.keys.answer() {
+        hear(ui, scene, answer);
     }
     let t = scene.desk.theme.panel.clone();
     ui.label(semi(scene.desk.say("engines-title"), 15.0));
@@ -89,6 +90,32 @@ pub(super) fn show(ui: &mut egui::Ui, scene: &mut Scene) {
         }
         add_form(ui, scene);
     });
+}
+
+fn hear(ui: &egui::Ui, scene: &mut Scene, answer: Answer) {
+    let (engine, told) = match answer {
+        Answer::Page(page) => {
+            ui.ctx().open_url(egui::OpenUrl::new_tab(page));
+            (OPENROUTER[0].to_owned(), scene.desk.say("engines-connecting"))
+        }
+        Answer::Kept(engine, Ok(())) => (engine, scene.desk.say("engines-key-kept")),
+        Answer::Kept(engine, Err(error)) => (engine, error.to_string()),
+        Answer::Connected(Err(error)) => (OPENROUTER[0].to_owned(), error.to_string()),
+        Answer::Connected(Ok(in_keyring)) => {
+            let [name, address] = OPENROUTER;
+            if let HomeState::Ready(home) = &scene.desk.home {
+                let config = EngineConfig {
+                    adapter: "openai".to_owned(),
+                    base_url: address.to_owned(),
+                    model: String::new(),
+                };
+                home.client.add_engine(name.to_owned(), config);
+            }
+            let kept = if in_keyring { "engines-key-kept" } else { "engines-session-kept" };
+            (name.to_owned(), scene.desk.say(kept))
+        }
+    };
+    scene.ui.form.told.insert(engine, told);
 }
 
 fn key_row(ui: &mut egui::Ui, scene: &mut Scene, engine: &str, url: &str) {
@@ -180,7 +207,16 @@ fn add_form(ui: &mut egui::Ui, scene: &mut Scene) {
         {
             home.client.discover();
         }
+        if button(ui, &scene.desk.say("engines-connect")).clicked()
+            && let HomeState::Ready(home) = &scene.desk.home
+        {
+            let [name, address] = OPENROUTER;
+            scene.keys.connect(&home.keys, account(name, address));
+        }
     });
+    if let Some(told) = scene.ui.form.told.get(OPENROUTER[0]) {
+        ui.label(RichText::new(told).size(12.0));
+    }
     if let Some(told) = scene.ui.form.told.get(scene.ui.form.name.trim()) {
         ui.label(RichText::new(told).size(12.0));
     }

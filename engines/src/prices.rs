@@ -98,7 +98,8 @@ mod tests {
         let of = |a: &Added| estimate(a, &asks).micro;
         let openai = "https://api.openai.com/v1";
         assert_eq!(of(&added("openai", openai, "tts-1")), Some([22_500, 22_500]));
-        assert_eq!(of(&added("openai", openai, "dall-e-3")), Some([40_000, 40_000]));
+        let core = added("stability", "https://api.stability.ai", "core");
+        assert_eq!(of(&core), Some([30_000, 30_000]));
         assert_eq!(of(&added("openai", "https://proxy.example/v1", "tts-1")), None);
         assert_eq!(of(&added("openai", openai, "something-new")), None);
     }

@@ -35,6 +35,15 @@ pub(crate) struct LocalHome {
 impl LocalHome {
     /// Starts both. `wake` is called after every event.
     pub(crate) fn start(data: &DataDir, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Self> {
+        Self::open(data, wake, true)
+    }
+
+    /// Starts both to ask or set something; jobs that wait are left alone.
+    pub(crate) fn ask(data: &DataDir) -> Result<Self> {
+        Self::open(data, Arc::new(|| {}), false)
+    }
+
+    fn open(data: &DataDir, wake: Arc<dyn Fn() + Send + Sync>, works: bool) -> Result<Self> {
         let folder = data.backend();
         oto_storage::files::ensure_folder(&folder)?;
         let lock = BoardLock::take(&folder.join("jobs"))
@@ -43,7 +52,7 @@ impl LocalHome {
         let workers = Workers::of_this_program()?;
         let keys = Credentials::default();
         let source = Arc::new(Keyring(keys.clone()));
-        let config = EmbedConfig { data_dir: folder, keys: source, workers };
+        let config = EmbedConfig { data_dir: folder, keys: source, workers, works };
         let backend = Embedded::start(config)?;
         let home = Home::embedded(&backend.base_url, backend.secret.clone())?;
         let client = Client::start(home, wake).context("starting the client")?;

@@ -28,6 +28,9 @@ pub struct EmbedConfig {
     pub keys: Arc<dyn KeySource>,
     /// How media workers are started.
     pub workers: Workers,
+    /// Whether jobs are worked on. A program that only asks something and ends must not begin what
+    /// it would break off.
+    pub works: bool,
 }
 
 impl std::fmt::Debug for EmbedConfig {
@@ -112,6 +115,7 @@ async fn serve(
     ended: CancellationToken,
     tell: &std::sync::mpsc::SyncSender<Result<(), BackendError>>,
 ) {
+    let works = config.works;
     let prepared = async {
         let db = db::open(&config.data_dir.join("jobs.sqlite")).await?;
         let registry = read_registry(&db).await?;
@@ -136,14 +140,16 @@ async fn serve(
             return;
         }
     };
-    let worker = tokio::spawn(jobs::work(state.clone()));
+    let worker = if works { Some(tokio::spawn(jobs::work(state.clone()))) } else { None };
     let served = axum::serve(listener, router(state.clone()))
         .with_graceful_shutdown(ended.clone().cancelled_owned());
     tokio::select! {
         outcome = served.into_future() => if let Err(error) = outcome { tracing::error!(%error, "the embedded backend stopped") },
         () = async { ended.cancelled().await; tokio::time::sleep(Duration::from_secs(1)).await } => {}
     }
-    worker.await.ok();
+    if let Some(worker) = worker {
+        worker.await.ok();
+    }
     state.db.close().await.ok();
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Spent {
     pub(crate) bytes: i64,
     /// In millionths; none when nobody knows.
     pub(crate) cost_micro: Option<i64>,
+    /// The cost is not known after all when an engine had taken the job.
+    pub(crate) unless_taken: bool,
 }
 
 /// Writes down the end of a job, in the transaction of that end.
@@ -34,7 +36,9 @@ pub(crate) async fn record(
     execute(
         db,
         "INSERT INTO spent (job_id, at_ms, engine, kind, succeeded, took_ms, bytes, cost_micro)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (job_id) DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7,
+         CASE WHEN $9 = 1 AND (SELECT handle FROM job WHERE id = $1) IS NOT NULL THEN NULL ELSE $8 END)
+         ON CONFLICT (job_id) DO NOTHING",
         vec![
             job.into(),
             now_ms().into(),
@@ -44,6 +48,7 @@ pub(crate) async fn record(
             spent.took_ms.into(),
             spent.bytes.into(),
             spent.cost_micro.into(),
+            i64::from(spent.unless_taken).into(),
         ],
     )
     .await?;

@@ -1,7 +1,6 @@
 //! `oto doctor`: what works on this machine, and what to do about what does not.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -48,7 +47,7 @@ pub(super) fn run(data: &DataDir, args: &DoctorArgs) -> Result<ExitCode> {
             found("keyring", false, format!("{error}; works open without it, keys cannot be kept"));
         }
     }
-    match LocalHome::start(data, Arc::new(|| {})) {
+    match LocalHome::ask(data) {
         Err(error) => found("backend", false, format!("{error:#}")),
         Ok(home) => {
             found("backend", true, "starts".to_owned());

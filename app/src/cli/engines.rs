@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -109,7 +108,7 @@ fn listed(home: &LocalHome) -> Result<Vec<Engine>> {
 
 /// The account of an engine that was added, in the keyring.
 fn account_of(data: &DataDir, name: &str) -> Result<String> {
-    let home = LocalHome::start(data, Arc::new(|| {}))?;
+    let home = LocalHome::ask(data)?;
     let url = listed(&home)?.into_iter().find(|e| e.id == name).and_then(|e| e.base_url);
     let url = url.with_context(|| {
         format!("no engine “{name}” was added; `oto engines add` does that first")
@@ -123,7 +122,7 @@ fn changed(home: &LocalHome) -> Result<()> {
 }
 
 fn test(data: &DataDir, name: String, as_json: bool) -> Result<ExitCode> {
-    let home = LocalHome::start(data, Arc::new(|| {}))?;
+    let home = LocalHome::ask(data)?;
     home.client.check(name.clone());
     let told =
         wait(&home, |e| if let Event::Checked { result, .. } = e { Some(result) } else { None })??;
@@ -151,7 +150,7 @@ fn connect(data: &DataDir) -> Result<()> {
         eprintln!("open this page in a browser and say yes there:\n{page}");
     })?;
     credentials.set(&account(name, address), key)?;
-    let home = LocalHome::start(data, Arc::new(|| {}))?;
+    let home = LocalHome::ask(data)?;
     let config = EngineConfig {
         adapter: "openai".to_owned(),
         base_url: address.to_owned(),
@@ -166,7 +165,7 @@ fn connect(data: &DataDir) -> Result<()> {
 pub(super) fn engines(data: &DataDir, command: EnginesCommand) -> Result<ExitCode> {
     match command {
         EnginesCommand::List { json } => {
-            let home = LocalHome::start(data, Arc::new(|| {}))?;
+            let home = LocalHome::ask(data)?;
             let engines = listed(&home)?;
             if json {
                 print_json(&json!({ "engines": engines }));
@@ -178,7 +177,7 @@ pub(super) fn engines(data: &DataDir, command: EnginesCommand) -> Result<ExitCod
             }
         }
         EnginesCommand::Types { json } => {
-            let home = LocalHome::start(data, Arc::new(|| {}))?;
+            let home = LocalHome::ask(data)?;
             home.client.adapters();
             let types =
                 wait(&home, |e| if let Event::Adapters(list) = e { Some(list) } else { None })?;
@@ -192,7 +191,7 @@ pub(super) fn engines(data: &DataDir, command: EnginesCommand) -> Result<ExitCod
         }
         EnginesCommand::Connect => connect(data)?,
         EnginesCommand::Add { name, adapter, base_url, model } => {
-            let home = LocalHome::start(data, Arc::new(|| {}))?;
+            let home = LocalHome::ask(data)?;
             home.client.add_engine(name.clone(), EngineConfig { adapter, base_url, model });
             changed(&home)?;
             eprintln!(
@@ -204,7 +203,7 @@ pub(super) fn engines(data: &DataDir, command: EnginesCommand) -> Result<ExitCod
             if let Ok(account) = account_of(data, &name) {
                 Credentials::default().remove(&account).ok();
             }
-            let home = LocalHome::start(data, Arc::new(|| {}))?;
+            let home = LocalHome::ask(data)?;
             home.client.remove_engine(name.clone());
             changed(&home)?;
             eprintln!("removed {name}");
@@ -228,7 +227,7 @@ pub(super) fn keys(data: &DataDir, command: KeysCommand) -> Result<ExitCode> {
             eprintln!("the key of {name} is in the keyring of this system");
         }
         KeysCommand::List { json } => {
-            let home = LocalHome::start(data, Arc::new(|| {}))?;
+            let home = LocalHome::ask(data)?;
             let mut rows = Vec::new();
             for engine in listed(&home)?.into_iter().filter(|e| e.base_url.is_some()) {
                 let url = engine.base_url.clone().unwrap_or_default();

@@ -1,7 +1,6 @@
 //! `oto usage`: what was made, what it cost, and limits.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -59,7 +58,7 @@ fn asked(home: &LocalHome) -> Result<Usage> {
 }
 
 pub(super) fn run(data: &DataDir, args: &UsageArgs) -> Result<ExitCode> {
-    let home = LocalHome::start(data, Arc::new(|| {}))?;
+    let home = LocalHome::ask(data)?;
     home.client.usage(args.days);
     let mut usage = asked(&home)?;
     if args.day_limit.is_some() || args.month_limit.is_some() {

@@ -7,7 +7,7 @@ use sea_orm::{
     TransactionTrait, Value,
 };
 
-use super::row::{COLUMNS, JobResult, JobRow, status_word};
+use super::row::{COLUMNS, JobResult, JobRow, SubmitState, status_word};
 use crate::db::{all, execute, now_ms, one};
 use crate::usage::{self, Spent};
 
@@ -147,8 +147,9 @@ pub(crate) async fn claim(db: &DatabaseConnection, owner: &str) -> Result<Option
 
 /// When the next waiting job is due.
 pub(crate) async fn next_due_ms(db: &DatabaseConnection) -> Result<Option<i64>, DbErr> {
-    let row =
-        one(db, "SELECT MIN(run_at_ms) AS due FROM job WHERE status = 'queued'", vec![]).await?;
+    // Those that are due and wait for room in their lane are woken by the end of another.
+    let sql = "SELECT MIN(run_at_ms) AS due FROM job WHERE status = 'queued' AND run_at_ms > $1";
+    let row = one(db, sql, vec![now_ms().into()]).await?;
     row.map(|r| r.try_get::<Option<i64>>("", "due")).transpose().map(Option::flatten)
 }
 
@@ -236,9 +237,22 @@ pub(crate) async fn end(
     error: Option<&JobError>,
 ) -> Result<bool, DbErr> {
     // What was refused cost nothing; of what may have been made nobody knows.
-    let is_known = row.estimate_micro == Some(0)
-        || error.is_some_and(|e| !matches!(e.class.as_str(), "unknown_outcome" | "expired"));
-    let spent = Spent { cost_micro: is_known.then_some(0), ..row.spent() };
+    let was_refused = |e: &JobError| {
+        matches!(
+            e.class.as_str(),
+            "network"
+                | "rate_limited"
+                | "unavailable"
+                | "invalid_request"
+                | "auth"
+                | "no_credit"
+                | "content_refused"
+        )
+    };
+    let is_free = row.estimate_micro == Some(0);
+    let is_known = is_free || error.is_some_and(was_refused);
+    let cost_micro = is_known.then_some(0);
+    let spent = Spent { cost_micro, unless_taken: !is_free, ..row.spent() };
     let error = error.and_then(|e| serde_json::to_string(e).ok());
     let set = "status = $1, error = $2, finished_at_ms = $3, stage = ''";
     let values = vec![status_word(status).into(), Value::String(error), now_ms().into()];
@@ -257,8 +271,13 @@ pub(crate) async fn postpone(
         db,
         row,
         "status = CASE status WHEN 'canceling' THEN 'canceled' ELSE 'queued' END, run_at_ms = $1, stage = $2,
-         submit_state = CASE WHEN handle IS NULL THEN 'none' ELSE submit_state END",
-        vec![run_at_ms.into(), stage.into()],
+         submit_state = CASE WHEN handle IS NULL AND $3 = 0 THEN 'none' ELSE submit_state END",
+        // What may have been sent before this attempt is looked up again, never forgotten.
+        vec![
+            run_at_ms.into(),
+            stage.into(),
+            i64::from(row.submit_state == SubmitState::Submitting).into(),
+        ],
     )
     .await
 }
@@ -292,16 +311,16 @@ pub(crate) async fn recover(
     // What runs at an engine while somebody wants it stopped is stopped there first.
     n += execute(
         db,
-        &format!("UPDATE job SET status = 'queued', run_at_ms = $3, lease_seq = lease_seq + 1, stage = CASE status WHEN 'canceling' THEN 'stop' ELSE 'resumed' END, version = version + 1 WHERE {lost}"),
+        &format!("UPDATE job SET status = 'queued', run_at_ms = $3, lease_seq = lease_seq + 1, stage = CASE WHEN status = 'canceling' OR stage = 'stop' THEN 'stop' ELSE 'resumed' END, version = version + 1 WHERE {lost}"),
         vec![owner.into(), horizon.into(), now.into()],
     )
     .await?;
     Ok(n)
 }
 
-/// Ends jobs that waited past their deadline.
+/// Ends jobs that waited past their deadline. What an engine has is asked for once more first.
 pub(crate) async fn expire(db: &DatabaseConnection) -> Result<u64, DbErr> {
-    execute(db, "UPDATE job SET status = 'expired', finished_at_ms = $1, version = version + 1 WHERE status = 'queued' AND deadline_at_ms < $1", vec![now_ms().into()]).await
+    execute(db, "UPDATE job SET status = 'expired', finished_at_ms = $1, version = version + 1 WHERE status = 'queued' AND deadline_at_ms < $1 AND handle IS NULL AND submit_state = 'none'", vec![now_ms().into()]).await
 }
 
 /// Marks a job's results as taken over; gives the media that nothing needs any more: neither a

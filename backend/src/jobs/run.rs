@@ -114,7 +114,9 @@ async fn under_lease(
         Ok(prepared) => prepared,
         Err(error) => return Some(Err(error)),
     };
-    let deadline = Duration::from_millis((row.deadline_at_ms - now_ms()).max(1) as u64);
+    // What an engine has is asked for at least once more, however late it is.
+    let least = if row.handle.is_some() { 60_000 } else { 1 };
+    let deadline = Duration::from_millis((row.deadline_at_ms - now_ms()).max(least) as u64);
     let submission = Submission::new(state, row, engine.as_ref(), &context);
     let making = submission.make(&request);
     tokio::pin!(making);
@@ -252,9 +254,17 @@ async fn finish(
             queue::forget_handle(&state.db, row).await?;
             queue::postpone(&state.db, row, now_ms() + 2_000, &error.message).await?;
         }
-        Some(Err(error)) if error.class.may_retry() && row.attempt < MAX_ATTEMPTS => {
+        // To be told to wait is no failure: the deadline bounds it.
+        Some(Err(error))
+            if error.class == ErrorClass::RateLimited
+                || error.class.may_retry() && row.attempt < MAX_ATTEMPTS =>
+        {
             let backoff = 2_000 * 3i64.pow((row.attempt - 1).clamp(0, 5) as u32);
-            let wait = error.retry_after_ms.map_or(backoff, |ms| ms as i64).min(600_000);
+            let asked = error.retry_after_ms.map_or(backoff, |ms| ms as i64);
+            let wait = asked.clamp(1_000, 86_400_000);
+            // Before the job can be claimed again: the next attempt has the same folder.
+            tokio::fs::remove_dir_all(&folder).await.ok();
+            state.live().remove(&row.id);
             let stage = format!("{} Next try in {} s.", error.message, (wait + 999) / 1000);
             queue::postpone(&state.db, row, now_ms() + wait, &stage).await?;
         }

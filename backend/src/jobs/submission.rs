@@ -65,6 +65,10 @@ impl<'a> Submission<'a> {
                 Lookup::Unsupported => return Err(unknown()),
             }
         }
+        // A stop that came before the sending prevents it.
+        if self.context.cancel.is_cancelled() {
+            return Err(canceled());
+        }
         // Written down before anything is sent that may cost.
         if !self.engine.describe().free
             && !queue::submitting(&self.state.db, self.row, &request.submission_id)
@@ -136,7 +140,7 @@ impl<'a> Submission<'a> {
                     if passes {
                         self.context.report(0.0, &error.message);
                     }
-                    error.retry_after_ms.unwrap_or(backoff)
+                    error.retry_after_ms.unwrap_or(0).max(backoff)
                 }
             };
             if stopping_since.is_some_and(|since| now_ms() - since > STOP_MS) {

@@ -82,9 +82,12 @@ pub(crate) async fn submit(
     }
 }
 
-/// What a job may cost. Sources do not count: no price in the list depends on them.
+/// What a job may cost. Of its sources only the words count: no price depends on their media.
 fn estimate_of(state: &AppState, job: &NewJob) -> Estimate {
-    let alone = NewJob { inputs: Vec::new(), ..job.clone() };
+    let mut alone = job.clone();
+    for input in &mut alone.inputs {
+        (input.hash, input.captions) = (None, None);
+    }
     match request_of(&alone, &state.blobs, String::new()) {
         Ok(request) => state.registry().estimate(&job.engine, &request),
         Err(_) => Estimate::UNKNOWN,

@@ -15,7 +15,8 @@ pub(crate) struct Caller {
 
 pub(crate) fn start(folder: &Path) -> (Embedded, Caller) {
     let workers = Workers::of_program("/nonexistent-media-worker");
-    let config = EmbedConfig { data_dir: folder.to_owned(), keys: Arc::new(NoKeys), workers };
+    let config =
+        EmbedConfig { data_dir: folder.to_owned(), keys: Arc::new(NoKeys), workers, works: true };
     let home = Embedded::start(config).unwrap();
     rustls::crypto::ring::default_provider().install_default().ok();
     let client = reqwest::Client::builder()

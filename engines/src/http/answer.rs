@@ -125,8 +125,11 @@ fn by_status(status: StatusCode, sends: Sends) -> (ErrorClass, &'static str) {
         402 => (ErrorClass::NoCredit, "no_credit"),
         401 | 403 => (ErrorClass::Auth, "key_refused"),
         429 => (ErrorClass::RateLimited, "rate_limited"),
+        503 | 529 => (ErrorClass::Unavailable, "unavailable"),
         // It may have begun the work that it was to name a handle for.
-        500 | 502 | 504 if sends == Sends::Work => (ErrorClass::UnknownOutcome, "no_answer"),
+        500..=599 if sends == Sends::Work => (ErrorClass::UnknownOutcome, "no_answer"),
+        // A gateway of Cloudflare had passed it on and heard nothing.
+        520..=530 if sends == Sends::Whole => (ErrorClass::UnknownOutcome, "no_answer"),
         408 | 500..=599 => (ErrorClass::Unavailable, "unavailable"),
         404 | 410 => (ErrorClass::InvalidRequest, "not_found"),
         409 => (ErrorClass::InvalidRequest, "conflict"),

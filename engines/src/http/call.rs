@@ -3,6 +3,7 @@
 use reqwest::header::HeaderMap;
 use reqwest::multipart::Form;
 use reqwest::{RequestBuilder, Response};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::answer::{Reading, accepted, from_transport, nonsense};
@@ -26,6 +27,8 @@ pub(crate) struct Call {
     pub(super) sends: Sends,
     pub(super) reading: Option<Reading>,
     pub(super) now_ms: i64,
+    /// Taken out of what the provider says, should it repeat it.
+    pub(super) key: Option<SecretString>,
 }
 
 impl Call {
@@ -52,10 +55,15 @@ impl Call {
 
     /// Sends it, once.
     pub(crate) async fn response(self) -> Result<Response, EngineError> {
-        let Self { builder, sends, reading, now_ms } = self;
+        let Self { builder, sends, reading, now_ms, key } = self;
         let sent = builder.send().await;
         let response = sent.map_err(|e| from_transport(&e, sends != Sends::Nothing))?;
-        accepted(response, sends, reading, now_ms).await
+        accepted(response, sends, reading, now_ms).await.map_err(|error| match key {
+            Some(key) => {
+                EngineError { message: error.message.replace(key.expose_secret(), "…"), ..error }
+            }
+            None => error,
+        })
     }
 
     /// The JSON of the answer.

@@ -108,7 +108,13 @@ impl Provider {
         sends: Sends,
     ) -> Result<Call, EngineError> {
         let builder = self.with_key(self.client(sends)?.request(method, url), context);
-        Ok(Call { builder, sends, reading: None, now_ms: (context.now_ms)() })
+        Ok(Call {
+            builder,
+            sends,
+            reading: None,
+            now_ms: (context.now_ms)(),
+            key: context.key.clone(),
+        })
     }
 
     /// Reads below the base.
@@ -165,6 +171,36 @@ impl Provider {
     ) -> Result<PathBuf, EngineError> {
         let response = self.open(context, link).await?;
         write_capped(response, cap, &context.folder.join(name)).await
+    }
+
+    /// Fetches what was paid for already, into a file: what passes is waited out for a while, and
+    /// then it is not an error after which the work is simply asked for again.
+    pub(crate) async fn fetch_paid(
+        &self,
+        context: &Context,
+        link: &str,
+        cap: u64,
+        name: &str,
+    ) -> Result<PathBuf, EngineError> {
+        for pause_ms in [200, 1_000, 2_000] {
+            match self.fetch_file(context, link, cap, name).await {
+                Err(error) if error.class.may_retry() => {
+                    tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+                }
+                other => return other,
+            }
+        }
+        self.fetch_file(context, link, cap, name).await.map_err(|error| {
+            if !error.class.may_retry() {
+                return error;
+            }
+            EngineError {
+                class: ErrorClass::UnknownOutcome,
+                code: "result_unfetched",
+                message: "The engine made this, and the result could not be fetched. Trying again may be paid twice.".to_owned(),
+                ..error
+            }
+        })
     }
 
     /// What to say when there is no key and one is needed.

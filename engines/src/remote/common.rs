@@ -115,6 +115,14 @@ pub(super) fn makes_no(kind: Kind) -> EngineError {
     invalid(&format!("This engine makes no {what}. Choose another one on the agent."))
 }
 
+/// A model id that is safe as a part of an address: words with slashes between, no dots alone.
+pub(super) fn is_model(model: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let good =
+        |part: &str| part.chars().all(fits) && part.chars().any(|c| c.is_ascii_alphanumeric());
+    model.contains('/') && model.split('/').all(good)
+}
+
 /// Parameters as JSON, numbers and truth values as such, without those in `but`.
 pub(super) fn params(all: &BTreeMap<String, String>, but: &[&str]) -> Map<String, Value> {
     let wanted = all.iter().filter(|(name, _)| !but.contains(&name.as_str()));

@@ -15,7 +15,7 @@ use crate::{
     Parameter, Pending, Place, Polled, Request, Stopped, Submitted,
 };
 
-use super::common::{asks_something, handle_from, handle_of, lost, number, params, text};
+use super::common::{asks_something, handle_from, handle_of, is_model, lost, number, params, text};
 use super::media::data_url;
 
 /// Results are fetched at once; a day is kept for a computer that sleeps over night.
@@ -132,13 +132,6 @@ impl Fal {
 }
 
 /// An id becomes a part of an address: owner and name, and nothing that leads elsewhere.
-fn is_model(model: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let good =
-        |part: &str| part.chars().all(fits) && part.chars().any(|c| c.is_ascii_alphanumeric());
-    model.contains('/') && model.split('/').all(good)
-}
-
 /// Refusals that fal tells in the words of its validation.
 fn reading(status: u16, body: &Value) -> Option<(ErrorClass, &'static str)> {
     let detail = &body["detail"];

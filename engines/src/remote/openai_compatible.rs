@@ -75,7 +75,9 @@ impl OpenAiCompatible {
 
 /// Cost in dollars, where a server tells it, in millionths.
 fn cost_micro(usage: &serde_json::Value) -> Option<i64> {
-    super::common::number(&usage["cost"]).map(|dollars| (dollars * 1e6).round() as i64)
+    let dollars = super::common::number(&usage["cost"])?;
+    // What is absurd is not known.
+    (0.0..=10_000.0).contains(&dollars).then(|| (dollars * 1e6).round() as i64)
 }
 
 impl Engine for OpenAiCompatible {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::common::{
-    asks_something, expired, handle_from, handle_of, links, lost, outcome, params, text,
+    asks_something, expired, handle_from, handle_of, is_model, links, lost, outcome, params, text,
 };
 use super::media::{data_url, output_in, text_output};
 use crate::http::{Auth, MAX_FILM, Provider, Sends, invalid, nonsense, refusal};
@@ -50,7 +50,8 @@ impl Replicate {
 
     fn model_of(&self, request: &Request) -> Result<String, EngineError> {
         let named = [&request.model, &self.model].into_iter().find(|m| !m.is_empty());
-        named.cloned().ok_or_else(|| {
+        let fits = |model: &&String| is_model(model.split(':').next().unwrap_or_default());
+        named.filter(fits).cloned().ok_or_else(|| {
             invalid("Name a model on the agent, such as black-forest-labs/flux-schnell.")
         })
     }

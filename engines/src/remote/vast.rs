@@ -101,7 +101,7 @@ impl Vast {
         let answer = worker::run(&worker, &keyless, &route, &request.submission_id, graph).await?;
         let link = worker::result_of(&answer, request.kind)?;
         context.report(0.95, "fetching the result");
-        let file = worker.fetch_file(&keyless, &link, MAX_FILM, "result.bin").await?;
+        let file = worker.fetch_paid(&keyless, &link, MAX_FILM, "result.bin").await?;
         let main = output_in(context, file).await?;
         if main.size_px == [0, 0] || (request.kind == Kind::Video) != (main.duration_ms > 0) {
             return Err(invalid(

@@ -168,7 +168,7 @@ fn first_answers() -> Vec<(&'static str, Reply, &'static [ErrorClass])> {
     let html = "<!DOCTYPE html><html><body>It works!</body></html>";
     let quota = "{\"error\":{\"code\":\"insufficient_quota\",\"message\":\"no money\"}}";
     vec![
-        ("401", bad(401, "{\"detail\":\"who are you\"}"), &[E::Auth]),
+        ("401", bad(401, &format!("{{\"detail\":\"who is {KEY}\"}}")), &[E::Auth]),
         ("402", bad(402, ""), &[E::NoCredit]),
         ("403", bad(403, "{}"), &[E::Auth, E::ContentRefused]),
         ("404", bad(404, "not here"), &[E::InvalidRequest]),
@@ -293,6 +293,7 @@ async fn later_answers_that_are_wrong_end_in_a_class_and_a_sentence() {
                 // It makes at once, and could not fetch what it made.
                 Err(error) => {
                     told(&subject, what, &error);
+                    assert!(!error.class.may_retry(), "{} {what}: paid again", subject.adapter);
                     continue;
                 }
             };

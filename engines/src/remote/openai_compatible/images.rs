@@ -4,7 +4,7 @@ use oto_media::sniff::sniff;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use super::super::media::{bytes_of, data_url, from_base64, output_of};
+use super::super::media::{bytes_of, data_url, from_base64, output_in, output_of};
 use super::{Dialect, OpenAiCompatible, cost_micro};
 use crate::http::{MAX_IMAGE, Sends, invalid, nonsense};
 use crate::outcome::title_from;
@@ -33,14 +33,14 @@ impl OpenAiCompatible {
         };
         let first = &value["data"][0];
         context.report(0.8, "fetching the picture");
-        let bytes = if let Some(text) = first["b64_json"].as_str() {
-            from_base64(text)?
+        let main = if let Some(text) = first["b64_json"].as_str() {
+            output_of(context, from_base64(text)?).await?
         } else if let Some(link) = first["url"].as_str() {
-            self.provider.fetch(context, link, MAX_IMAGE).await?
+            let file = self.provider.fetch_paid(context, link, MAX_IMAGE, "result.bin").await?;
+            output_in(context, file).await?
         } else {
             return Err(nonsense());
         };
-        let main = output_of(context, bytes).await?;
         if main.size_px == [0, 0] {
             return Err(nonsense());
         }

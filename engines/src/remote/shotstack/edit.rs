@@ -176,7 +176,8 @@ fn fill(value: &mut Value, pairs: &[(String, String)]) {
         Value::String(text) if text.contains("{{") => {
             for (find, replace) in pairs {
                 for shape in [format!("{{{{{find}}}}}"), format!("{{{{ {find} }}}}")] {
-                    if text.len() < MOST_TEXT {
+                    let grown = text.matches(&shape).count().saturating_mul(replace.len());
+                    if text.len().saturating_add(grown) < MOST_TEXT {
                         *text = text.replace(&shape, replace);
                     }
                 }

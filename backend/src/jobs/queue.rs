@@ -14,6 +14,9 @@ use crate::usage::{self, Spent};
 /// How long a claim lasts without being renewed.
 pub(crate) const LEASE_MS: i64 = 60_000;
 
+/// Starts of the home that a job may meet while it runs here.
+const MOST_ENDS: i64 = 40;
+
 /// What became of a submission.
 pub(crate) enum Accepted {
     /// It is new.
@@ -302,6 +305,21 @@ pub(crate) async fn recover(
     let now = now_ms();
     let horizon = if everything { i64::MAX } else { now };
     let lost = "status IN ('running', 'canceling') AND lease_owner <> $1 AND lease_until_ms <= $2";
+    // What brings the home down every time must not do so for ever.
+    let poisoned = JobError {
+        code: "poisoned".to_owned(),
+        class: "internal".to_owned(),
+        message: "oTo ended each time while working on this, so it is not begun again. Report it if it happens again.".to_owned(),
+        retryable: false,
+        provider_status: None,
+    };
+    let poisoned = serde_json::to_string(&poisoned).map_err(|e| DbErr::Custom(e.to_string()))?;
+    execute(
+        db,
+        &format!("UPDATE job SET status = 'failed', error = $3, finished_at_ms = $4, lease_seq = lease_seq + 1, version = version + 1 WHERE {lost} AND attempt >= {MOST_ENDS} AND submit_state = 'none'"),
+        vec![owner.into(), horizon.into(), poisoned.into(), now.into()],
+    )
+    .await?;
     let mut n = execute(
         db,
         &format!("UPDATE job SET status = 'canceled', finished_at_ms = $3, lease_seq = lease_seq + 1, version = version + 1 WHERE {lost} AND status = 'canceling' AND submit_state = 'none'"),

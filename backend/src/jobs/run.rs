@@ -9,7 +9,7 @@ use oto_media::sniff::{Sniffed, sniff};
 use tokio::sync::Semaphore;
 
 use super::queue;
-use super::row::{JobResult, JobRow};
+use super::row::{JobResult, JobRow, SubmitState};
 use super::submission::Submission;
 use crate::BackendError;
 use crate::convert::request_of;
@@ -20,6 +20,9 @@ use crate::state::{AppState, Live};
 const SLOTS: usize = 32;
 /// Tries of a job that may succeed later.
 const MAX_ATTEMPTS: i64 = 4;
+
+/// How long a locked keyring is left alone.
+const KEYRING_MS: u64 = 60_000;
 
 /// Runs until the home stops.
 pub(crate) async fn work(state: AppState) {
@@ -190,7 +193,17 @@ async fn prepare(
             Err(e) => {
                 let sentence =
                     format!("The key could not be read: {e}. Unlock the keyring and try again.");
-                return Err(EngineError::new(ErrorClass::Auth, "keyring", sentence));
+                let error = EngineError::new(ErrorClass::Auth, "keyring", sentence);
+                if row.submit_state == SubmitState::None {
+                    return Err(error);
+                }
+                // The engine has it: a locked keyring is waited for, not failed.
+                let retry_after_ms = Some(KEYRING_MS);
+                return Err(EngineError {
+                    class: ErrorClass::RateLimited,
+                    retry_after_ms,
+                    ..error
+                });
             }
         }
     };

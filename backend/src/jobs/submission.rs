@@ -105,8 +105,18 @@ impl<'a> Submission<'a> {
     /// A handle is on disk before anything else happens.
     async fn keep(&self, handle: &str) -> Result<(), EngineError> {
         *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle.to_owned());
-        let kept = queue::submitted(&self.state.db, self.row, handle).await;
-        if kept.map_err(|e| database(&e))? { Ok(()) } else { Err(lost_lease()) }
+        for pause_ms in [0, 200, 1_000, 5_000] {
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+            match queue::submitted(&self.state.db, self.row, handle).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(lost_lease()),
+                Err(error) => {
+                    tracing::error!(job.id = %self.row.id, %error, "a handle could not be written");
+                }
+            }
+        }
+        // It is known here: to give the job up now would lose what is paid for.
+        Ok(())
     }
 
     /// Asks until it has ended. What passes is waited out: it is never sent again here.

@@ -131,7 +131,6 @@ impl Fal {
     }
 }
 
-/// An id becomes a part of an address: owner and name, and nothing that leads elsewhere.
 /// Refusals that fal tells in the words of its validation.
 fn reading(status: u16, body: &Value) -> Option<(ErrorClass, &'static str)> {
     let detail = &body["detail"];
@@ -141,6 +140,8 @@ fn reading(status: u16, body: &Value) -> Option<(ErrorClass, &'static str)> {
         (_, "content_policy_violation") => Some((ErrorClass::ContentRefused, "content_refused")),
         (403, _) if locked => Some((ErrorClass::NoCredit, "no_credit")),
         (499, _) => Some((ErrorClass::Canceled, "canceled")),
+        // A fault of the run, told with its kind, is its end; a gateway names none.
+        (500..=599, kind) if !kind.is_empty() => Some((ErrorClass::InvalidRequest, "failed")),
         _ => None,
     }
 }

@@ -116,7 +116,7 @@ fn no_worker(said: &str) -> EngineError {
     let message = format!(
         "No worker of the endpoint is free yet; oTo tries again by itself. Vast says: {said}"
     );
-    let error = EngineError::new(ErrorClass::Unavailable, "no_worker", message);
+    let error = EngineError::new(ErrorClass::RateLimited, "no_worker", message);
     EngineError { retry_after_ms: Some(NO_WORKER_MS), ..error }
 }
 

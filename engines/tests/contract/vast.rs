@@ -86,7 +86,7 @@ async fn without_a_worker_it_waits() {
         Reply::json(json!({ "endpoint": "wan", "status": "total workers: 1, loading" }))
     });
     let error = Bench::new().run(lab(&fake).as_ref(), &asks(Kind::Image)).await.unwrap_err();
-    assert_eq!((error.class, error.retry_after_ms), (ErrorClass::Unavailable, Some(5_000)));
+    assert_eq!((error.class, error.retry_after_ms), (ErrorClass::RateLimited, Some(5_000)));
     assert!(error.class.may_retry() && fake.heard().len() == 1);
 }
 
@@ -189,7 +189,7 @@ async fn the_mock_needs_no_network_and_no_key() {
 
     let fake = Fake::start(good());
     for (how, class) in [
-        ("busy", Some(ErrorClass::Unavailable)),
+        ("busy", Some(ErrorClass::RateLimited)),
         ("failed", Some(ErrorClass::InvalidRequest)),
         ("true", None),
     ] {

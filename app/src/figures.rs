@@ -23,9 +23,24 @@ pub(crate) fn dollars(micro: i64) -> String {
     format!("${whole}.{}", format!("{rest:06}").trim_end_matches('0'))
 }
 
+/// An amount of dollars as it is typed, in millionths; none when it is no amount.
+pub(crate) fn micro_of(text: &str) -> Option<i64> {
+    let amount: f64 = text.trim().trim_start_matches('$').replace(',', ".").parse().ok()?;
+    (0.0..=1e9).contains(&amount).then(|| (amount * 1e6).round() as i64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn amounts_are_read_as_they_are_typed() {
+        assert_eq!((micro_of("2.50"), micro_of(" $2,5 ")), (Some(2_500_000), Some(2_500_000)));
+        assert_eq!(micro_of("0"), Some(0));
+        for bad in ["-1", "much", "", "nan", "1e300"] {
+            assert_eq!(micro_of(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn days_and_amounts_are_written_as_people_read_them() {

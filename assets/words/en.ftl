@@ -139,6 +139,7 @@ usage-of = of { $limit }
 usage-day-limit = Limit a day, $
 usage-month-limit = Limit 30 days, $
 usage-set = Set limits
+usage-bad-limit = Write an amount of dollars such as 2.50, or “-” for no limit.
 usage-nothing = Nothing was made yet.
 usage-made = { $made } of { $calls } made
 usage-unknown = cost of { $n } not known

@@ -139,6 +139,7 @@ usage-of = sur { $limit }
 usage-day-limit = Limite par jour, $
 usage-month-limit = Limite sur 30 jours, $
 usage-set = Fixer les limites
+usage-bad-limit = Écrivez un montant en dollars comme 2,50, ou « - » pour aucune limite.
 usage-nothing = Rien n’a encore été fait.
 usage-made = { $made } faits sur { $calls }
 usage-unknown = coût de { $n } inconnu

@@ -81,6 +81,12 @@ pub struct EngineError {
 }
 
 impl EngineError {
+    /// Somebody stopped it.
+    #[must_use]
+    pub fn canceled() -> Self {
+        Self::new(ErrorClass::Canceled, "canceled", "stopped")
+    }
+
     /// An error without an answer of a provider.
     #[must_use]
     pub fn new(class: ErrorClass, code: &'static str, message: impl Into<String>) -> Self {

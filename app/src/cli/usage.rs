@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use oto_api_types::{Budget, Usage};
 use oto_backend_client::Event;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::print_json;
 use crate::data::DataDir;
-use crate::figures::{date_of, dollars};
+use crate::figures::{date_of, dollars, micro_of};
 use crate::home::LocalHome;
 
 #[derive(Debug, Args)]
@@ -38,14 +38,10 @@ fn limit_of(text: &str) -> Result<Option<i64>> {
     if text == "none" {
         return Ok(None);
     }
-    let amount: f64 =
-        text.trim_start_matches('$').parse().ok().filter(|v: &f64| *v >= 0.0).with_context(
-            || format!("“{text}” is not a limit: write an amount of dollars such as 2.50, or none"),
-        )?;
-    if amount > 1e9 {
-        bail!("a limit is at most a billion dollars");
-    }
-    Ok(Some((amount * 1e6).round() as i64))
+    let limit = micro_of(text).with_context(|| {
+        format!("“{text}” is not a limit: write an amount of dollars such as 2.50, or none")
+    })?;
+    Ok(Some(limit))
 }
 
 fn asked(home: &LocalHome) -> Result<Usage> {

@@ -130,6 +130,8 @@ pub(super) struct UiState {
     pub(super) usage: Usage,
     /// Limits for a day and a month as they are typed.
     pub(super) limits: [String; 2],
+    /// What was typed there is no amount.
+    pub(super) bad_limit: bool,
     pub(super) found: Vec<Found>,
     pub(super) checks: BTreeMap<String, CheckResult>,
     pub(super) form: EngineForm,

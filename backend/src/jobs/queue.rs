@@ -274,12 +274,14 @@ pub(crate) async fn postpone(
         db,
         row,
         "status = CASE status WHEN 'canceling' THEN 'canceled' ELSE 'queued' END, run_at_ms = $1, stage = $2,
+         finished_at_ms = CASE status WHEN 'canceling' THEN $4 ELSE finished_at_ms END,
          submit_state = CASE WHEN handle IS NULL AND $3 = 0 THEN 'none' ELSE submit_state END",
         // What may have been sent before this attempt is looked up again, never forgotten.
         vec![
             run_at_ms.into(),
             stage.into(),
             i64::from(row.submit_state == SubmitState::Submitting).into(),
+            now_ms().into(),
         ],
     )
     .await

@@ -67,7 +67,7 @@ impl<'a> Submission<'a> {
         }
         // A stop that came before the sending prevents it.
         if self.context.cancel.is_cancelled() {
-            return Err(canceled());
+            return Err(EngineError::canceled());
         }
         // Written down before anything is sent that may cost.
         if !self.engine.describe().free
@@ -154,7 +154,7 @@ impl<'a> Submission<'a> {
                 }
             };
             if stopping_since.is_some_and(|since| now_ms() - since > STOP_MS) {
-                return Err(canceled());
+                return Err(EngineError::canceled());
             }
             let context = if stopping_since.is_some() { &self.after_stop } else { self.context };
             tokio::select! {
@@ -185,10 +185,10 @@ impl<'a> Submission<'a> {
     /// next start goes on with the handle. When it was stopped.
     async fn stop(&self, handle: &str) -> Result<i64, EngineError> {
         if self.state.stop.is_cancelled() {
-            return Err(canceled());
+            return Err(EngineError::canceled());
         }
         match self.engine.cancel(&self.after_stop, handle).await {
-            Ok(Stopped::Done) => Err(canceled()),
+            Ok(Stopped::Done) => Err(EngineError::canceled()),
             Ok(Stopped::Requested | Stopped::AlreadyFinished) => Ok(now_ms()),
             Ok(Stopped::NotSupported) => {
                 self.context.report(0.0, "This engine cannot stop; what it makes is kept.");
@@ -208,10 +208,6 @@ impl<'a> Submission<'a> {
             drop(tokio::time::timeout(Duration::from_secs(5), stop).await);
         }
     }
-}
-
-fn canceled() -> EngineError {
-    EngineError::new(ErrorClass::Canceled, "canceled", "stopped")
 }
 
 fn lost_lease() -> EngineError {

@@ -37,7 +37,7 @@ fn subject_of(request: &Request) -> String {
 
 fn check_stop(context: &Context) -> Result<(), EngineError> {
     if context.cancel.is_cancelled() {
-        return Err(EngineError::new(ErrorClass::Canceled, "canceled", "stopped"));
+        return Err(EngineError::canceled());
     }
     Ok(())
 }

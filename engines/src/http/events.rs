@@ -90,7 +90,7 @@ impl Events {
             let chunk = tokio::select! {
                 chunk = self.stream.next() => chunk,
                 () = context.cancel.cancelled() => {
-                    return Err(EngineError::new(ErrorClass::Canceled, "canceled", "stopped"));
+                    return Err(EngineError::canceled());
                 }
             };
             match chunk {

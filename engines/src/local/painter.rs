@@ -97,7 +97,7 @@ fn make(context: &Context, request: &Request) -> Result<Submitted, EngineError> 
     context.report(0.1, "mixing colours");
     let picture = paint(&about, style, request.seed, size);
     if context.cancel.is_cancelled() {
-        return Err(EngineError::new(ErrorClass::Canceled, "canceled", "stopped"));
+        return Err(EngineError::canceled());
     }
     context.report(0.8, "drying");
     let png = picture.to_png()?;

@@ -84,10 +84,6 @@ fn reading(_: u16, body: &Value) -> Option<(ErrorClass, &'static str)> {
     is_full.then_some((ErrorClass::InvalidRequest, "too_much"))
 }
 
-fn stopped() -> EngineError {
-    EngineError::new(ErrorClass::Canceled, "canceled", "stopped")
-}
-
 impl Engine for A1111 {
     fn describe(&self) -> Description {
         let local = self.provider.is_local();
@@ -133,7 +129,7 @@ impl Engine for A1111 {
             context.report(0.0, "waiting for its turn");
             let _turn = tokio::select! {
                 turn = self.turn.lock() => turn,
-                () = context.cancel.cancelled() => return Err(stopped()),
+                () = context.cancel.cancelled() => return Err(EngineError::canceled()),
             };
             self.paint(context, request).await.map(Submitted::Finished)
         })

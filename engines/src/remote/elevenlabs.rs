@@ -120,7 +120,7 @@ impl Engine for ElevenLabs {
             tokio::select! {
                 outcome = self.speak(context, request) => outcome.map(Submitted::Finished),
                 () = context.cancel.cancelled() => {
-                    Err(EngineError::new(ErrorClass::Canceled, "canceled", "stopped"))
+                    Err(EngineError::canceled())
                 }
             }
         })

@@ -102,9 +102,7 @@ impl Fal {
         match answer["status"].as_str().unwrap_or_default() {
             // This word says only that it has ended; the answer itself tells how.
             "COMPLETED" => self.take(context, handle).await.map(Polled::Finished),
-            "CANCELED" | "CANCELLED" => {
-                Err(EngineError::new(ErrorClass::Canceled, "canceled", "stopped"))
-            }
+            "CANCELED" | "CANCELLED" => Err(EngineError::canceled()),
             "IN_QUEUE" => {
                 let ahead = number(&answer["queue_position"]).filter(|n| *n >= 1.0);
                 let message = ahead.map_or("waiting for its turn".to_owned(), |n| {

@@ -135,7 +135,7 @@ impl Engine for OpenAiCompatible {
             // Stopping closes the connection.
             tokio::select! {
                 outcome = work => outcome,
-                () = context.cancel.cancelled() => Err(EngineError::new(ErrorClass::Canceled, "canceled", "stopped")),
+                () = context.cancel.cancelled() => Err(EngineError::canceled()),
             }
         })
     }

@@ -104,7 +104,7 @@ impl Replicate {
                 let said = answer["error"].as_str().unwrap_or_default();
                 Err(refusal(ErrorClass::InvalidRequest, "failed", said))
             }
-            "canceled" => Err(EngineError::new(ErrorClass::Canceled, "canceled", "stopped")),
+            "canceled" => Err(EngineError::canceled()),
             "aborted" => Err(expired()),
             "starting" => Ok(Polled::Pending(Pending::queued("starting"))),
             _ => Ok(Polled::Pending(Pending::running(progress, "making"))),

@@ -192,7 +192,7 @@ impl Engine for Stability {
             tokio::select! {
                 outcome = self.paint(context, request) => outcome.map(Submitted::Finished),
                 () = context.cancel.cancelled() => {
-                    Err(EngineError::new(ErrorClass::Canceled, "canceled", "stopped"))
+                    Err(EngineError::canceled())
                 }
             }
         })

@@ -188,7 +188,7 @@ impl Engine for Vast {
             // Stopping closes the connection; the worker has nothing to stop it with.
             tokio::select! {
                 outcome = self.make(context, request) => outcome.map(Submitted::Finished),
-                () = context.cancel.cancelled() => Err(EngineError::new(ErrorClass::Canceled, "canceled", "stopped")),
+                () = context.cancel.cancelled() => Err(EngineError::canceled()),
             }
         })
     }

@@ -11,7 +11,7 @@ use super::dialogs::tall;
 use super::style::{button, faint, semi};
 use crate::desk::state::HomeState;
 use crate::desk::third_party::egui::color;
-use crate::figures::{date_of, dollars};
+use crate::figures::{date_of, dollars, micro_of};
 
 /// Days that are shown.
 pub(crate) const DAYS: u32 = 30;
@@ -78,29 +78,30 @@ fn limits(ui: &mut egui::Ui, scene: &mut Scene, now: Budget) {
         }
         if button(ui, &set).clicked() {
             let [day, month] = &scene.ui.limits;
-            wanted = Some(Budget {
-                day_micro: limit_of(day, now.day_micro),
-                month_micro: limit_of(month, now.month_micro),
-            });
+            let day = limit_of(day, now.day_micro);
+            let month = limit_of(month, now.month_micro);
+            wanted = day.zip(month);
+            scene.ui.bad_limit = wanted.is_none();
         }
     });
-    if let Some(budget) = wanted
+    if scene.ui.bad_limit {
+        ui.label(scene.desk.say("usage-bad-limit"));
+    }
+    if let Some((day_micro, month_micro)) = wanted
         && let HomeState::Ready(home) = &scene.desk.home
     {
-        home.client.set_budget(budget, DAYS);
+        home.client.set_budget(Budget { day_micro, month_micro }, DAYS);
         scene.ui.limits = Default::default();
     }
 }
 
-/// An amount as it is typed; “-” takes the limit away, and nothing leaves it as it is.
-fn limit_of(text: &str, now: Option<i64>) -> Option<i64> {
-    match text.trim().trim_start_matches('$').replace(',', ".").as_str() {
-        "" => now,
-        "-" => None,
-        amount => match amount.parse::<f64>() {
-            Ok(amount) if (0.0..=1e9).contains(&amount) => Some((amount * 1e6).round() as i64),
-            _ => now,
-        },
+/// A limit as it is typed: “-” takes it away, and nothing leaves it as it is. None when it is
+/// neither that nor an amount.
+fn limit_of(text: &str, now: Option<i64>) -> Option<Option<i64>> {
+    match text.trim() {
+        "" => Some(now),
+        "-" => Some(None),
+        amount => micro_of(amount).map(Some),
     }
 }
 
@@ -151,8 +152,8 @@ mod tests {
 
     #[test]
     fn limits_are_read_as_they_are_typed() {
-        assert_eq!(limit_of("2,50", None), Some(2_500_000));
-        assert_eq!(limit_of("-", Some(5)), None);
-        assert_eq!((limit_of("", Some(5)), limit_of("much", Some(5))), (Some(5), Some(5)));
+        assert_eq!(limit_of("2,50", None), Some(Some(2_500_000)));
+        assert_eq!(limit_of("-", Some(5)), Some(None));
+        assert_eq!((limit_of("", Some(5)), limit_of("much", Some(5))), (Some(Some(5)), None));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::super::common::number;
-use super::{A1111, reading, stopped};
+use super::{A1111, reading};
 use crate::http::Sends;
 use crate::{Context, EngineError};
 
@@ -45,11 +45,11 @@ impl A1111 {
             biased;
             answer = call.value() => {
                 // A server that is stopped answers with what it painted so far: that is no result.
-                if context.cancel.is_cancelled() { Err(stopped()) } else { answer }
+                if context.cancel.is_cancelled() { Err(EngineError::canceled()) } else { answer }
             }
             () = context.cancel.cancelled() => {
                 self.interrupt(context, task).await;
-                Err(stopped())
+                Err(EngineError::canceled())
             }
             never = self.watch(context, task) => match never {},
         }

@@ -3,11 +3,11 @@
 use reqwest::Method;
 use serde_json::Value;
 
-use super::super::common::{expired, links, outcome};
+use super::super::common::{expired, fits, links, outcome};
 use super::super::media::{from_base64, output_in, output_of, text_output};
 use super::{Fal, Handle, reading};
 use crate::http::{MAX_FILM, Sends, nonsense};
-use crate::{Context, EngineError, Kind, Outcome, Output};
+use crate::{Context, EngineError, Kind, Outcome};
 
 /// Where media of a kind usually is; answers often repeat the prompt and the source, too.
 fn usual_places(kind: Kind) -> &'static [&'static str] {
@@ -48,17 +48,6 @@ fn words_in(answer: &Value) -> Option<String> {
         _ => None,
     });
     found.filter(|words: &String| !words.trim().is_empty())
-}
-
-/// True when it is what was asked for.
-fn fits(kind: Kind, output: &Output) -> bool {
-    let (seen, lasts) = (output.size_px != [0, 0], output.duration_ms > 0);
-    match kind {
-        Kind::Text => true,
-        Kind::Image => seen && !lasts,
-        Kind::Voice => !seen && lasts,
-        Kind::Video => seen && lasts,
-    }
 }
 
 impl Fal {

@@ -100,9 +100,7 @@ impl OpenAiCompatible {
         match answer["status"].as_str().unwrap_or_default() {
             "completed" => self.take_video(context, &handle, &answer).await.map(Polled::Finished),
             "failed" => Err(refusal(ErrorClass::InvalidRequest, "failed", said())),
-            "cancelled" | "canceled" => {
-                Err(EngineError::new(ErrorClass::Canceled, "canceled", "stopped"))
-            }
+            "cancelled" | "canceled" => Err(EngineError::canceled()),
             "expired" => Err(expired()),
             "queued" | "pending" => Ok(Polled::Pending(Pending::queued("waiting for its turn"))),
             _ => {

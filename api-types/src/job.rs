@@ -207,6 +207,43 @@ pub struct Job {
     /// What it cost.
     #[serde(default)]
     pub cost: JobCost,
+    /// The jobs it is made of, in the order they were begun.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<JobStage>,
+}
+
+/// A job that is part of another one. How it stands is told by the job itself, under its own id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobStage {
+    /// Its job.
+    pub id: String,
+    /// Names it within the whole: "script", "voice-02".
+    pub key: String,
+    /// What people call it.
+    #[serde(default)]
+    pub title: String,
+    /// What it makes.
+    pub kind: JobKind,
+    /// Engine id.
+    pub engine: String,
+    /// Model, empty for the engine's choice.
+    #[serde(default)]
+    pub model: String,
+    /// What is asked.
+    #[serde(default)]
+    pub prompt: String,
+    /// Seed.
+    #[serde(default)]
+    pub seed: u64,
+    /// Parameters by name.
+    #[serde(default)]
+    pub params: BTreeMap<String, String>,
+    /// Keys of the stages it is made from.
+    #[serde(default)]
+    pub from_stages: Vec<String>,
+    /// Places, in the inputs of the whole, of the sources it is made from.
+    #[serde(default)]
+    pub from_inputs: Vec<usize>,
 }
 
 /// Answer of `GET /jobs`.

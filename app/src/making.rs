@@ -1,6 +1,8 @@
 //! Making something, step by step, the same for the window and the command line: agents from the
 //! tray, a ghost note with its strings, a result that fills it.
 
+pub(crate) mod stages;
+
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -81,6 +83,27 @@ pub(crate) fn new_agent(board: &Board, from: &TrayAgent, wish: [f64; 2]) -> Note
     );
     from.name.clone_into(&mut note.title);
     note
+}
+
+/// An agent that makes what a work's recipe says, beside the work.
+pub(crate) fn agent_of_recipe(board: &Board, note: &Note, work: &Work) -> Note {
+    let name = TRAY.iter().find(|t| t.makes == work.kind).map_or("Agent", |t| t.name);
+    let size = [220.0, 220.0];
+    let wish = [note.center[0] - note.size[0], note.center[1]];
+    let agent = Agent {
+        makes: work.kind,
+        engine: work.recipe.engine.clone(),
+        model: work.recipe.model.clone(),
+        prompt: work.recipe.prompt.clone(),
+        params: work.recipe.params.clone(),
+        twine_color: TRAY.iter().find(|t| t.makes == work.kind).map_or(0, |t| t.twine_color),
+    };
+    let kind = NoteKind::Agent(Box::new(agent));
+    let center = place_near(board, wish, size);
+    let rank = board.top_rank().saturating_add(1);
+    let mut made = blank(NoteId(mint::id()), kind, center, size, rank);
+    name.clone_into(&mut made.title);
+    made
 }
 
 /// A new plain note near a point.
@@ -191,7 +214,9 @@ pub(crate) fn finish(board: &Board, job: &Job) -> Result<Option<Edit>> {
     let id: JobId = job.id.parse().context("the backend named the job in a way oTo cannot read")?;
     let Some(note) = waiting_for(board, id) else { return Ok(None) };
     let Some(work) = note.kind.work() else { return Ok(None) };
-    let (run, assets) = run_of(job, &work.recipe, board, RunId(mint::id()))?;
+    let mut sources = work.recipe.sources.clone();
+    sources.extend(stages::tied_sources(board, note.id, &work.recipe));
+    let (run, assets) = run_of(job, &work.recipe, &sources, board, RunId(mint::id()))?;
     let main = assets.first().map_or([0, 0], |a| a.size_px);
     let size = match work.kind {
         WorkKind::Image | WorkKind::Video if main[0] > 0 && main[1] > 0 => {

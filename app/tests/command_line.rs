@@ -246,6 +246,13 @@ mod lab {
 
     pub(super) type Asked = Arc<Mutex<BTreeMap<String, u32>>>;
 
+    const SCRIPT: &str = "{\"title\": \"Trams\", \"scenes\": [{\"narration\": \"The tram climbs.\", \"visual\": \"a tram\"}]}";
+
+    fn id_of(prompt: &str) -> String {
+        let add = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        format!("{:016x}", prompt.bytes().fold(0xcbf2_9ce4_8422_2325, add))
+    }
+
     /// Its address, and what it was asked.
     pub(super) fn start() -> (String, Asked) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -283,10 +290,13 @@ mod lab {
             // Paid for from here on, whether the answer arrives or not.
             *asked.lock().unwrap().entry(prompt.clone()).or_default() += 1;
             std::thread::sleep(Duration::from_millis(60));
-            let id = prompt.replace(' ', "-");
-            serde_json::json!({ "id": id, "status": "starting" })
+            serde_json::json!({ "id": id_of(&prompt), "status": "starting" })
         } else {
-            serde_json::json!({ "status": "succeeded", "output": "The tram climbs." })
+            let asked = asked.lock().unwrap();
+            let of_script =
+                asked.keys().any(|p| p.contains("narration") && head.contains(&id_of(p)));
+            let output = if of_script { SCRIPT } else { "The tram climbs." };
+            serde_json::json!({ "status": "succeeded", "output": output })
         };
         let reply = reply.to_string();
         let head = format!(
@@ -351,6 +361,51 @@ fn killed_at_any_moment_nothing_is_paid_twice() {
     let done =
         notes.iter().filter(|n| n["state"] == "done" && n["text"] == "The tram climbs.").count();
     assert_eq!(done + lost, asked.len(), "{done} there, {lost} told, {} paid", asked.len());
+}
+
+/// The same for a film, whose script is paid for and whose other stages are made here.
+#[cfg(unix)]
+#[test]
+fn killed_at_any_moment_a_film_goes_on_and_pays_nothing_twice() {
+    let oto = Oto::new();
+    let (base, asked) = lab::start();
+    oto.json(&["board", "new", "wall", "--json"]);
+    let config = ["--type", "replicate", "--base-url", &base, "--model", "o/m"];
+    assert!(oto.run(&[&["engines", "add", "lab"][..], &config].concat()).status.success());
+    let kills: u64 = std::env::var("OTO_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
+    let set = ["script.engine=lab", "music=none", "titles=no", "size=120", "seconds=5"];
+    let set = set.map(|s| ["--set", s]).concat();
+    for i in 0..kills {
+        let prompt = format!("film of tram {i}");
+        let make = ["make", "wall", "--agent", "Film", "--prompt", &prompt];
+        let mut child = oto
+            .command(&[&make[..], &set].concat())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(60 + i * 2_500 / kills));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let notes = || oto.json(&["notes", "wall", "--json"])["notes"].as_array().unwrap().clone();
+    for _ in 0..20 {
+        oto.make("Writer", &["--prompt", "the last one"]);
+        if notes().iter().all(|n| n["state"] != "making") {
+            break;
+        }
+    }
+    let asked = asked.lock().unwrap();
+    assert!(asked.values().all(|n| *n == 1), "{asked:?}");
+    let notes = notes();
+    assert!(notes.iter().all(|n| n["state"] != "making"), "something stays under way for ever");
+    for note in notes.iter().filter(|n| n["state"] == "failed") {
+        let reason = note["reason"].as_str().unwrap();
+        let told = ["paid twice", "before this was sent", "could not be made"];
+        assert!(told.iter().any(|t| reason.contains(t)), "another failure: {note}");
+    }
+    let check = oto.json(&["board", "check", "wall", "--json"]);
+    assert_eq!(check["ok"].as_bool(), Some(true), "{check}");
 }
 
 /// SIGKILL at instants spread over the whole of `oto make`: the board is sound each time, every run

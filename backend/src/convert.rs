@@ -5,7 +5,7 @@ use oto_engines::{self as engines, EngineError, ErrorClass, Input, Kind, Request
 
 use crate::blobs::Blobs;
 
-fn kind_of(kind: JobKind) -> Option<Kind> {
+pub(crate) fn kind_of(kind: JobKind) -> Option<Kind> {
     match kind {
         JobKind::Text => Some(Kind::Text),
         JobKind::Image => Some(Kind::Image),
@@ -15,7 +15,7 @@ fn kind_of(kind: JobKind) -> Option<Kind> {
     }
 }
 
-fn job_kind(kind: Kind) -> JobKind {
+pub(crate) fn job_kind(kind: Kind) -> JobKind {
     match kind {
         Kind::Text => JobKind::Text,
         Kind::Image => JobKind::Image,
@@ -24,7 +24,7 @@ fn job_kind(kind: Kind) -> JobKind {
     }
 }
 
-fn input_of(input: &JobInput, blobs: &Blobs) -> Result<Input, EngineError> {
+pub(crate) fn input_of(input: &JobInput, blobs: &Blobs) -> Result<Input, EngineError> {
     let missing = || {
         EngineError::new(
             ErrorClass::InvalidRequest,
@@ -46,7 +46,9 @@ fn input_of(input: &JobInput, blobs: &Blobs) -> Result<Input, EngineError> {
         title: input.title.clone(),
         text: input.text.clone(),
         file: file(&input.hash)?,
+        hash: input.hash.clone().unwrap_or_default(),
         captions: file(&input.captions)?,
+        ..Input::default()
     })
 }
 

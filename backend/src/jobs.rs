@@ -4,6 +4,7 @@
 pub(crate) mod queue;
 pub(crate) mod row;
 mod run;
+pub(crate) mod stages;
 mod submission;
 
 pub(crate) use run::work;

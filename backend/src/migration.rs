@@ -7,13 +7,14 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First), Box::new(Lanes), Box::new(Costs)]
+        vec![Box::new(First), Box::new(Lanes), Box::new(Costs), Box::new(Stages)]
     }
 }
 
 struct First;
 struct Lanes;
 struct Costs;
+struct Stages;
 
 impl MigrationName for First {
     fn name(&self) -> &str {
@@ -132,6 +133,35 @@ impl MigrationTrait for Costs {
                 name TEXT PRIMARY KEY,
                 value BIGINT NOT NULL
             );";
+        manager.get_connection().execute_unprepared(sql).await?;
+        Ok(())
+    }
+}
+
+impl MigrationName for Stages {
+    fn name(&self) -> &str {
+        "m0004_stages"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Stages {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    #[expect(
+        elided_lifetimes_in_paths,
+        reason = "the trait of the library leaves the lifetime out"
+    )]
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = "
+            ALTER TABLE job ADD COLUMN parent_id TEXT;
+            ALTER TABLE job ADD COLUMN child_key TEXT;
+            ALTER TABLE job ADD COLUMN child_of TEXT;
+            ALTER TABLE job ADD COLUMN waits BIGINT NOT NULL DEFAULT 0;
+            CREATE UNIQUE INDEX job_child ON job (parent_id, child_key);
+            CREATE INDEX job_fingerprint ON job (fingerprint);";
         manager.get_connection().execute_unprepared(sql).await?;
         Ok(())
     }

@@ -1,15 +1,16 @@
-//! `local-film`: the assembler. Script or text, then scenes with times, voice, stills that move,
-//! captions, and one film file.
+//! `local-film`: from a thought to a film. A script, then for each scene a voice and a visual, and
+//! music: each a stage of its own at any engine. The last stage, here, puts them together.
 
 mod assemble;
-mod plan;
+mod cut;
+pub mod script;
+mod settings;
+mod stages;
 
 use crate::{
-    BoxFuture, Check, CheckState, Context, Description, Engine, EngineError, Kind, Parameter,
-    Place, Request, Submitted,
+    BoxFuture, Check, CheckState, Context, Description, Engine, EngineError, Kind, Pipeline, Place,
+    Request, Submitted,
 };
-
-pub use plan::{Scene, scenes_of};
 
 /// The engine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,18 +26,12 @@ impl Engine for Film {
             draft: true,
             needs_key: false,
             free: true,
-            params: vec![
-                Parameter { name: "aspect", default: "16:9", choices: &["16:9", "9:16", "1:1"] },
-                Parameter { name: "quality", default: "720", choices: &["360", "720", "1080"] },
-                Parameter { name: "captions", default: "yes", choices: &["yes", "no"] },
-                Parameter { name: "titles", default: "yes", choices: &["yes", "no"] },
-                Parameter {
-                    name: "language",
-                    default: "auto",
-                    choices: &["auto", "en", "fr", "de", "es"],
-                },
-            ],
+            params: settings::parameters(),
         }
+    }
+
+    fn pipeline(&self) -> Option<&dyn Pipeline> {
+        Some(self)
     }
 
     fn check<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Check> {

@@ -9,6 +9,7 @@ pub mod film;
 pub mod http;
 pub mod local;
 mod outcome;
+mod pipeline;
 pub mod prices;
 mod registry;
 pub mod remote;
@@ -23,6 +24,7 @@ pub use outcome::{
     Body, Check, CheckState, Estimate, Lookup, Outcome, Output, OutputRole, Pending, Polled,
     Stopped, Submitted,
 };
+pub use pipeline::{Next, Pipeline, Stage, StageState, Stages};
 pub use registry::{Added, Registry};
 pub use request::{Clock, Context, Input, Kind, Looks, Probe, ProgressSink, Request};
 
@@ -90,6 +92,11 @@ pub trait Engine: Send + Sync {
         context: &'a Context,
         request: &'a Request,
     ) -> BoxFuture<'a, Result<Submitted, EngineError>>;
+
+    /// How its works are made in stages; none for an engine that makes a work in one go.
+    fn pipeline(&self) -> Option<&dyn Pipeline> {
+        None
+    }
 
     /// What a request will cost, without asking anybody.
     fn estimate(&self, _request: &Request) -> Estimate {

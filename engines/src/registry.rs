@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::film::Film;
-use crate::local::{Painter, Voice, Writer};
+use crate::local::{Music, Painter, Voice, Writer};
 use crate::remote::ADAPTERS;
 use crate::{Engine, Estimate, Request, prices};
 
@@ -36,8 +36,13 @@ impl Registry {
     /// The engines that are always there.
     #[must_use]
     pub fn local() -> Self {
-        let local: [Arc<dyn Engine>; 4] =
-            [Arc::new(Writer), Arc::new(Painter), Arc::new(Voice), Arc::new(Film)];
+        let local: [Arc<dyn Engine>; 5] = [
+            Arc::new(Writer),
+            Arc::new(Painter),
+            Arc::new(Voice),
+            Arc::new(Music),
+            Arc::new(Film),
+        ];
         Self { engines: local.into_iter().map(|e| (e, None)).collect() }
     }
 

@@ -12,9 +12,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{EngineError, ErrorClass};
 
 /// What is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub enum Kind {
     /// Words.
+    #[default]
     Text,
     /// A picture.
     Image,
@@ -25,7 +28,7 @@ pub enum Kind {
 }
 
 /// Something to work from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Input {
     /// What it is.
     pub kind: Kind,
@@ -35,6 +38,14 @@ pub struct Input {
     pub text: Option<String>,
     /// Its media.
     pub file: Option<PathBuf>,
+    /// BLAKE3 of its media, in hexadecimal; empty without any.
+    pub hash: String,
+    /// The key of the stage that made it; none for a source of the user.
+    pub stage: Option<String>,
+    /// What the engine that made it says it is; empty for a source of the user.
+    pub label: String,
+    /// Length in milliseconds, for stages that have one.
+    pub duration_ms: u64,
     /// Word times of a voice, as WebVTT.
     pub captions: Option<PathBuf>,
 }

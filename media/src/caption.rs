@@ -14,7 +14,7 @@ pub struct Word {
 }
 
 /// One caption on the screen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Cue {
     /// Milliseconds from the start.
     pub start_ms: u32,
@@ -22,6 +22,12 @@ pub struct Cue {
     pub end_ms: u32,
     /// One or two lines.
     pub text: String,
+    /// Its words with their times; none when only the times of the whole are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<Word>,
+    /// The times were spread by letters: no engine told them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
 }
 
 /// Longest line of a caption.
@@ -77,7 +83,13 @@ fn close(words: &[&Word]) -> Option<Cue> {
             .unwrap_or(whole.len());
         format!("{}\n{}", whole[..split].join(" "), whole[split..].join(" "))
     };
-    Some(Cue { start_ms: first.start_ms, end_ms: last.end_ms, text })
+    Some(Cue {
+        start_ms: first.start_ms,
+        end_ms: last.end_ms,
+        text,
+        words: words.iter().map(|w| (*w).clone()).collect(),
+        estimated: false,
+    })
 }
 
 /// Spreads words over a length by their letters, for voices without word times.

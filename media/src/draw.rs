@@ -82,6 +82,19 @@ pub enum Align {
 /// Lays a text out within `width` pixels.
 #[must_use]
 pub fn shape_text(text: &str, face: Face, size_px: f32, width: f32, align: Align) -> TextShape {
+    shape_text_spaced(text, face, size_px, 0.0, width, align)
+}
+
+/// Lays a text out within `width` pixels, with `spacing_px` more between its letters.
+#[must_use]
+pub fn shape_text_spaced(
+    text: &str,
+    face: Face,
+    size_px: f32,
+    spacing_px: f32,
+    width: f32,
+    align: Align,
+) -> TextShape {
     let mut context = context().lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let Context { fonts, layouts } = &mut *context;
     let mut builder = layouts.ranged_builder(fonts, text, 1.0, false);
@@ -92,6 +105,7 @@ pub fn shape_text(text: &str, face: Face, size_px: f32, width: f32, align: Align
     ]));
     builder.push_default(StyleProperty::FontFamily(family));
     builder.push_default(StyleProperty::FontSize(size_px));
+    builder.push_default(StyleProperty::LetterSpacing(spacing_px));
     builder.push_default(LineHeight::FontSizeRelative(1.18));
     let mut layout: Layout<()> = builder.build(text);
     layout.break_all_lines(Some(width));

@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use oto_api_types::Job;
 use oto_backend_client::Event;
 use oto_board::{Edit, JobId, Note, NoteId, NoteKind, Origin, Recipe, StepId, TxMeta, WorkState};
 use oto_storage::{Loaded, Writer, create_board, open_board};
@@ -17,6 +19,7 @@ use super::{find_note, print_json, shot};
 use crate::convert::run::job_of;
 use crate::data::DataDir;
 use crate::home::LocalHome;
+use crate::making::stages::{Begun, begin_stage, note_of_job};
 use crate::making::{self, TRAY};
 use crate::{mint, sample};
 
@@ -61,6 +64,10 @@ struct Desk {
     loaded: Loaded,
     writer: Writer,
     data: DataDir,
+    /// Stages begun here, in their order.
+    stages: Vec<JobId>,
+    /// Ctrl+C was pressed.
+    interrupted: Arc<AtomicBool>,
 }
 
 impl Desk {
@@ -126,6 +133,7 @@ impl Desk {
                     // Progress is a comfort only.
                     std::io::stderr().flush().ok();
                 }
+                self.begin_stages(home, &told)?;
                 if let Some(edit) = making::ended(&self.loaded.board, &told) {
                     self.apply(edit, Origin::Job)?;
                     return Ok(told.id == job.to_string());
@@ -162,6 +170,31 @@ impl Desk {
         Ok(false)
     }
 
+    /// Stages of a job get their ghosts and are followed.
+    fn begin_stages(&mut self, home: &LocalHome, whole: &Job) -> Result<()> {
+        for stage in &whole.stages {
+            let Ok(job) = stage.id.parse::<JobId>() else { continue };
+            if self.stages.contains(&job) {
+                continue;
+            }
+            self.stages.push(job);
+            match begin_stage(&self.loaded.board, whole, stage) {
+                Begun::Ghost(edit) => {
+                    self.apply(*edit, Origin::Job)?;
+                    home.client.follow(stage.id.clone(), self.data.downloads());
+                }
+                Begun::Tied(edit) => self.apply(*edit, Origin::Job)?,
+                Begun::Known => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A stage whose end is not on the board yet.
+    fn has_open_stages(&self) -> bool {
+        self.stages.iter().any(|job| making::waiting_for(&self.loaded.board, *job).is_some())
+    }
+
     /// Makes one work and waits for its end.
     fn make(&mut self, home: &LocalHome, recipe: Recipe) -> Result<NoteId> {
         let kind = self
@@ -177,15 +210,22 @@ impl Desk {
         // Only now, after the ack, may the job be sent.
         let (new_job, uploads) = job_of(kind, &recipe, &self.loaded.board, &self.data.assets());
         home.client.make(job.to_string(), new_job, uploads, self.data.downloads());
-        loop {
-            let event = home
-                .client
-                .wait_event(Duration::from_secs(3600))
-                .context("the backend fell silent")?;
-            if self.handle(home, event, job)? {
-                return Ok(note);
+        let mut ended = false;
+        let mut stopping = false;
+        while !ended || self.has_open_stages() {
+            if self.interrupted.swap(false, Ordering::Relaxed) {
+                if stopping {
+                    bail!("left; the job goes on, and the next `oto make` on this board follows it");
+                }
+                stopping = true;
+                eprintln!("\noto: stopping …");
+                home.client.cancel(job.to_string());
+            }
+            if let Some(event) = home.client.wait_event(Duration::from_millis(100)) {
+                ended |= self.handle(home, event, job)?;
             }
         }
+        Ok(note)
     }
 
     /// Follows what an earlier start left unfinished, until each is done or says why not. What
@@ -207,6 +247,14 @@ impl Desk {
             }
         }
     }
+}
+
+/// Becomes true at Ctrl+C.
+fn interrupts() -> Result<Arc<AtomicBool>> {
+    let pressed = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&pressed))
+        .context("Ctrl+C cannot be heard")?;
+    Ok(pressed)
 }
 
 /// Why a job that is not known at its home has no result.
@@ -241,7 +289,7 @@ fn params_of(set: &[String]) -> Result<Vec<(String, String)>> {
 pub(super) fn run(data: &DataDir, args: &MakeArgs) -> Result<()> {
     let params = params_of(&args.set)?;
     let (loaded, writer) = open_board(&data.board(&args.board))?;
-    let mut desk = Desk { loaded, writer, data: data.clone() };
+    let mut desk = Desk { loaded, writer, data: data.clone(), stages: Vec::new(), interrupted: interrupts()? };
     let sources =
         args.from.iter().map(|f| find_note(&desk.loaded.board, f)).collect::<Result<Vec<_>>>()?;
     if args.prompt.trim().is_empty() && sources.is_empty() {
@@ -298,9 +346,12 @@ fn report(desk: &Desk, id: NoteId, took: Duration, as_json: bool) -> Result<()> 
                     json!({ "from": t.from.to_string(), "to": t.to.to_string(), "agent": t.agent.map(|a| a.to_string()), "role": role })
                 })
                 .collect();
+            let parts = desk.stages.iter().filter_map(|job| note_of_job(board, *job));
+            let notes: Vec<_> =
+                std::iter::once(note).chain(parts).map(|n| note_json(n, board, &desk.data)).collect();
             print_json(&json!({
                 "run": run.id.to_string(),
-                "notes": [note_json(note, board, &desk.data)],
+                "notes": notes,
                 "twines": twines,
                 "cost": run.cost_micro,
                 "engine": run.engine,
@@ -320,7 +371,7 @@ pub(super) fn tour(data: &DataDir, args: &TourArgs) -> Result<()> {
         None => data.boards().join(format!("tour-{}.oto", mint::now_ms())),
     };
     let (loaded, writer) = create_board(&path)?;
-    let mut desk = Desk { loaded, writer, data: data.clone() };
+    let mut desk = Desk { loaded, writer, data: data.clone(), stages: Vec::new(), interrupted: interrupts()? };
     let home = LocalHome::start(data, Arc::new(|| {}))?;
     let prompt = "Lisbon at dawn, tram 28 climbing a wet street";
     let mut made: Vec<NoteId> = Vec::new();

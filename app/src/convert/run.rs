@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use oto_api_types::{Job, JobInput, JobKind, NewJob};
 use oto_backend_client::Upload;
 use oto_board::{
-    AssetId, AssetInfo, Board, JobId, Note, NoteKind, OutputRole, Recipe, Run, RunId, RunInput,
+    AssetId, AssetInfo, Board, JobId, Note, NoteId, NoteKind, OutputRole, Recipe, Run, RunId, RunInput,
     RunOutput, WorkKind,
 };
 use oto_storage::AssetStore;
@@ -18,6 +18,11 @@ pub(crate) fn job_kind(kind: WorkKind) -> JobKind {
         WorkKind::Voice => JobKind::Voice,
         WorkKind::Video => JobKind::Video,
     }
+}
+
+/// None for a kind of a later version.
+pub(crate) fn work_kind(kind: JobKind) -> Option<WorkKind> {
+    WorkKind::ALL.into_iter().find(|k| job_kind(*k) == kind)
 }
 
 fn input_of(note: &Note, board: &Board) -> JobInput {
@@ -73,10 +78,12 @@ pub(crate) fn job_of(
     (job, uploads)
 }
 
-/// The run and the asset records of a job that succeeded.
+/// The run and the asset records of a job that succeeded. `sources` are all notes it was made from,
+/// stages too.
 pub(crate) fn run_of(
     job: &Job,
     recipe: &Recipe,
+    sources: &[NoteId],
     board: &Board,
     id: RunId,
 ) -> Result<(Run, Vec<AssetInfo>)> {
@@ -106,8 +113,7 @@ pub(crate) fn run_of(
         bail!("the engine finished without a result");
     }
     let asset_of = |note: &Note| note.kind.work().and_then(|w| w.asset());
-    let inputs = recipe
-        .sources
+    let inputs = sources
         .iter()
         .map(|id| RunInput { note: *id, asset: board.note(*id).and_then(asset_of) })
         .collect();

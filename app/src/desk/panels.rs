@@ -1,5 +1,6 @@
 //! Everything drawn with egui: each panel reads data and emits commands.
 
+mod agent_settings;
 mod console;
 mod dialogs;
 mod engines;

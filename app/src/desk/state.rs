@@ -1,12 +1,12 @@
 //! What the window knows besides the board.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bevy::prelude::Resource;
-use oto_api_types::{Adapter, CheckResult, Engine, Found, Job, Usage};
+use oto_api_types::{Adapter, CheckResult, Engine, Found, Job, JobStage, Usage};
 use oto_board::{JobId, NoteId, StepId};
 use oto_storage::Writer;
 use oto_storage::view_state::Library;
@@ -122,6 +122,10 @@ pub(super) struct UiState {
     pub(super) toasts: Vec<Toast>,
     pub(super) jobs: HashMap<JobId, Job>,
     pub(super) begun: HashMap<JobId, Instant>,
+    /// Stages whose ghosts are still to come, each with its whole.
+    pub(super) staging: VecDeque<(Job, JobStage)>,
+    /// Jobs that are stages: their ends are told by their whole.
+    pub(super) stages: HashSet<JobId>,
     pub(super) done: u32,
     pub(super) errors: u32,
     pub(super) engines: Vec<Engine>,

@@ -44,7 +44,7 @@ pub(crate) async fn newest(db: &DatabaseConnection, limit: i64) -> Result<Vec<Jo
     rows.iter().map(JobRow::read).collect()
 }
 
-fn immediate() -> TransactionOptions {
+pub(super) fn immediate() -> TransactionOptions {
     TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..Default::default()
@@ -72,31 +72,16 @@ pub(crate) async fn accept(
     job: &NewJob,
     estimate: Estimate,
 ) -> Result<Accepted, DbErr> {
-    let request = serde_json::to_string(job).map_err(|e| DbErr::Custom(e.to_string()))?;
-    let fingerprint = blake3::hash(request.as_bytes()).to_hex().to_string();
-    let now = now_ms();
-    let minutes = match job.kind {
-        JobKind::Text => 15,
-        JobKind::Image | JobKind::Voice => 30,
-        JobKind::Video | JobKind::Unknown => 720,
-    };
-    // The dearest it may be counts.
-    let most = estimate.micro.map(|[_, most]| most);
     let txn = db.begin_with_options(immediate()).await?;
-    if most != Some(0)
-        && one(&txn, "SELECT 1 AS yes FROM job WHERE id = $1", vec![id.into()]).await?.is_none()
-        && let Some(sentence) = usage::refusal(&txn, most).await?
+    let known = one(&txn, "SELECT 1 AS yes FROM job WHERE id = $1", vec![id.into()]).await?;
+    if known.is_none()
+        && let Some(sentence) = over_budget(&txn, estimate).await?
     {
         txn.rollback().await?;
         return Ok(Accepted::OverBudget(sentence));
     }
-    let inserted = execute(
-        &txn,
-        "INSERT INTO job (id, fingerprint, request, lane, estimate_micro, status, submit_state, lease_seq, lease_until_ms, attempt, run_at_ms, deadline_at_ms, created_at_ms, version, stage)
-         VALUES ($1, $2, $3, $6, $7, 'queued', 'none', 0, 0, 0, $4, $5, $4, 1, '') ON CONFLICT (id) DO NOTHING",
-        vec![id.into(), fingerprint.clone().into(), request.into(), now.into(), (now + minutes * 60_000).into(), lane_of(&job.engine).into(), most.into()],
-    )
-    .await?;
+    let (request, fingerprint) = written(job)?;
+    let inserted = insert(&txn, id, job, (request, &fingerprint), estimate, None).await?;
     txn.commit().await?;
     let row = find(db, id).await?.ok_or_else(|| DbErr::RecordNotFound(id.to_owned()))?;
     Ok(if inserted == 1 {
@@ -106,6 +91,51 @@ pub(crate) async fn accept(
     } else {
         Accepted::OtherBody
     })
+}
+
+/// A request as it is kept, and its hash.
+pub(super) fn written(job: &NewJob) -> Result<(String, String), DbErr> {
+    let request = serde_json::to_string(job).map_err(|e| DbErr::Custom(e.to_string()))?;
+    let fingerprint = blake3::hash(request.as_bytes()).to_hex().to_string();
+    Ok((request, fingerprint))
+}
+
+/// The sentence when a job would go over a limit. The dearest it may be counts.
+pub(super) async fn over_budget(
+    txn: &impl ConnectionTrait,
+    estimate: Estimate,
+) -> Result<Option<String>, DbErr> {
+    match estimate.micro.map(|[_, most]| most) {
+        Some(0) => Ok(None),
+        most => usage::refusal(txn, most).await,
+    }
+}
+
+/// Writes a new job, or leaves the one that has this id. `child` is the whole it is a stage of, its
+/// key there and what it is made from. How many rows were written.
+pub(super) async fn insert(
+    txn: &impl ConnectionTrait,
+    id: &str,
+    job: &NewJob,
+    (request, fingerprint): (String, &str),
+    estimate: Estimate,
+    child: Option<[String; 3]>,
+) -> Result<u64, DbErr> {
+    let now = now_ms();
+    let minutes = match job.kind {
+        JobKind::Text => 15,
+        JobKind::Image | JobKind::Voice => 30,
+        JobKind::Video | JobKind::Unknown => 720,
+    };
+    let [parent, key, of] = child.map_or([None, None, None], |c| c.map(Some));
+    let most = estimate.micro.map(|[_, most]| most);
+    execute(
+        txn,
+        "INSERT INTO job (id, fingerprint, request, lane, estimate_micro, status, submit_state, lease_seq, lease_until_ms, attempt, run_at_ms, deadline_at_ms, created_at_ms, version, stage, parent_id, child_key, child_of)
+         VALUES ($1, $2, $3, $6, $7, 'queued', 'none', 0, 0, 0, $4, $5, $4, 1, '', $8, $9, $10) ON CONFLICT DO NOTHING",
+        vec![id.into(), fingerprint.into(), request.into(), now.into(), (now + minutes * 60_000).into(), lane_of(&job.engine).into(), most.into(), parent.into(), key.into(), of.into()],
+    )
+    .await
 }
 
 /// Takes a job that is due: of the lanes with room the one served longest ago, and in it the
@@ -118,7 +148,9 @@ pub(crate) async fn claim(db: &DatabaseConnection, owner: &str) -> Result<Option
         &txn,
         "SELECT j.id, j.lane FROM job j LEFT JOIN turn t ON t.lane = j.lane
          LEFT JOIN (SELECT lane, COUNT(*) AS n FROM job WHERE status IN ('running', 'canceling') GROUP BY lane) r ON r.lane = j.lane
-         WHERE j.status = 'queued' AND j.run_at_ms <= $1 AND COALESCE(r.n, 0) < CASE j.lane WHEN 'local' THEN $2 ELSE $3 END
+         WHERE j.status = 'queued' AND j.run_at_ms <= $1
+         AND (j.waits = 0 OR NOT EXISTS (SELECT 1 FROM job c WHERE c.parent_id = j.id AND c.status IN ('queued', 'running', 'canceling')))
+         AND COALESCE(r.n, 0) < CASE j.lane WHEN 'local' THEN $2 ELSE $3 END
          ORDER BY COALESCE(t.served, 0), j.created_at_ms, j.id LIMIT 1",
         vec![now.into(), most_here.into(), most_away.into()],
     )
@@ -137,7 +169,7 @@ pub(crate) async fn claim(db: &DatabaseConnection, owner: &str) -> Result<Option
     .await?;
     execute(
         &txn,
-        "UPDATE job SET status = 'running', lease_owner = $2, lease_seq = lease_seq + 1, lease_until_ms = $3, attempt = attempt + 1,
+        "UPDATE job SET status = 'running', waits = 0, lease_owner = $2, lease_seq = lease_seq + 1, lease_until_ms = $3, attempt = attempt + 1,
          started_at_ms = COALESCE(started_at_ms, $4), version = version + 1 WHERE id = $1",
         vec![id.clone().into(), owner.into(), (now + LEASE_MS).into(), now.into()],
     )
@@ -287,6 +319,20 @@ pub(crate) async fn postpone(
     .await
 }
 
+/// Lets go of a job that goes on when its stages have ended. It was no try.
+pub(super) async fn park(db: &DatabaseConnection, row: &JobRow) -> Result<bool, DbErr> {
+    // A stop that came meanwhile wins.
+    leased(
+        db,
+        row,
+        "waits = CASE status WHEN 'canceling' THEN 0 ELSE 1 END, attempt = attempt - 1,
+         finished_at_ms = CASE status WHEN 'canceling' THEN $1 ELSE finished_at_ms END,
+         status = CASE status WHEN 'canceling' THEN 'canceled' ELSE 'queued' END",
+        vec![now_ms().into()],
+    )
+    .await
+}
+
 /// Asks for a stop: a waiting job ends at once, a running one is told.
 pub(crate) async fn cancel(db: &DatabaseConnection, id: &str) -> Result<(), DbErr> {
     let waiting = "UPDATE job SET status = 'canceled', finished_at_ms = $2, version = version + 1 WHERE id = $1 AND status = 'queued'";
@@ -344,7 +390,8 @@ pub(crate) async fn expire(db: &DatabaseConnection) -> Result<u64, DbErr> {
 }
 
 /// Marks a job's results as taken over; gives the media that nothing needs any more: neither a
-/// result that was not taken over, nor the sources of a job that is not finished.
+/// result that was not taken over, nor the sources of a job that is not finished, nor a stage of a
+/// whole that is not there yet.
 pub(crate) async fn release(db: &DatabaseConnection, id: &str) -> Result<Vec<String>, DbErr> {
     let Some(row) = find(db, id).await? else { return Ok(Vec::new()) };
     execute(
@@ -353,12 +400,24 @@ pub(crate) async fn release(db: &DatabaseConnection, id: &str) -> Result<Vec<Str
         vec![id.into()],
     )
     .await?;
+    let stages = super::stages::of(db, id).await?;
+    let mut media: Vec<String> = row.media();
+    media.extend(stages.iter().flat_map(JobRow::media));
+    unneeded(db, media).await
+}
+
+/// Of these media, those that nothing needs.
+pub(super) async fn unneeded(
+    db: &DatabaseConnection,
+    media: Vec<String>,
+) -> Result<Vec<String>, DbErr> {
     let mut unneeded = Vec::new();
-    for hash in row.media() {
+    for hash in media {
         let needed = one(
             db,
             "SELECT 1 AS yes FROM job WHERE (status = 'succeeded' AND released = 0 AND instr(result, $1) > 0)
-             OR (status IN ('queued', 'running', 'canceling') AND instr(request, $1) > 0) LIMIT 1",
+             OR (status IN ('queued', 'running', 'canceling') AND instr(request, $1) > 0)
+             OR (status = 'succeeded' AND instr(result, $1) > 0 AND parent_id IN (SELECT id FROM job WHERE status <> 'succeeded')) LIMIT 1",
             vec![hash.clone().into()],
         )
         .await?;

@@ -1,6 +1,6 @@
 //! A job's row, and the job as the wire shows it.
 
-use oto_api_types::{Job, JobCost, JobError, JobKind, JobOutput, JobProgress, JobStatus, NewJob};
+use oto_api_types::{Job, JobCost, JobError, JobKind, JobOutput, JobProgress, JobStage, JobStatus, NewJob};
 use sea_orm::{DbErr, QueryResult};
 use serde::{Deserialize, Serialize};
 
@@ -64,9 +64,22 @@ pub(crate) struct JobRow {
     stage: String,
     result: Option<String>,
     error: Option<String>,
+    /// Its key in the whole it is a stage of.
+    pub(crate) child_key: Option<String>,
+    child_of: Option<String>,
+    /// It has begun stages and goes on when none of them runs any more.
+    waits: bool,
 }
 
-pub(crate) const COLUMNS: &str = "id, fingerprint, request, status, lease_seq, attempt, submit_state, handle, submission, estimate_micro, deadline_at_ms, created_at_ms, started_at_ms, finished_at_ms, version, stage, result, error";
+/// What a stage is made from; the `child_of` column.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChildOf {
+    pub(crate) title: String,
+    pub(crate) from_stages: Vec<String>,
+    pub(crate) from_inputs: Vec<usize>,
+}
+
+pub(crate) const COLUMNS: &str = "id, fingerprint, request, status, lease_seq, attempt, submit_state, handle, submission, estimate_micro, deadline_at_ms, created_at_ms, started_at_ms, finished_at_ms, version, stage, result, error, child_key, child_of, waits";
 
 pub(crate) fn status_word(status: JobStatus) -> &'static str {
     match status {
@@ -105,6 +118,9 @@ impl JobRow {
             stage: row.try_get("", "stage")?,
             result: row.try_get("", "result")?,
             error: row.try_get("", "error")?,
+            child_key: row.try_get("", "child_key")?,
+            child_of: row.try_get("", "child_of")?,
+            waits: row.try_get::<i64>("", "waits")? != 0,
         })
     }
 
@@ -146,21 +162,45 @@ impl JobRow {
 
     /// Hashes of everything the job made or worked from.
     pub(crate) fn media(&self) -> Vec<String> {
-        let result: Option<JobResult> =
-            self.result.as_deref().and_then(|r| serde_json::from_str(r).ok());
-        let made = result.into_iter().flat_map(|r| r.outputs).map(|o| o.hash);
+        let made = self.result().into_iter().flat_map(|r| r.outputs).map(|o| o.hash);
         let inputs = self.new_job().into_iter().flat_map(|j| j.inputs);
         let used = inputs.flat_map(|i| [i.hash, i.captions]).flatten();
         made.chain(used).collect()
     }
 
+    /// What it made.
+    pub(crate) fn result(&self) -> Option<JobResult> {
+        serde_json::from_str(self.result.as_deref()?).ok()
+    }
+
+    /// Why it ended without a result.
+    pub(crate) fn error(&self) -> Option<JobError> {
+        serde_json::from_str(self.error.as_deref()?).ok()
+    }
+
+    /// As a part of its whole.
+    pub(crate) fn as_stage(&self) -> Option<JobStage> {
+        let asked = self.new_job()?;
+        let of: ChildOf = serde_json::from_str(self.child_of.as_deref()?).ok()?;
+        Some(JobStage {
+            id: self.id.clone(),
+            key: self.child_key.clone()?,
+            title: of.title,
+            kind: asked.kind,
+            engine: asked.engine,
+            model: asked.model,
+            prompt: asked.prompt,
+            seed: asked.seed,
+            params: asked.params,
+            from_stages: of.from_stages,
+            from_inputs: of.from_inputs,
+        })
+    }
+
     /// The job as people see it; `live` is its progress if it runs here.
     pub(crate) fn job(&self, live: Option<&Live>) -> Job {
         let asked = self.new_job();
-        let result: JobResult =
-            self.result.as_deref().and_then(|r| serde_json::from_str(r).ok()).unwrap_or_default();
-        let error: Option<JobError> =
-            self.error.as_deref().and_then(|e| serde_json::from_str(e).ok());
+        let result = self.result().unwrap_or_default();
         let progress = match live {
             Some(live) => Some(JobProgress { value: live.value, message: live.message.clone() }),
             None if self.status == JobStatus::Succeeded => {
@@ -181,7 +221,12 @@ impl JobRow {
             } else {
                 result.model
             },
-            status: self.status,
+            // While its stages run, so does it.
+            status: if self.waits && self.status == JobStatus::Queued {
+                JobStatus::Running
+            } else {
+                self.status
+            },
             progress,
             queue_position: None,
             attempt: self.attempt as u32,
@@ -194,8 +239,9 @@ impl JobRow {
             seed: asked.map_or(0, |a| a.seed),
             label: result.label,
             draft: result.draft,
-            error,
+            error: self.error(),
             cost: JobCost { micro: result.cost_micro },
+            stages: Vec::new(),
         }
     }
 }

@@ -8,8 +8,9 @@ use oto_engines::{Body, Context, Engine, EngineError, ErrorClass, Outcome, Reque
 use oto_media::sniff::{Sniffed, sniff};
 use tokio::sync::Semaphore;
 
-use super::queue;
 use super::row::{JobResult, JobRow, SubmitState};
+use super::stages::Turn;
+use super::{queue, stages};
 use super::submission::Submission;
 use crate::BackendError;
 use crate::convert::request_of;
@@ -24,10 +25,25 @@ const MAX_ATTEMPTS: i64 = 4;
 /// How long a locked keyring is left alone.
 const KEYRING_MS: u64 = 60_000;
 
+/// How the work on a job ended here.
+enum Ended {
+    /// The lease was lost or the home stops: nothing more is written.
+    Lost,
+    /// Its stages were begun.
+    Parked,
+    /// The result, and whether it is a draft.
+    Made(Outcome, bool),
+    /// Not made.
+    Failed(EngineError),
+}
+
 /// Runs until the home stops.
 pub(crate) async fn work(state: AppState) {
     if let Err(error) = queue::recover(&state.db, &state.owner, true).await {
         tracing::error!(%error, "jobs of the last start could not be recovered");
+    }
+    if let Err(error) = stages::sweep(&state).await {
+        tracing::error!(%error, "old stages could not be dropped");
     }
     let slots = Arc::new(Semaphore::new(SLOTS));
     loop {
@@ -104,18 +120,22 @@ async fn run(state: &AppState, row: JobRow) {
     state.tick();
 }
 
-/// Lets the engine work while the lease is renewed. `None` when the lease was lost or the home
-/// stops: then nothing more is written.
+/// Lets the engine work while the lease is renewed.
 async fn under_lease(
     state: &AppState,
     row: &JobRow,
     cancel: tokio_util::sync::CancellationToken,
-) -> Option<Result<(Outcome, bool), EngineError>> {
+) -> Ended {
     let folder = state.scratch.join(&row.id);
     let prepared = prepare(state, row, &folder, cancel).await;
     let (engine, context, request) = match prepared {
         Ok(prepared) => prepared,
-        Err(error) => return Some(Err(error)),
+        Err(error) => return Ended::Failed(error),
+    };
+    let request = match stages::turn(state, row, &engine, request).await {
+        Ok(Turn::Ready(request)) => request,
+        Ok(Turn::Park) => return Ended::Parked,
+        Err(error) => return Ended::Failed(error),
     };
     // What an engine has is asked for at least once more, however late it is.
     let least = if row.handle.is_some() { 60_000 } else { 1 };
@@ -132,20 +152,20 @@ async fn under_lease(
         }
     };
     let outcome = tokio::select! {
-        outcome = &mut making => Some(outcome),
-        () = renewing => None,
+        outcome = &mut making => outcome,
+        () = renewing => return Ended::Lost,
         () = tokio::time::sleep(deadline) => {
             submission.abandon().await;
-            Some(Err(EngineError::new(ErrorClass::Expired, "expired", "This took longer than its limit and was stopped.")))
+            Err(EngineError::new(ErrorClass::Expired, "expired", "This took longer than its limit and was stopped."))
         }
     };
-    let stopping = state.stop.is_cancelled();
     match outcome {
         // The home stops: the next start runs the job again.
-        Some(Err(error)) if stopping && error.class == ErrorClass::Canceled => None,
-        Some(Ok(outcome)) => Some(Ok((outcome, engine.describe().draft))),
-        Some(Err(error)) => Some(Err(error)),
-        None => None,
+        Err(error) if state.stop.is_cancelled() && error.class == ErrorClass::Canceled => {
+            Ended::Lost
+        }
+        Ok(outcome) => Ended::Made(outcome, engine.describe().draft),
+        Err(error) => Ended::Failed(error),
     }
 }
 
@@ -232,12 +252,20 @@ async fn prepare(
 async fn finish(
     state: &AppState,
     row: &JobRow,
-    outcome: Option<Result<(Outcome, bool), EngineError>>,
+    outcome: Ended,
 ) -> Result<(), BackendError> {
     let folder = state.scratch.join(&row.id);
     match outcome {
-        None => {}
-        Some(Ok((outcome, draft))) => {
+        Ended::Lost => {}
+        Ended::Parked => {
+            queue::park(&state.db, row).await?;
+            let now = queue::find(&state.db, &row.id).await?;
+            if now.is_some_and(|now| now.status == JobStatus::Canceled) {
+                // The stop came while stages were begun.
+                stages::cancel(state, &row.id).await?;
+            }
+        }
+        Ended::Made(outcome, draft) => {
             let blobs = state.blobs.clone();
             let stored = tokio::task::spawn_blocking(move || store(&blobs, outcome, draft)).await;
             match stored {
@@ -256,19 +284,19 @@ async fn finish(
                 Err(error) => return Err(BackendError::Stopped(error.to_string())),
             }
         }
-        Some(Err(error)) if error.class == ErrorClass::Canceled => {
+        Ended::Failed(error) if error.class == ErrorClass::Canceled => {
             queue::end(&state.db, row, JobStatus::Canceled, None).await?;
         }
-        Some(Err(error)) if error.code == "expired" => {
+        Ended::Failed(error) if error.code == "expired" => {
             queue::end(&state.db, row, JobStatus::Expired, Some(&wire_error(&error))).await?;
         }
-        Some(Err(error)) if error.class == ErrorClass::EngineLostJob && row.attempt == 1 => {
+        Ended::Failed(error) if error.class == ErrorClass::EngineLostJob && row.attempt == 1 => {
             // Only for what is free: what may have been paid for comes as another class.
             queue::forget_handle(&state.db, row).await?;
             queue::postpone(&state.db, row, now_ms() + 2_000, &error.message).await?;
         }
         // To be told to wait is no failure: the deadline bounds it.
-        Some(Err(error))
+        Ended::Failed(error)
             if error.class == ErrorClass::RateLimited
                 || error.class.may_retry() && row.attempt < MAX_ATTEMPTS =>
         {
@@ -281,7 +309,7 @@ async fn finish(
             let stage = format!("{} Next try in {} s.", error.message, (wait + 999) / 1000);
             queue::postpone(&state.db, row, now_ms() + wait, &stage).await?;
         }
-        Some(Err(error)) => {
+        Ended::Failed(error) => {
             queue::end(&state.db, row, JobStatus::Failed, Some(&wire_error(&error))).await?;
         }
     }

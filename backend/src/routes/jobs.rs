@@ -14,15 +14,11 @@ use serde::Deserialize;
 use crate::convert::request_of;
 use crate::error::Refusal;
 use crate::jobs::queue::{self, Accepted};
-use crate::jobs::row::JobRow;
+use crate::jobs::stages::{self, shown};
 use crate::state::AppState;
 
 /// Longest prompt.
 const MAX_PROMPT: usize = 100_000;
-
-fn shown(state: &AppState, row: &JobRow) -> Job {
-    row.job(state.live().get(&row.id))
-}
 
 /// `POST /jobs`: the `Idempotency-Key` is the job's id, so a lost answer never makes a second job.
 pub(crate) async fn submit(
@@ -65,10 +61,10 @@ pub(crate) async fn submit(
     match queue::accept(&state.db, &id.to_string(), &job, estimate).await? {
         Accepted::New(row) => {
             state.work.notify_one();
-            Ok((StatusCode::ACCEPTED, Json(shown(&state, &row))).into_response())
+            Ok((StatusCode::ACCEPTED, Json(shown(&state, &row).await?)).into_response())
         }
         Accepted::Replayed(row) => {
-            Ok((StatusCode::OK, [("idempotency-replayed", "true")], Json(shown(&state, &row)))
+            Ok((StatusCode::OK, [("idempotency-replayed", "true")], Json(shown(&state, &row).await?))
                 .into_response())
         }
         Accepted::OverBudget(sentence) => {
@@ -96,7 +92,11 @@ fn estimate_of(state: &AppState, job: &NewJob) -> Estimate {
 
 pub(crate) async fn list(State(state): State<AppState>) -> Result<Json<JobPage>, Refusal> {
     let rows = queue::newest(&state.db, 100).await?;
-    Ok(Json(JobPage { items: rows.iter().map(|row| shown(&state, row)).collect() }))
+    let mut items = Vec::with_capacity(rows.len());
+    for row in &rows {
+        items.push(shown(&state, row).await?);
+    }
+    Ok(Json(JobPage { items }))
 }
 
 #[derive(Debug, Deserialize)]
@@ -121,7 +121,7 @@ pub(crate) async fn show(
     tokio::pin!(patience);
     loop {
         let row = queue::find(&state.db, &id).await?.ok_or_else(|| Refusal::not_found("job"))?;
-        let job = shown(&state, &row);
+        let job = shown(&state, &row).await?;
         if wait.wait == 0 || job.version != wait.version || job.status.is_final() {
             return Ok(Json(job));
         }
@@ -138,13 +138,9 @@ pub(crate) async fn cancel(
     State(state): State<AppState>,
     Path(id): Path<String>,
 ) -> Result<Json<Job>, Refusal> {
-    queue::cancel(&state.db, &id).await?;
-    if let Some(live) = state.live().get(&id) {
-        live.cancel.cancel();
-    }
-    state.tick();
+    stages::cancel(&state, &id).await?;
     let row = queue::find(&state.db, &id).await?.ok_or_else(|| Refusal::not_found("job"))?;
-    Ok(Json(shown(&state, &row)))
+    Ok(Json(shown(&state, &row).await?))
 }
 
 /// `POST /jobs/{id}/release`: the desk has the results on disk. Media that no other job needs is

@@ -13,8 +13,12 @@ pub(crate) struct Caller {
     pub(crate) client: reqwest::Client,
 }
 
+/// A home without media workers.
 pub(crate) fn start(folder: &Path) -> (Embedded, Caller) {
-    let workers = Workers::of_program("/nonexistent-media-worker");
+    start_with(folder, Workers::of_program("/nonexistent-media-worker"))
+}
+
+pub(crate) fn start_with(folder: &Path, workers: Workers) -> (Embedded, Caller) {
     let config =
         EmbedConfig { data_dir: folder.to_owned(), keys: Arc::new(NoKeys), workers, works: true };
     let home = Embedded::start(config).unwrap();

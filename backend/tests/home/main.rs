@@ -3,5 +3,6 @@
 
 mod common;
 mod costs;
+mod films;
 mod jobs;
 mod providers;

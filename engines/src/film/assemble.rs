@@ -1,39 +1,31 @@
-//! The stages of a film, each local: what was joined to it is used, the rest is made here.
+//! The last stage: what was made and joined becomes a timeline, and the timeline a film.
 
-use oto_media::caption::{Cue, Word, cues, cues_to_vtt, estimated_words, words_from_vtt};
-use oto_media::picture::Picture;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use oto_media::caption::{cues_to_vtt, estimated_words, words_from_vtt};
 use oto_media::timeline::{
-    Aspect, Container, DISSOLVE_FRAMES, FPS, Renderer, SAMPLE_RATE, Shot, Timeline, Visual, export,
-    mix,
+    Container, Fps, Motion, Pictures, Renderer, Shot, Style, TIMELINE_VERSION, Timeline,
+    Transition, Visual, export, mix, trim_silence,
 };
 
-use super::plan::scenes_of;
-use crate::local::{paint, voice_for, write};
+use super::cut::{Part, Said, Seen, timeline};
+use super::settings::Settings;
+use super::stages::{
+    MUSIC, ScriptNow, made, script_of, subject_of, visual_key, visuals, voice_key, voices,
+};
 use crate::outcome::title_from;
 use crate::{
-    Body, Context, EngineError, ErrorClass, Kind, Outcome, Output, OutputRole, Request, Submitted,
+    Body, Context, EngineError, ErrorClass, Input, Kind, Outcome, Output, OutputRole, Request,
+    StageState, Stages, Submitted,
 };
 
-const TITLE_MS: u32 = 2_000;
-/// Silence before and after the narration.
-const LEAD_MS: u32 = 100;
-const TAIL_MS: u32 = 300;
+/// Samples of sounds, by asset.
+type Sounds = BTreeMap<String, Arc<Vec<[f32; 2]>>>;
 
-struct Narration {
-    samples: Vec<[f32; 2]>,
-    words: Vec<Word>,
-    drafts: Vec<&'static str>,
-}
-
-/// What the film is about: the prompt, else what its sources are called.
-fn subject_of(request: &Request) -> String {
-    if !request.prompt.trim().is_empty() {
-        return request.prompt.clone();
-    }
-    let title =
-        request.inputs.iter().map(|i| i.title.trim_end_matches('…')).find(|t| !t.is_empty());
-    title.unwrap_or("Film").to_owned()
-}
+/// How much of the whole is done before the assembly begins.
+const BEFORE: f32 = 0.7;
 
 fn check_stop(context: &Context) -> Result<(), EngineError> {
     if context.cancel.is_cancelled() {
@@ -42,214 +34,157 @@ fn check_stop(context: &Context) -> Result<(), EngineError> {
     Ok(())
 }
 
-fn ms_of(samples: usize) -> u32 {
-    (samples as u64 * 1000 / u64::from(SAMPLE_RATE)) as u32
+fn bad(message: String) -> EngineError {
+    EngineError::new(ErrorClass::InvalidRequest, "bad_timeline", message)
 }
 
-fn frame_at(ms: u32) -> u32 {
-    ((u64::from(ms) * u64::from(FPS) + 500) / 1000) as u32
+fn sound_of(context: &Context, path: &Path) -> Result<Arc<Vec<[f32; 2]>>, EngineError> {
+    Ok(Arc::new(context.workers.sound(path)?.to_stereo_48k()))
 }
 
-/// The joined voices one after the other; without any, the joined texts or a text written here,
-/// read by the local voice.
-fn narrate(context: &Context, request: &Request) -> Result<Narration, EngineError> {
-    let mut narration = Narration { samples: Vec::new(), words: Vec::new(), drafts: Vec::new() };
-    let pause = (SAMPLE_RATE / 2) as usize;
-    for input in request.inputs.iter().filter(|i| i.kind == Kind::Voice) {
-        let Some(file) = &input.file else { continue };
-        if !narration.samples.is_empty() {
-            narration.samples.resize(narration.samples.len() + pause, [0.0; 2]);
-        }
-        let offset = ms_of(narration.samples.len());
-        let pcm = context.workers.sound(file)?;
-        let timed = input.captions.as_ref().and_then(|path| std::fs::read_to_string(path).ok());
-        let words = match timed {
-            Some(vtt) => words_from_vtt(&vtt),
-            None => {
-                let said = input.text.clone().unwrap_or_else(|| request.words());
-                estimated_words(&said, pcm.duration_ms() as u32)
-            }
-        };
-        narration.words.extend(words.into_iter().map(|w| Word {
-            start_ms: w.start_ms + offset,
-            end_ms: w.end_ms + offset,
-            text: w.text,
-        }));
-        narration.samples.extend(pcm.to_stereo_48k());
-    }
-    if !narration.samples.is_empty() {
-        return Ok(narration);
-    }
-    let texts: Vec<&str> = request
-        .inputs
-        .iter()
-        .filter(|i| i.kind == Kind::Text)
-        .filter_map(|i| i.text.as_deref())
-        .filter(|t| !t.trim().is_empty())
-        .collect();
-    let script = if texts.is_empty() {
-        narration.drafts.push(crate::local::Writer::LABEL);
-        write(&subject_of(request), "narration", request.seed)
-    } else {
-        texts.join("\n\n")
+/// A voice with its words: told by its engine, else spread by letters.
+fn said(
+    context: &Context,
+    input: &Input,
+    text: &str,
+    sounds: &mut Sounds,
+) -> Result<Said, EngineError> {
+    let path = input.file.as_ref().ok_or_else(|| bad("A voice has no sound.".to_owned()))?;
+    let samples = match sounds.get(&input.hash) {
+        Some(samples) => Arc::clone(samples),
+        None => sound_of(context, path)?,
     };
-    context.report(0.06, "speaking");
-    let language = voice_for(request.param("language", "auto"), &script).to_owned();
-    let speech = context.workers.speak(&script, &language, 150)?;
-    narration.drafts.push(crate::local::Voice::LABEL);
-    narration.samples = speech.pcm.to_stereo_48k();
-    narration.words = speech.words;
-    Ok(narration)
+    sounds.insert(input.hash.clone(), Arc::clone(&samples));
+    let told = input.captions.as_ref().and_then(|path| std::fs::read_to_string(path).ok());
+    let told = told.map(|vtt| words_from_vtt(&vtt)).filter(|words| !words.is_empty());
+    let estimated = told.is_none();
+    let heard = trim_silence(&samples);
+    let words = told.unwrap_or_else(|| {
+        let ms = |n: usize| (n as u64 / 48) as u32;
+        let mut words = estimated_words(text, ms(heard.len()));
+        for word in &mut words {
+            word.start_ms += ms(heard.start);
+            word.end_ms += ms(heard.start);
+        }
+        words
+    });
+    Ok(Said {
+        asset: input.hash.clone(),
+        samples,
+        from: heard.start,
+        to: heard.end,
+        words,
+        estimated,
+    })
 }
 
-/// The joined pictures; without any, one painted for each scene.
-fn illustrate(
+/// The stages among the inputs, by key.
+fn stages_of(request: &Request) -> Stages {
+    let made = request.inputs.iter().filter_map(|i| Some((i.stage.clone()?, i.clone())));
+    made.map(|(key, input)| (key, StageState::Made(input))).collect()
+}
+
+/// Lays the film out from its stages and the user's own works.
+fn lay_out(
     context: &Context,
     request: &Request,
-    scenes: &[super::Scene],
-    size: [u32; 2],
-    drafts: &mut Vec<&'static str>,
-) -> Result<Vec<Picture>, EngineError> {
-    let mut pictures = Vec::new();
-    let longest = size[0].max(size[1]) * 2;
-    for input in request.inputs.iter().filter(|i| i.kind == Kind::Image) {
-        if let Some(file) = &input.file {
-            pictures.push(context.workers.picture(file, longest)?.0);
-        }
-    }
-    if !pictures.is_empty() {
-        return Ok(pictures);
-    }
-    drafts.push(crate::local::Painter::LABEL);
-    let larger = size.map(|v| v * 9 / 8);
-    for (i, scene) in scenes.iter().enumerate() {
-        check_stop(context)?;
-        context.report(0.08 + 0.12 * i as f32 / scenes.len() as f32, "painting the scenes");
-        // The film's own words lead, so that all scenes belong together.
-        let about = format!("{} {}", request.prompt, scene.text);
-        let style = if i % 3 == 2 { "auto" } else { "landscape" };
-        pictures.push(paint(&about, style, request.seed.wrapping_add(i as u64), larger));
-    }
-    Ok(pictures)
-}
-
-fn shots_of(
-    scenes: &[super::Scene],
-    first_frame: u32,
-    last_frame: u32,
-    pictures: usize,
-    title: Option<&str>,
-) -> Vec<Shot> {
-    let mut shots = Vec::new();
-    if let Some(title) = title {
-        shots.push(Shot {
-            start_frame: 0,
-            frames: first_frame,
-            visual: Visual::Card(title.to_owned()),
-        });
-    }
-    let narration_at = |ms: u32| first_frame + frame_at(ms + LEAD_MS);
-    for (i, scene) in scenes.iter().enumerate() {
-        let start = if i == 0 { first_frame } else { narration_at(scene.start_ms) };
-        let end = if i + 1 == scenes.len() { last_frame } else { narration_at(scene.end_ms) };
-        // More pictures than scenes: a scene shows several of them, one after the other.
-        let from = i * pictures / scenes.len();
-        let to = ((i + 1) * pictures / scenes.len()).max(from + 1);
-        let parts = (to - from).min(((end.saturating_sub(start)) / FPS).max(1) as usize);
-        for part in 0..parts {
-            let cut = |k: usize| start + (end - start) * k as u32 / parts as u32;
-            shots.push(Shot {
-                start_frame: cut(part),
-                frames: cut(part + 1) - cut(part),
-                visual: Visual::Still((from + part) % pictures.max(1)),
-            });
-        }
-    }
-    shots.retain(|s| s.frames > 0);
-    // Neighbours overlap: each but the last stays while the next one dissolves in.
-    let n = shots.len();
-    for shot in &mut shots[..n.saturating_sub(1)] {
-        shot.frames += DISSOLVE_FRAMES;
-    }
-    if let Some(last) = shots.last_mut() {
-        last.frames = last_frame.saturating_sub(last.start_frame).max(1);
-    }
-    shots
-}
-
-pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted, EngineError> {
-    let bad =
-        |message: String| EngineError::new(ErrorClass::InvalidRequest, "bad_parameter", message);
-    let aspect = request.param("aspect", "16:9");
-    let aspect = Aspect::parse(aspect)
-        .ok_or_else(|| bad(format!("A film is 16:9, 9:16 or 1:1, not “{aspect}”.")))?;
-    let quality = request.param("quality", "720");
-    let short =
-        quality.parse::<u32>().ok().filter(|q| (120..=1080).contains(q)).ok_or_else(|| {
-            bad(format!("A film's quality is 120 to 1080 lines, not “{quality}”."))
-        })?;
-    if request.prompt.trim().is_empty() && request.inputs.is_empty() {
+    settings: &Settings,
+    sounds: &mut Sounds,
+) -> Result<(Timeline, String), EngineError> {
+    let stages = stages_of(request);
+    let ScriptNow::Here(script) = script_of(request, settings, &stages)? else {
         return Err(EngineError::new(
-            ErrorClass::InvalidRequest,
-            "empty_prompt",
-            "Write on the agent what the film is about, or join texts, pictures and voices to it.",
+            ErrorClass::Internal,
+            "no_script",
+            "The parts of this film are not there; try again.",
         ));
+    };
+    let mut narration = Vec::new();
+    for at in voices(request) {
+        let input = &request.inputs[at];
+        let text = input.text.clone().unwrap_or_default();
+        narration.push(said(context, input, &text, sounds)?);
+        check_stop(context)?;
     }
-    context.report(0.02, "reading the script");
-    let mut narration = narrate(context, request)?;
+    let mut parts = Vec::new();
+    let mut seen: Vec<Seen> = Vec::new();
+    let see = |input: &Input| Seen {
+        asset: input.hash.clone(),
+        is_film: input.kind == Kind::Video,
+    };
+    for (i, scene) in script.scenes.iter().enumerate() {
+        let own = made(&stages, &voice_key(i)).filter(|_| narration.is_empty());
+        let said = own.map(|input| said(context, input, &scene.narration, sounds)).transpose()?;
+        let n_words = scene.narration.split_whitespace().count();
+        parts.push(Part { said, n_words, seconds: scene.seconds });
+        seen.extend(made(&stages, &visual_key(i)).map(see));
+        check_stop(context)?;
+    }
+    if seen.is_empty() {
+        seen.extend(visuals(request).into_iter().map(|at| see(&request.inputs[at])));
+    }
+    let subject = subject_of(request);
+    let title = if script.title.trim().is_empty() { title_from(&subject) } else { script.title };
+    let music = made(&stages, MUSIC);
+    if let Some(input) = music
+        && let Some(path) = &input.file
+    {
+        sounds.insert(input.hash.clone(), sound_of(context, path)?);
+    }
+    let shown = settings.titles.then_some(title.as_str());
+    let bed = music.map(|input| input.hash.clone());
+    let film = timeline(settings, request.seed, shown, &parts, &narration, &seen, bed);
+    film.check().map_err(bad)?;
+    Ok((film, title))
+}
+
+/// A timeline that was edited: its sounds are read again.
+fn edited(
+    context: &Context,
+    request: &Request,
+    json: &str,
+    sounds: &mut Sounds,
+) -> Result<(Timeline, String), EngineError> {
+    let film = Timeline::parse(json).map_err(bad)?;
+    let heard = film.voice.iter().map(|c| &c.asset).chain(film.bed.iter().map(|b| &b.asset));
+    for asset in heard {
+        let path = find(request, asset)
+            .ok_or_else(|| bad("A sound of this timeline is not on the board any more.".to_owned()))?;
+        if !sounds.contains_key(asset) {
+            sounds.insert(asset.clone(), sound_of(context, &path)?);
+        }
+    }
+    Ok((film, title_from(&subject_of(request))))
+}
+
+fn find(request: &Request, asset: &str) -> Option<PathBuf> {
+    request.inputs.iter().find(|i| i.hash == asset).and_then(|i| i.file.clone())
+}
+
+/// Makes the film. Blocks.
+pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted, EngineError> {
+    context.report(BEFORE, "putting the film together");
+    let mut sounds = Sounds::new();
+    let (film, title) = match request.param("timeline", "") {
+        "" => lay_out(context, request, &Settings::of(request)?, &mut sounds)?,
+        json => edited(context, request, json, &mut sounds)?,
+    };
     check_stop(context)?;
-    let said_ms = ms_of(narration.samples.len());
-    if said_ms > 900_000 {
-        return Err(bad("A film may last up to 15 minutes; shorten the text.".to_owned()));
-    }
-    let size = aspect.size(short);
-    let own_pictures = request.inputs.iter().filter(|i| i.kind == Kind::Image).count();
-    let wanted = if own_pictures > 0 { own_pictures.max(3) } else { 3 };
-    let scenes = scenes_of(&narration.words, said_ms, wanted);
-    let pictures = illustrate(context, request, &scenes, size, &mut narration.drafts)?;
-    let about = subject_of(request);
-    let title = title_from(&about);
-    let with_titles = request.param("titles", "yes") != "no";
-    let title_ms = if with_titles { TITLE_MS } else { 0 };
-    let first_frame = frame_at(title_ms);
-    let frames = frame_at(title_ms + LEAD_MS + said_ms + TAIL_MS);
-    let shots = shots_of(
-        &scenes,
-        first_frame,
-        frames,
-        pictures.len(),
-        with_titles.then_some(title.as_str()),
-    );
-    let shift = title_ms + LEAD_MS;
-    let film_cues: Vec<Cue> = cues(&narration.words)
-        .into_iter()
-        .map(|c| Cue { start_ms: c.start_ms + shift, end_ms: c.end_ms + shift, text: c.text })
-        .collect();
-    let vtt = cues_to_vtt(&film_cues);
-    let burnt_in = if request.param("captions", "yes") == "no" { Vec::new() } else { film_cues };
-    let timeline = Timeline { version: 1, size, frames, seed: request.seed, shots, cues: burnt_in };
-    let record = serde_json::to_vec_pretty(&timeline).unwrap_or_default();
-    let total = u64::from(frames) * u64::from(SAMPLE_RATE) / u64::from(FPS);
-    let sound = mix(
-        &[(u64::from(shift) * u64::from(SAMPLE_RATE) / 1000, narration.samples.as_slice())],
-        total,
-    );
-    let renderer = Renderer::new(timeline, &pictures);
+    let sound = mix(&film, &sounds);
+    drop(sounds);
+    let vtt = cues_to_vtt(&film.cues);
+    let record = film.to_json().into_bytes();
+    let text = film.cues.iter().map(|c| c.text.replace('\n', " ")).collect::<Vec<_>>().join(" ");
+    let size_px = film.size;
+    let label = label_of(request, &film);
+    let pictures = Pictures::open(&context.workers, &film, &|asset| find(request, asset))?;
+    let renderer = Renderer::new(film, pictures);
     let path = context.folder.join("film.bin");
-    let progress = |done: f32| {
-        context.report(0.2 + 0.78 * done, "drawing and encoding");
+    let report = export(&context.workers, &renderer, &sound, &path, &|done| {
+        context.report(BEFORE + (1.0 - BEFORE) * done, "encoding the film");
         !context.cancel.is_cancelled()
-    };
-    let report = export(&context.workers, &renderer, &sound, &path, &progress)?;
-    let average_rgb = pictures.first().map_or(0x80_80_80, Picture::average_rgb);
-    let mut label = match request.inputs.len() {
-        0 => "Film assembled here".to_owned(),
-        n => format!("Film assembled here from {n} works"),
-    };
-    for draft in &narration.drafts {
-        label.push_str("; ");
-        label.push_str(draft);
-    }
+    })?;
+    let (poster, _) = poster(context, &path)?;
     let small = |role, bytes| Output {
         role,
         body: Body::Memory(bytes),
@@ -260,11 +195,10 @@ pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted
     let main = Output {
         role: OutputRole::Main,
         body: Body::File(path),
-        size_px: size,
+        size_px,
         duration_ms: report.duration_ms,
-        average_rgb,
+        average_rgb: poster,
     };
-    let text = narration.words.iter().map(|w| w.text.as_str()).collect::<Vec<_>>().join(" ");
     Ok(Submitted::Finished(Outcome {
         outputs: vec![
             main,
@@ -279,14 +213,54 @@ pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted
     }))
 }
 
+/// The average colour of a frame in the first third.
+fn poster(context: &Context, path: &Path) -> Result<(u32, [u32; 2]), EngineError> {
+    let looks = context.probe.film(path)?;
+    Ok((looks.average_rgb, looks.size_px))
+}
+
+/// What it is, openly: from how many works, and which of them are drafts.
+fn label_of(request: &Request, film: &Timeline) -> String {
+    let n = film.assets().len();
+    let mut label = format!(
+        "Film assembled here from {n} {}",
+        if n == 1 { "work" } else { "works" }
+    );
+    let mut told: Vec<&str> =
+        request.inputs.iter().map(|i| i.label.as_str()).filter(|l| !l.is_empty()).collect();
+    told.sort_unstable();
+    told.dedup();
+    for part in told {
+        label.push_str("; ");
+        label.push_str(part);
+    }
+    label
+}
+
 /// Encodes ten small frames, to say whether films can be written here and as what.
 pub(super) fn try_encoder(context: &Context) -> Result<&'static str, EngineError> {
-    let shots = vec![Shot { start_frame: 0, frames: 10, visual: Visual::Card("oTo".to_owned()) }];
-    let timeline =
-        Timeline { version: 1, size: [320, 184], frames: 10, seed: 0, shots, cues: Vec::new() };
+    let card = Shot {
+        frames: 10,
+        visual: Visual::Card { text: "oTo".to_owned() },
+        motion: Motion::None,
+        transition: Transition::default(),
+    };
+    let film = Timeline {
+        version: TIMELINE_VERSION,
+        size: [320, 184],
+        fps: Fps::DEFAULT,
+        seed: 0,
+        style: Style::Minimal,
+        shots: vec![card],
+        voice: Vec::new(),
+        bed: None,
+        cues: Vec::new(),
+        captions: oto_media::timeline::Captions::Beside,
+    };
     let path = context.folder.join("probe.bin");
     let sound = vec![[0.0; 2]; 16_000];
-    let report = export(&context.workers, &Renderer::new(timeline, &[]), &sound, &path, &|_| true)?;
+    let renderer = Renderer::new(film, Pictures::default());
+    let report = export(&context.workers, &renderer, &sound, &path, &|_| true)?;
     // Only a probe: the file is of no use to anybody.
     std::fs::remove_file(&path).ok();
     Ok(match report.container {

@@ -4,6 +4,7 @@
 pub mod edit;
 mod export;
 pub mod fit;
+pub mod flat;
 mod guard;
 mod import;
 #[cfg(test)]

@@ -294,9 +294,8 @@ impl Bench {
         Input {
             kind: Kind::Image,
             title: "a tram".to_owned(),
-            text: None,
             file: Some(file),
-            captions: None,
+            ..Input::default()
         }
     }
 

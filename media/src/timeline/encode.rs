@@ -1,12 +1,14 @@
 //! Export: frames drawn on several threads, handed to the encoder in order, into a `.part` file
 //! that gets its name only when it is complete and was opened again.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, PoisonError};
 
-use super::{FPS, Renderer};
+use super::Renderer;
 use crate::MediaError;
 use crate::worker::{EncodeSpec, Workers};
 
@@ -51,7 +53,7 @@ pub fn export(
         match attempt(workers, renderer, sound, &part, chain as u32, progress) {
             Ok(()) => {
                 fs::rename(&part, path).map_err(MediaError::io("naming the film"))?;
-                let duration_ms = u64::from(renderer.timeline().frames) * 1000 / u64::from(FPS);
+                let duration_ms = renderer.timeline().duration_ms();
                 return Ok(ExportReport { container, duration_ms });
             }
             Err(MediaError::Canceled) => {
@@ -82,10 +84,11 @@ fn attempt(
         .truncate(true)
         .open(part)
         .map_err(MediaError::io("creating the film's file"))?;
+    let frames = timeline.frames();
     let spec = EncodeSpec {
         size: timeline.size,
-        fps: FPS,
-        frames: timeline.frames,
+        fps: [timeline.fps.num, timeline.fps.den],
+        frames,
         samples: sound.len() as u64,
         chain,
     };
@@ -95,17 +98,22 @@ fn attempt(
     }
     let threads = std::thread::available_parallelism().map_or(2, usize::from).min(8);
     let (next, stop) = (AtomicU32::new(0), AtomicBool::new(false));
+    let ahead = threads * 2;
+    // Frames already written, to be filled again.
+    let spare: Mutex<Vec<Vec<u8>>> = Mutex::default();
+    let spares = || spare.lock().unwrap_or_else(PoisonError::into_inner);
     std::thread::scope(|scope| {
-        let (send, receive) = sync_channel::<(u32, Vec<u8>)>(threads * 2);
+        let (send, receive) = sync_channel::<(u32, Vec<u8>)>(ahead);
         for _ in 0..threads {
-            let (send, next, stop) = (send.clone(), &next, &stop);
+            let (send, next, stop, spares) = (send.clone(), &next, &stop, &spares);
             scope.spawn(move || {
                 loop {
                     let n = next.fetch_add(1, Ordering::Relaxed);
-                    if n >= timeline.frames || stop.load(Ordering::Relaxed) {
+                    if n >= frames || stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    let frame = i420(&renderer.frame(n), timeline.size);
+                    let mut frame = spares().pop().unwrap_or_default();
+                    renderer.frame_i420(n, &mut frame);
                     if send.send((n, frame)).is_err() {
                         return;
                     }
@@ -114,8 +122,8 @@ fn attempt(
         }
         drop(send);
         let outcome = (|| {
-            let mut early = std::collections::BTreeMap::new();
-            for n in 0..timeline.frames {
+            let mut early = BTreeMap::new();
+            for n in 0..frames {
                 let frame = loop {
                     if let Some(frame) = early.remove(&n) {
                         break frame;
@@ -124,7 +132,8 @@ fn attempt(
                     early.insert(at, frame);
                 };
                 encoder.push(&frame)?;
-                if !progress((n + 1) as f32 / timeline.frames as f32) {
+                spares().push(frame);
+                if !progress((n + 1) as f32 / frames as f32) {
                     return Err(MediaError::Canceled);
                 }
             }
@@ -137,46 +146,16 @@ fn attempt(
     })?;
     encoder.finish()?;
     output.sync_all().map_err(MediaError::io("syncing the film"))?;
-    verify(workers, part, timeline.frames)
+    verify(workers, part, timeline.fps.ms_at(frames.saturating_sub(2)))
 }
 
 /// A fresh worker must find the picture, and the first and last frame must decode.
-fn verify(workers: &Workers, part: &Path, frames: u32) -> Result<(), MediaError> {
+fn verify(workers: &Workers, part: &Path, last_ms: u64) -> Result<(), MediaError> {
     let mut film = workers.film(part, [320, 320])?;
     let shown = film.next_frame()?.is_some();
-    let last_ms = u64::from(frames.saturating_sub(2)) * 1000 / u64::from(FPS);
     if shown && film.seek(last_ms)?.is_some() {
         Ok(())
     } else {
         Err(MediaError::Damaged("the film that was written cannot be played".to_owned()))
     }
-}
-
-/// BT.709, limited range, chroma averaged over 2 × 2 pixels.
-fn i420(rgba: &[u8], size: [u32; 2]) -> Vec<u8> {
-    let [w, h] = size.map(|v| v as usize);
-    let mut out = vec![0u8; w * h * 3 / 2];
-    let (luma, chroma) = out.split_at_mut(w * h);
-    let (blue, red) = chroma.split_at_mut(w * h / 4);
-    for (y, pixel) in luma.iter_mut().zip(rgba.chunks_exact(4)) {
-        let [r, g, b] = [0, 1, 2].map(|i| i32::from(pixel[i]));
-        *y = (((11_966 * r + 40_254 * g + 4_064 * b + 32_768) >> 16) + 16) as u8;
-    }
-    for j in 0..h / 2 {
-        let (top, bottom) = (&rgba[2 * j * w * 4..], &rgba[(2 * j + 1) * w * 4..]);
-        for i in 0..w / 2 {
-            let at = i * 8;
-            let sum = |c: usize| {
-                i32::from(top[at + c])
-                    + i32::from(top[at + 4 + c])
-                    + i32::from(bottom[at + c])
-                    + i32::from(bottom[at + 4 + c])
-            };
-            let (r, g, b) = (sum(0), sum(1), sum(2));
-            let place = j * (w / 2) + i;
-            blue[place] = (((-6_596 * r - 22_189 * g + 28_784 * b + 131_072) >> 18) + 128) as u8;
-            red[place] = (((28_784 * r - 26_145 * g - 2_639 * b + 131_072) >> 18) + 128) as u8;
-        }
-    }
-    out
 }

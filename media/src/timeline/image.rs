@@ -1,150 +1,209 @@
-//! Still pictures in linear light, halved down to small sizes, sampled at sub-pixel places.
+//! Still pictures made ready once: over the paper where they are transparent, shrunk in linear
+//! light so that a pixel of them is about one of the frame, halved further where a shot needs it.
+//! They stay bytes; light is made of them row by row while sampling.
 
+use super::light::{LINEAR, Light, encode};
 use crate::picture::Picture;
+use std::sync::LazyLock;
 
-/// One level: linear-light RGB and one unused lane, so that a pixel is one vector.
-#[derive(Debug, Clone)]
-pub(super) struct Level {
-    pub(super) width: usize,
-    pub(super) height: usize,
-    pixels: Vec<[f32; 4]>,
-}
+/// Steps of light told apart when it becomes a byte again here.
+const STEPS: usize = 16_384;
 
-/// A picture with its halved levels.
+static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    (0..=STEPS).map(|i| (encode(i as f64 / STEPS as f64) * 255.0 + 0.5) as u8).collect()
+});
+
+/// A picture and its halves.
 #[derive(Debug, Clone)]
 pub(super) struct Pyramid {
-    levels: Vec<Level>,
+    levels: Vec<Picture>,
 }
-
-/// What part of a picture fills the frame, in pixels of level 0.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Framing {
-    pub(super) left: f32,
-    pub(super) top: f32,
-    /// Picture pixels a frame pixel.
-    pub(super) step: f32,
-}
-
-pub(super) fn linear_table() -> [f32; 256] {
-    let mut table = [0.0; 256];
-    for (i, value) in table.iter_mut().enumerate() {
-        let v = i as f32 / 255.0;
-        *value = if v <= 0.040_45 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) };
-    }
-    table
-}
-
-/// From linear light in 0..1, scaled to the table's length, to sRGB bytes.
-pub(super) fn srgb_table() -> Vec<u8> {
-    (0..=SRGB_STEPS)
-        .map(|i| {
-            let v = i as f32 / SRGB_STEPS as f32;
-            let s = if v <= 0.003_130_8 { v * 12.92 } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 };
-            (s * 255.0 + 0.5) as u8
-        })
-        .collect()
-}
-
-pub(super) const SRGB_STEPS: usize = 8_192;
 
 impl Pyramid {
-    pub(super) fn new(picture: &Picture) -> Self {
-        let table = linear_table();
-        let (width, height) = (picture.width.max(1) as usize, picture.height.max(1) as usize);
-        let pixels: Vec<[f32; 4]> = picture
-            .rgba
-            .chunks_exact(4)
-            .map(|p| {
-                [table[usize::from(p[0])], table[usize::from(p[1])], table[usize::from(p[2])], 1.0]
-            })
-            .collect();
-        let mut levels = vec![Level { width, height, pixels }];
-        while let Some(last) = levels.last().filter(|l| l.width > 64 && l.height > 64) {
-            let half = last.halved();
-            levels.push(half);
+    /// Of a picture seen at `steps[0]..=steps[1]` of its pixels a frame pixel. Gives the pyramid
+    /// and how many of its pixels one of the picture's became.
+    pub(super) fn new(mut picture: Picture, steps: [f64; 2], paper: [u8; 3]) -> (Self, f64) {
+        settle(&mut picture, paper);
+        let mut scale = 1.0;
+        if steps[0] > 1.04 {
+            let before = picture.width;
+            picture = shrunk(&picture, steps[0]);
+            scale = f64::from(picture.width) / f64::from(before);
         }
-        Self { levels }
+        let mut levels = vec![picture];
+        let mut most = steps[1] * scale;
+        while most >= 2.0 && levels[levels.len() - 1].width.min(levels[levels.len() - 1].height) > 8
+        {
+            levels.push(shrunk(&levels[levels.len() - 1], 2.0));
+            most /= 2.0;
+        }
+        (Self { levels }, scale)
     }
 
-    pub(super) fn size(&self) -> [f32; 2] {
-        [self.levels[0].width as f32, self.levels[0].height as f32]
+    /// A picture as it is.
+    pub(super) fn plain(picture: Picture) -> Self {
+        Self { levels: vec![picture] }
     }
 
-    /// Fills `out` (packed rows of `width`) with the part of the picture given by `framing`:
-    /// Catmull-Rom in both directions, from the level whose pixels are not larger than a frame
-    /// pixel. The rows already made for one frame row are kept for the next.
-    pub(super) fn sample(&self, framing: Framing, width: usize, out: &mut [[f32; 4]]) {
-        let index = (framing.step.max(1.0).log2().floor() as usize).min(self.levels.len() - 1);
-        let level = &self.levels[index];
-        let shrink = 1.0 / (1u32 << index) as f32;
-        let step = framing.step * shrink;
-        let at = |origin: f32, i: usize| (origin * shrink) + (i as f32 + 0.5) * step - 0.5;
-        let columns: Vec<([u32; 4], [f32; 4])> =
-            (0..width).map(|x| taps(at(framing.left, x), level.width)).collect();
-        let mut kept: [(usize, Vec<[f32; 4]>); 4] =
-            std::array::from_fn(|_| (usize::MAX, vec![[0.0; 4]; width]));
-        for (y, row) in out.chunks_exact_mut(width).enumerate() {
-            let (rows, weights) = taps(at(framing.top, y), level.height);
-            for source in rows {
-                let source = source as usize;
-                let place = source % 4;
-                if kept[place].0 != source {
-                    let line = &level.pixels[source * level.width..(source + 1) * level.width];
-                    for (pixel, (columns, weights)) in kept[place].1.iter_mut().zip(&columns) {
-                        let mut sum = [0.0; 4];
-                        for k in 0..4 {
-                            let p = line[columns[k] as usize];
-                            for c in 0..4 {
-                                sum[c] += p[c] * weights[k];
-                            }
-                        }
-                        *pixel = sum;
-                    }
-                    kept[place].0 = source;
-                }
+    /// The level whose pixels are not larger than a frame pixel, and how many of level 0's pixels
+    /// one of it is along each edge.
+    pub(super) fn level(&self, step: f64) -> (&Picture, [f64; 2]) {
+        let mut index = 0;
+        let mut left = step;
+        while left >= 2.0 && index + 1 < self.levels.len() {
+            left /= 2.0;
+            index += 1;
+        }
+        let (first, level) = (&self.levels[0], &self.levels[index]);
+        let times = [
+            f64::from(first.width) / f64::from(level.width),
+            f64::from(first.height) / f64::from(level.height),
+        ];
+        (level, times)
+    }
+}
+
+/// Makes a picture opaque, and one that breaks its own size a single pixel of paper.
+fn settle(picture: &mut Picture, paper: [u8; 3]) {
+    let pixels = picture.width as usize * picture.height as usize;
+    if pixels == 0 || picture.rgba.len() != pixels * 4 {
+        let [r, g, b] = paper;
+        *picture = Picture { width: 1, height: 1, rgba: vec![r, g, b, 255] };
+    }
+    for pixel in picture.rgba.chunks_exact_mut(4) {
+        let alpha = u32::from(pixel[3]);
+        if alpha < 255 {
+            for c in 0..3 {
+                let over = u32::from(pixel[c]) * alpha + u32::from(paper[c]) * (255 - alpha);
+                pixel[c] = ((over + 127) / 255) as u8;
             }
-            let lines = rows.map(|r| kept[r as usize % 4].1.as_slice());
-            for (x, pixel) in row.iter_mut().enumerate() {
-                let mut sum = [0.0; 4];
-                for k in 0..4 {
-                    let p = lines[k][x];
-                    for c in 0..4 {
-                        sum[c] += p[c] * weights[k];
-                    }
-                }
-                *pixel = sum;
-            }
+            pixel[3] = 255;
         }
     }
 }
 
-impl Level {
-    fn halved(&self) -> Self {
-        let (width, height) = (self.width / 2, self.height / 2);
-        let at = |x: usize, y: usize| self.pixels[y * self.width + x];
-        let pixels = (0..width * height)
-            .map(|i| {
-                let (x, y) = (i % width * 2, i / width * 2);
-                let four = [at(x, y), at(x + 1, y), at(x, y + 1), at(x + 1, y + 1)];
-                std::array::from_fn(|c| (four[0][c] + four[1][c] + four[2][c] + four[3][c]) * 0.25)
-            })
-            .collect();
-        Self { width, height, pixels }
+/// Which pixels of an edge make one smaller pixel: the first, and the weights from there on.
+struct Taps {
+    first: Vec<u32>,
+    weights: Vec<f32>,
+    n: usize,
+}
+
+fn taps(from: usize, to: usize) -> Taps {
+    let ratio = from as f64 / to as f64;
+    let n = ((4.0 * ratio).ceil() as usize + 1).min(from);
+    let (mut first, mut weights) = (Vec::with_capacity(to), Vec::with_capacity(to * n));
+    for i in 0..to {
+        let middle = (i as f64 + 0.5) * ratio - 0.5;
+        let start = ((middle - 2.0 * ratio).ceil().max(0.0) as usize).min(from - n);
+        let own: Vec<f64> = (0..n).map(|k| kernel(((start + k) as f64 - middle) / ratio)).collect();
+        let sum: f64 = own.iter().sum();
+        first.push(start as u32);
+        weights.extend(own.iter().map(|w| (w / sum) as f32));
+    }
+    Taps { first, weights, n }
+}
+
+/// Catmull-Rom.
+fn kernel(x: f64) -> f64 {
+    let x = x.abs();
+    if x < 1.0 {
+        (1.5 * x - 2.5) * x * x + 1.0
+    } else if x < 2.0 {
+        ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
+    } else {
+        0.0
     }
 }
 
-/// Four neighbours (clamped to the picture) and their Catmull-Rom weights.
-fn taps(position: f32, length: usize) -> ([u32; 4], [f32; 4]) {
-    let whole = position.floor();
-    let t = position - whole;
-    let (t2, t3) = (t * t, t * t * t);
-    let weights = [
-        -0.5 * t + t2 - 0.5 * t3,
-        1.0 - 2.5 * t2 + 1.5 * t3,
-        0.5 * t + 2.0 * t2 - 1.5 * t3,
-        -0.5 * t2 + 0.5 * t3,
-    ];
-    let first = whole as i64 - 1;
-    let indices = [0, 1, 2, 3].map(|k| (first + k).clamp(0, length as i64 - 1) as u32);
-    (indices, weights)
+/// Smaller by a factor, in linear light.
+fn shrunk(picture: &Picture, factor: f64) -> Picture {
+    let [width, height] = [picture.width as usize, picture.height as usize];
+    let less = |v: usize| ((v as f64 / factor).round() as usize).clamp(1, v);
+    let [to_width, to_height] = [less(width), less(height)];
+    let (columns, rows) = (taps(width, to_width), taps(height, to_height));
+    let bytes = &*BYTES;
+    let mut line: Vec<Light> = vec![[0.0; 4]; width];
+    // Rows already made narrow, each at its number modulo the taps of a row.
+    let mut kept: Vec<Light> = vec![[0.0; 4]; to_width * rows.n];
+    let mut sum: Vec<Light> = vec![[0.0; 4]; to_width];
+    let mut made = 0;
+    let mut rgba = Vec::with_capacity(to_width * to_height * 4);
+    for (first, weights) in rows.first.iter().zip(rows.weights.chunks_exact(rows.n)) {
+        let first = *first as usize;
+        while made < first + rows.n {
+            if made >= first {
+                let source = &picture.rgba[made * width * 4..(made + 1) * width * 4];
+                lit(source, &mut line);
+                let place = made % rows.n * to_width;
+                narrow(&line, &columns, &mut kept[place..place + to_width]);
+            }
+            made += 1;
+        }
+        sum.fill([0.0; 4]);
+        for (k, weight) in weights.iter().enumerate() {
+            let place = (first + k) % rows.n * to_width;
+            for (s, v) in sum.iter_mut().zip(&kept[place..place + to_width]) {
+                for c in 0..4 {
+                    s[c] += v[c] * weight;
+                }
+            }
+        }
+        for pixel in &sum {
+            let byte = |v: f32| bytes[(v.clamp(0.0, 1.0) * STEPS as f32 + 0.5) as usize];
+            rgba.extend_from_slice(&[byte(pixel[0]), byte(pixel[1]), byte(pixel[2]), 255]);
+        }
+    }
+    Picture { width: to_width as u32, height: to_height as u32, rgba }
+}
+
+fn narrow(line: &[Light], columns: &Taps, out: &mut [Light]) {
+    let taps = columns.first.iter().zip(columns.weights.chunks_exact(columns.n));
+    for (pixel, (first, weights)) in out.iter_mut().zip(taps) {
+        let mut sum = [0.0; 4];
+        for (v, weight) in line[*first as usize..].iter().zip(weights) {
+            for c in 0..4 {
+                sum[c] += v[c] * weight;
+            }
+        }
+        *pixel = sum;
+    }
+}
+
+/// The light of a row of bytes.
+pub(super) fn lit(bytes: &[u8], line: &mut [Light]) {
+    let table: &[f32; 256] = &LINEAR;
+    for (pixel, b) in line.iter_mut().zip(bytes.chunks_exact(4)) {
+        *pixel =
+            [table[usize::from(b[0])], table[usize::from(b[1])], table[usize::from(b[2])], 0.0];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shrinking_keeps_light_and_flat_colours() {
+        let flat = Picture { width: 90, height: 70, rgba: [200, 100, 3, 255].repeat(90 * 70) };
+        let small = shrunk(&flat, 2.7);
+        assert_eq!([small.width, small.height], [33, 26]);
+        assert!(small.rgba.chunks_exact(4).all(|p| p == [200, 100, 3, 255]));
+        // Black and white in turn have half the light, which is byte 188.
+        let rgba = (0..64 * 64).flat_map(|i| [if i % 2 == 0 { 255 } else { 0 }; 4]).collect();
+        let mut stripes = Picture { width: 64, height: 64, rgba };
+        stripes.rgba.chunks_exact_mut(4).for_each(|p| p[3] = 255);
+        let grey = shrunk(&stripes, 4.0);
+        let middle = grey.rgba[(8 * 16 + 8) * 4];
+        assert!(middle.abs_diff(188) <= 2, "{middle}");
+    }
+
+    #[test]
+    fn what_is_transparent_lies_over_paper() {
+        let glass = Picture { width: 2, height: 2, rgba: [0, 0, 0, 0].repeat(4) };
+        let (pyramid, scale) = Pyramid::new(glass, [0.5, 0.5], [9, 8, 7]);
+        assert_eq!((pyramid.level(1.0).0.rgba[..4].to_vec(), scale), (vec![9, 8, 7, 255], 1.0));
+        let wrong = Picture { width: 9, height: 9, rgba: vec![1] };
+        assert_eq!(Pyramid::new(wrong, [1.0; 2], [9, 8, 7]).0.level(1.0).0.width, 1);
+    }
 }

@@ -76,15 +76,16 @@ pub(super) fn encode(
     let [width, height] = spec.size;
     let chain = CHAINS.get(spec.chain as usize).ok_or_else(|| broken("no further encoder"))?;
     let (mux, sound) = (chain.mux, chain.sound);
-    let bps = (u64::from(width) * u64::from(height) * u64::from(spec.fps) / 6).max(400_000);
+    let [num, den] = spec.fps.map(|v| v.clamp(1, 100_000));
+    let rate = u64::from(num) / u64::from(den);
+    let bps = (u64::from(width) * u64::from(height) * rate / 6).max(400_000);
     let video = chain
         .video
         .replace("{bps}", &bps.to_string())
         .replace("{max_bps}", &(bps * 2).to_string())
         .replace("{max_kbps}", &(bps / 500).to_string());
-    let fps = spec.fps;
     let mut line = format!(
-        "appsrc name=v format=time max-bytes=0 caps=video/x-raw,format=I420,width={width},height={height},framerate={fps}/1,pixel-aspect-ratio=1/1,interlace-mode=progressive,colorimetry=bt709 \
+        "appsrc name=v format=time max-bytes=0 caps=video/x-raw,format=I420,width={width},height={height},framerate={num}/{den},pixel-aspect-ratio=1/1,interlace-mode=progressive,colorimetry=bt709 \
          ! queue max-size-buffers=4 max-size-bytes=0 max-size-time=0 ! {video} ! queue max-size-time=0 max-size-bytes=0 max-size-buffers=0 ! mux. {mux} name=mux ! fdsink name=out sync=false "
     );
     if spec.samples > 0 {
@@ -135,7 +136,8 @@ fn run(
     if spec.samples > 0 {
         push_sound(&source(pipeline, "a")?, spec, priming, shared, frame_bytes * SLOTS)?;
     }
-    let frame_time = gst::ClockTime::SECOND / u64::from(spec.fps);
+    let [num, den] = spec.fps.map(|v| u64::from(v.clamp(1, 100_000)));
+    let time = |n: u64| gst::ClockTime::SECOND.mul_div_floor(n * den, num);
     let mut n = 0u64;
     loop {
         let lost = |error: MediaError| (FailCode::Protocol, error.to_string());
@@ -146,8 +148,8 @@ fn run(
                 let mut buffer = gst::Buffer::from_mut_slice(bytes);
                 if let Some(buffer) = buffer.get_mut() {
                     // From the start each time, so that rounding never adds up.
-                    buffer.set_pts(gst::ClockTime::SECOND.mul_div_floor(n, u64::from(spec.fps)));
-                    buffer.set_duration(frame_time);
+                    buffer.set_pts(time(n));
+                    buffer.set_duration(time(1));
                 }
                 if let Err(error) = video.push_buffer(buffer) {
                     check(&bus)?;

@@ -35,8 +35,8 @@ pub(crate) enum Role {
 pub struct EncodeSpec {
     /// Width and height in pixels, both even.
     pub size: [u32; 2],
-    /// Frames a second.
-    pub fps: u32,
+    /// Frames a second, as a fraction.
+    pub fps: [u32; 2],
     /// Frames in all.
     pub frames: u32,
     /// Samples at 48 kHz in the shared file behind the frame slots; zero for a silent film.

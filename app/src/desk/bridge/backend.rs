@@ -20,6 +20,7 @@ use crate::desk::state::{Desk, HomeState, Level, Pending, UiState, Waker};
 
 use super::chores::{Chore, Chores};
 use crate::home::LocalHome;
+use crate::making::stages::{Begun, begin_stage};
 use crate::{making, sample};
 
 /// The home on its way from the thread that starts it.
@@ -30,7 +31,7 @@ pub(super) fn plugin(app: &mut App) {
     app.add_systems(Startup, start)
         .add_systems(
             Update,
-            (arrive, hear, take_chores, grow_sample, look).chain().in_set(CanvasSystems::Events),
+            (arrive, hear, grow_stages, take_chores, grow_sample, look).chain().in_set(CanvasSystems::Events),
         )
         .add_systems(
             Update,
@@ -183,9 +184,17 @@ fn hear(
                             .words
                             .with("toast-failed", &[("agent", &agent), ("reason", reason)]);
                         ui.log(Level::Error, text.clone());
-                        ui.toast(text, Some(note));
+                        if !job.id.parse().is_ok_and(|id| ui.stages.contains(&id)) {
+                            ui.toast(text, Some(note));
+                        }
                     }
                     edits.write(EditRequest::job(edit));
+                }
+                for stage in &job.stages {
+                    let Ok(id) = stage.id.parse() else { continue };
+                    if ui.stages.insert(id) {
+                        ui.staging.push_back(((*job).clone(), stage.clone()));
+                    }
                 }
                 if let Ok(id) = job.id.parse() {
                     ui.jobs.insert(id, *job);
@@ -247,6 +256,31 @@ fn hear(
     }
 }
 
+/// Ghosts of stages, one a frame: each finds its place among those before it, and its strings lead
+/// to notes that are there.
+fn grow_stages(
+    open: Res<OpenBoard>,
+    mut ui: ResMut<UiState>,
+    mut edits: MessageWriter<EditRequest>,
+    mut redraw: MessageWriter<RequestRedraw>,
+) {
+    let Some((whole, stage)) = ui.bypass_change_detection().staging.pop_front() else { return };
+    redraw.write(RequestRedraw);
+    match begin_stage(open.board(), &whole, &stage) {
+        Begun::Ghost(edit) => {
+            if let Ok(job) = stage.id.parse() {
+                // Its home has it: it is followed, not sent.
+                ui.begun.insert(job, Instant::now());
+            }
+            edits.write(EditRequest::job(*edit));
+        }
+        Begun::Tied(edit) => {
+            edits.write(EditRequest::job(*edit));
+        }
+        Begun::Known => {}
+    }
+}
+
 /// What the chores thread has done.
 fn take_chores(
     chores: Res<Chores>,
@@ -268,7 +302,11 @@ fn take_chores(
                         edits.write(EditRequest::job(edit));
                         ui.done += 1;
                         let text = desk.words.with("toast-ready", &[("title", &job.title)]);
-                        ui.toast(text, waiting.map(|n| n.id));
+                        if job.id.parse().is_ok_and(|id| ui.stages.contains(&id)) {
+                            ui.log(Level::Info, text);
+                        } else {
+                            ui.toast(text, waiting.map(|n| n.id));
+                        }
                     }
                     // The note is gone; the result stays at its home.
                     Ok(None) => {}

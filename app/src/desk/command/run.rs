@@ -3,12 +3,15 @@
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
-use oto_board::{Edit, JobId, NoteId, NoteKind, Origin, WorkState};
+use oto_board::{
+    Edit, JobId, NoteId, NoteKind, Origin, Twine, TwineId, TwineRole, WorkKind, WorkState,
+};
 use oto_canvas::{EditRequest, Request, Step};
 
 use super::{Bench, Command};
 use crate::desk::state::HomeState;
 use crate::home::EMBEDDED;
+use crate::making::stages::tied_sources;
 use crate::{making, mint, sample};
 
 /// A pause in typing after which the words are kept.
@@ -61,16 +64,28 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
         }
         Command::Variation => again(bench, true),
         Command::Remix => {
-            let recipe = bench
+            let work = bench
                 .selection
                 .single()
                 .or(bench.ui.preview)
                 .and_then(|id| bench.open.board().note(id))
-                .and_then(|n| n.kind.work())
-                .map(|w| w.recipe.clone());
-            if let Some(recipe) = recipe
-                && bench.open.board().note(recipe.agent).is_some()
-            {
+                .filter(|n| n.kind.work().is_some())
+                .cloned();
+            let Some(note) = work else { return };
+            let Some(work) = note.kind.work() else { return };
+            let recipe = work.recipe.clone();
+            let maker = bench.open.board().note(recipe.agent).and_then(|n| n.kind.agent());
+            if maker.is_some_and(|a| a.makes != work.kind) {
+                // A stage of a film: it gets an agent of its own kind, with its recipe.
+                let agent = making::agent_of_recipe(bench.open.board(), &note, work);
+                let typed = super::agents::editing(agent.id, true, recipe.prompt);
+                end_editing(bench);
+                bench.selection.set([agent.id]);
+                let edit = Edit::AddNotes { notes: vec![agent], twines: Vec::new() };
+                bench.edits.write(EditRequest::user(edit));
+                bench.ui.queue.push(Command::Show(typed.note));
+                bench.ui.editing = Some(typed);
+            } else if maker.is_some() {
                 // The recipe is opened for editing on its agent.
                 let mut typed = super::agents::editing(recipe.agent, true, recipe.prompt);
                 typed.changed = Some(Instant::now());
@@ -112,7 +127,8 @@ fn run_agent(bench: &mut Bench, agent: NoteId, sources: Vec<NoteId>) {
 
 fn again(bench: &mut Bench, new_seed: bool) {
     let id = bench.selection.single().or(bench.ui.preview);
-    let work = id.and_then(|id| bench.open.board().note(id)).and_then(|n| n.kind.work()).cloned();
+    let Some(id) = id else { return };
+    let work = bench.open.board().note(id).and_then(|n| n.kind.work()).cloned();
     let Some(work) = work.filter(|w| w.asset().is_some()) else { return };
     let mut recipe = work.recipe;
     if new_seed {
@@ -120,7 +136,17 @@ fn again(bench: &mut Bench, new_seed: bool) {
     }
     recipe.sources.retain(|s| bench.open.board().note(*s).is_some());
     if bench.open.board().note(recipe.agent).is_some() {
-        let (_, edit) = making::begin(bench.open.board(), recipe, work.kind, JobId(mint::id()));
+        // A film makes its parts anew; a part hangs where the one it varies hangs.
+        let is_film = work.kind == WorkKind::Video;
+        let tied = if is_film { Vec::new() } else { tied_sources(bench.open.board(), id, &recipe) };
+        let (new, mut edit) =
+            making::begin(bench.open.board(), recipe, work.kind, JobId(mint::id()));
+        if let Edit::BeginWork { twines, .. } = &mut edit {
+            let like = twines.first().cloned();
+            twines.extend(tied.into_iter().zip(like.into_iter().cycle()).map(|(from, like)| {
+                Twine { id: TwineId(mint::id()), from, to: new, role: TwineRole::MadeFrom, ..like }
+            }));
+        }
         bench.edits.write(EditRequest::user(edit));
     }
 }

@@ -8,6 +8,7 @@ use egui::{Color32, FontId, Frame, Margin, RichText, Stroke, TextEdit, pos2, vec
 use oto_board::{Agent, Edit, Note, NoteId, NoteKind, WorkState};
 
 use super::Scene;
+use super::agent_settings;
 use super::style::{button, faint, icon};
 use crate::convert::run::job_kind;
 use crate::desk::command::Command;
@@ -145,7 +146,9 @@ fn prompt(
                         },
                     );
                 }
-                if let Some((name, value)) = format_menu(ui, scene, agent, small) {
+                let chosen = format_menu(ui, scene, agent, small);
+                let chosen = agent_settings::menu(ui, scene, agent, small).or(chosen);
+                if let Some((name, value)) = chosen {
                     let mut params = agent.params.clone();
                     params.retain(|(k, _)| *k != name);
                     params.push((name, value));

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use oto_media::timeline::{FPS, Timeline, Visual};
 use serde_json::{Value, json};
 
 use super::edit::{Clip, Edit, Rest, Track, When};
+use super::flat::{FPS, FlatFilm, Shows};
 use super::import::{import, taken};
 use crate::EngineError;
 use crate::http::invalid;
@@ -50,18 +50,18 @@ fn seconds(frames: u32) -> f64 {
 }
 
 /// The shots, upper and lower track.
-fn shots(film: &Timeline, sources: &Sources) -> Result<[Track; 2], EngineError> {
+fn shots(film: &FlatFilm, sources: &Sources) -> Result<[Track; 2], EngineError> {
     let mut tracks = [Track::default(), Track::default()];
     for (i, shot) in film.shots.iter().enumerate() {
         let asset = match &shot.visual {
-            Visual::Still(picture) => {
+            Shows::Still(picture) => {
                 let src = sources.pictures.get(*picture).filter(|src| !src.trim().is_empty());
                 let src = src.ok_or_else(|| {
                     invalid("A picture of this film has no address. Put the pictures where they can be reached, and export again.")
                 })?;
                 json!({ "type": "image", "src": src })
             }
-            Visual::Card(text) => json!({
+            Shows::Card(text) => json!({
                 "type": "text",
                 "text": text,
                 "width": film.size[0],
@@ -72,7 +72,7 @@ fn shots(film: &Timeline, sources: &Sources) -> Result<[Track; 2], EngineError> 
             }),
         };
         let mut clip = clip(asset, seconds(shot.start_frame), seconds(shot.frames));
-        if matches!(shot.visual, Visual::Still(_)) {
+        if matches!(shot.visual, Shows::Still(_)) {
             clip.fit = Some("crop".to_owned());
             let effect = if i % 2 == 0 { "zoomInSlow" } else { "zoomOutSlow" };
             clip.effect = Some(effect.to_owned());
@@ -94,7 +94,7 @@ fn shots(film: &Timeline, sources: &Sources) -> Result<[Track; 2], EngineError> 
 }
 
 /// The captions: the file, or one text for each.
-fn captions(film: &Timeline, sources: &Sources) -> Track {
+fn captions(film: &FlatFilm, sources: &Sources) -> Track {
     let mut track = Track::default();
     if let Some(src) = &sources.captions {
         let asset = json!({ "type": "caption", "src": src });
@@ -143,12 +143,12 @@ fn keep(clip: &mut Clip, from: &Edit, merged: &Edit, taken: &BTreeSet<[usize; 2]
 /// # Errors
 /// With a sentence when a picture has no address.
 pub fn export(
-    film: &Timeline,
+    film: &FlatFilm,
     sources: &Sources,
     from: Option<&Edit>,
 ) -> Result<Edit, EngineError> {
     if let Some(from) = from {
-        let read = import(from, film.seed);
+        let read = import(from);
         if read.film == *film && read.sources == *sources {
             return Ok(from.clone());
         }

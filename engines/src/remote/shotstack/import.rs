@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use oto_media::caption::Cue;
-use oto_media::timeline::{DISSOLVE_FRAMES, FPS, Shot, Timeline, Visual};
 
 use super::edit::{Clip, Edit};
 use super::export::Sources;
 use super::fit::{Fit, size_of};
+use super::flat::{DISSOLVE_FRAMES, FPS, FlatFilm, FlatShot, Shows};
 
 /// Longest film that is read.
 const MOST_FRAMES: u32 = 3_600 * FPS;
@@ -19,7 +19,7 @@ const MOST_CLIPS: usize = 2_000;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
     /// What oTo draws.
-    pub film: Timeline,
+    pub film: FlatFilm,
     /// Where its parts are.
     pub sources: Sources,
     /// How each picture fills the frame, by its place among the pictures. oTo's preview fills and
@@ -183,9 +183,9 @@ fn shown_when(seen: &[Placed<'_>]) -> Vec<(usize, u32, u32)> {
     parts
 }
 
-/// An edit as a film of oTo; `seed` decides how its stills move.
+/// An edit as a film of oTo.
 #[must_use]
-pub fn import(edit: &Edit, seed: u64) -> Imported {
+pub fn import(edit: &Edit) -> Imported {
     let merged = edit.merged();
     let mut sorted = sort(&merged);
     let mut sources = Sources {
@@ -202,17 +202,17 @@ pub fn import(edit: &Edit, seed: u64) -> Imported {
     for (i, start_frame, end) in &parts {
         let clip = sorted.seen[*i].clip;
         let visual = if clip.kind() == "text" {
-            Visual::Card(clip.text("text").to_owned())
+            Shows::Card(clip.text("text").to_owned())
         } else {
             let src = clip.text("src");
             let known = sources.pictures.iter().position(|other| other == src);
-            Visual::Still(known.unwrap_or_else(|| {
+            Shows::Still(known.unwrap_or_else(|| {
                 sources.pictures.push(src.to_owned());
                 fits.push(Fit::parse(clip.fit.as_deref().unwrap_or_default()));
                 sources.pictures.len() - 1
             }))
         };
-        shots.push(Shot { start_frame: *start_frame, frames: end - start_frame, visual });
+        shots.push(FlatShot { start_frame: *start_frame, frames: end - start_frame, visual });
     }
     for (i, placed) in sorted.seen.iter().enumerate() {
         if !parts.iter().any(|(part, _, _)| *part == i) {
@@ -228,13 +228,13 @@ pub fn import(edit: &Edit, seed: u64) -> Imported {
             let start_ms = ms(placed.clip.start.seconds());
             let length_ms = ms(placed.clip.length.seconds()).max(1);
             let text = placed.clip.text("text").to_owned();
-            Cue { start_ms, end_ms: start_ms + length_ms, text }
+            Cue { start_ms, end_ms: start_ms + length_ms, text, ..Cue::default() }
         })
         .collect();
     cues.sort_by_key(|cue| cue.start_ms);
     let single = sorted.captions.iter().chain(&sorted.sound);
     let all = sorted.seen.iter().chain(&sorted.cues).chain(single);
     let frames = all.map(|p| p.end.min(MOST_FRAMES)).max().unwrap_or(0).max(1);
-    let film = Timeline { version: 1, size: size_of(&merged.output), frames, seed, shots, cues };
+    let film = FlatFilm { size: size_of(&merged.output), frames, shots, cues };
     Imported { film, sources, fits, hidden: sorted.hidden }
 }

@@ -1,26 +1,24 @@
 //! Films become edits and films again; what oTo does not know stays.
 
 use oto_media::caption::Cue;
-use oto_media::timeline::{DISSOLVE_FRAMES, Shot, Timeline, Visual};
 use serde_json::{Value, json};
 
 use super::edit::{Edit, When};
 use super::fit::Fit;
+use super::flat::{DISSOLVE_FRAMES, FlatFilm, FlatShot, Shows};
 use super::{Sources, export, guard, import};
 
-fn film() -> Timeline {
-    let shot = |start_frame, frames, visual| Shot { start_frame, frames, visual };
-    let cue = |start_ms, end_ms, text: &str| Cue { start_ms, end_ms, text: text.to_owned() };
-    Timeline {
-        version: 1,
+fn film() -> FlatFilm {
+    let shot = |start_frame, frames, visual| FlatShot { start_frame, frames, visual };
+    let cue = |start_ms, end_ms, text: &str| Cue { start_ms, end_ms, text: text.to_owned(), ..Cue::default() };
+    FlatFilm {
         size: [1280, 720],
         frames: 301,
-        seed: 7,
         shots: vec![
-            shot(0, 61 + DISSOLVE_FRAMES, Visual::Card("Trams".to_owned())),
-            shot(61, 100 + DISSOLVE_FRAMES, Visual::Still(0)),
-            shot(161, 70 + DISSOLVE_FRAMES, Visual::Still(1)),
-            shot(231, 70, Visual::Still(0)),
+            shot(0, 61 + DISSOLVE_FRAMES, Shows::Card("Trams".to_owned())),
+            shot(61, 100 + DISSOLVE_FRAMES, Shows::Still(0)),
+            shot(161, 70 + DISSOLVE_FRAMES, Shows::Still(1)),
+            shot(231, 70, Shows::Still(0)),
         ],
         cues: vec![cue(2_133, 4_001, "One tram."), cue(4_100, 9_000, "Two\ntrams.")],
     }
@@ -43,7 +41,7 @@ fn a_film_comes_back_as_it_went() {
     let edit = export(&film(), &sources(), None).unwrap();
     guard::check(&edit).unwrap();
     let text = serde_json::to_string(&edit).unwrap();
-    let back = import(&Edit::parse(&text).unwrap(), 7);
+    let back = import(&Edit::parse(&text).unwrap());
     assert_eq!((back.film, back.sources), (film(), sources()));
     assert_eq!((back.fits, back.hidden), (vec![Fit::Crop; 2], Vec::<String>::new()));
     // Clips of one track never overlap.
@@ -61,7 +59,7 @@ fn a_film_comes_back_as_it_went() {
 #[test]
 fn captions_may_be_a_file() {
     let with = Sources { captions: Some("https://a.org/c.vtt".to_owned()), ..sources() };
-    let back = import(&export(&film(), &with, None).unwrap(), 7);
+    let back = import(&export(&film(), &with, None).unwrap());
     assert_eq!((back.sources, back.film.cues.len()), (with, 0));
 }
 
@@ -98,7 +96,7 @@ fn foreign() -> Value {
 fn what_is_not_shown_is_listed_and_kept() {
     let read = edit(foreign());
     assert_eq!(serde_json::to_value(&read).unwrap(), foreign(), "nothing is lost by reading");
-    let mut back = import(&read, 0);
+    let mut back = import(&read);
     assert_eq!((back.film.size, back.film.frames), ([1024, 576], 180));
     assert_eq!(back.sources.pictures, ["https://a.org/p.png", "https://a.org/logo.png"]);
     assert_eq!(back.sources.sound.as_deref(), Some("https://a.org/m.mp3"));
@@ -121,7 +119,7 @@ fn what_is_not_shown_is_listed_and_kept() {
     }
     let same = export(&back.film, &back.sources, Some(&read)).unwrap();
     assert_eq!(same, read, "a film that was not changed");
-    back.film.cues.push(Cue { start_ms: 500, end_ms: 900, text: "A new caption.".to_owned() });
+    back.film.cues.push(Cue { start_ms: 500, end_ms: 900, text: "A new caption.".to_owned(), ..Cue::default() });
     let again = export(&back.film, &back.sources, Some(&read)).unwrap();
     let out = serde_json::to_value(&again).unwrap();
     let text = out.to_string();
@@ -171,10 +169,10 @@ fn hostile_edits_do_no_harm() {
         (json!(86_399), json!(86_399)),
         (json!(0), json!(0)),
     ] {
-        let back = import(&clip(start.clone(), length), 0);
+        let back = import(&clip(start.clone(), length));
         assert!(back.film.frames <= 108_000 && back.film.frames > 0, "{start}");
     }
-    let empty = import(&edit(json!({ "timeline": { "tracks": [] } })), 0);
+    let empty = import(&edit(json!({ "timeline": { "tracks": [] } })));
     assert_eq!((empty.film.shots.len(), empty.film.size), (0, [1280, 720]));
     assert_eq!(When::from_seconds(2.0), When::Seconds(2.into()));
 }

@@ -1,0 +1,286 @@
+//! Jobs that are made of jobs: stages are begun together with the pause of their whole, which goes
+//! on when none of them runs any more. A stage that was made for a whole that failed is taken over
+//! by the next one that asks for the same.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use oto_api_types::{Job, JobInput, JobProgress, JobStatus, NewJob};
+use oto_engines::{
+    Engine, EngineError, ErrorClass, Estimate, Input, Next, Request, Stage, StageState, Stages,
+};
+use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
+
+use super::queue;
+use super::row::{COLUMNS, ChildOf, JobRow};
+use crate::blobs::Blobs;
+use crate::convert::{input_of, job_kind, kind_of, request_of};
+use crate::db::{all, execute, now_ms, one};
+use crate::state::{AppState, Live};
+
+/// How long the stages of a whole that failed are kept, to go on from.
+const KEEP_MS: i64 = 7 * 86_400_000;
+/// Most stages of one whole.
+const MOST_STAGES: usize = 500;
+
+/// The stages of a job, in the order they were begun.
+pub(crate) async fn of(db: &impl ConnectionTrait, id: &str) -> Result<Vec<JobRow>, DbErr> {
+    let sql = format!("SELECT {COLUMNS} FROM job WHERE parent_id = $1 ORDER BY rowid");
+    all(db, &sql, vec![id.into()]).await?.iter().map(JobRow::read).collect()
+}
+
+/// What a look at the stages said.
+pub(super) enum Turn {
+    /// The engine may put them together: the request with the stages among its inputs.
+    Ready(Request),
+    /// The job pauses until its stages have ended.
+    Park,
+}
+
+/// Begins what is to be made next.
+pub(super) async fn turn(
+    state: &AppState,
+    row: &JobRow,
+    engine: &Arc<dyn Engine>,
+    mut request: Request,
+) -> Result<Turn, EngineError> {
+    let Some(pipeline) = engine.pipeline() else { return Ok(Turn::Ready(request)) };
+    let rows = of(&state.db, &row.id).await.map_err(|e| database(&e))?;
+    let mut stages = Stages::new();
+    for child in &rows {
+        if let Some(key) = &child.child_key {
+            stages.insert(key.clone(), state_of(child, key, &state.blobs)?);
+        }
+    }
+    match pipeline.next(&request, &stages)? {
+        Next::Wait => Ok(Turn::Park),
+        Next::Make(more) => {
+            if more.is_empty() || rows.len() + more.len() > MOST_STAGES {
+                return Err(EngineError::new(
+                    ErrorClass::Internal,
+                    "too_many_stages",
+                    "This would be made of too many parts; shorten the text.",
+                ));
+            }
+            begin(state, row, &more).await?;
+            Ok(Turn::Park)
+        }
+        Next::Assemble => {
+            request.inputs.extend(stages.into_values().filter_map(|s| match s {
+                StageState::Made(input) => Some(input),
+                _ => None,
+            }));
+            Ok(Turn::Ready(request))
+        }
+    }
+}
+
+fn state_of(child: &JobRow, key: &str, blobs: &Blobs) -> Result<StageState, EngineError> {
+    Ok(match child.status {
+        JobStatus::Succeeded => {
+            let (Some(result), Some(asked)) = (child.result(), child.new_job()) else {
+                return Ok(StageState::Failed("It was made by another version of oTo.".to_owned()));
+            };
+            let hash_of = |role: &str| {
+                result.outputs.iter().find(|o| o.role == role).map(|o| o.hash.clone())
+            };
+            let kind = kind_of(asked.kind);
+            let made = JobInput {
+                role: kind.map_or("text", role_of).to_owned(),
+                title: result.title.clone(),
+                text: (!result.text.is_empty()).then(|| result.text.clone()),
+                hash: hash_of("main"),
+                captions: hash_of("captions"),
+            };
+            let duration_ms = result.outputs.first().map_or(0, |o| o.duration_ms);
+            StageState::Made(Input {
+                stage: Some(key.to_owned()),
+                label: result.label,
+                duration_ms,
+                ..input_of(&made, blobs)?
+            })
+        }
+        JobStatus::Failed | JobStatus::Expired => {
+            StageState::Failed(child.error().map(|e| e.message).unwrap_or_default())
+        }
+        JobStatus::Canceled => StageState::Stopped,
+        _ => StageState::UnderWay,
+    })
+}
+
+fn role_of(kind: oto_engines::Kind) -> &'static str {
+    use oto_engines::Kind;
+    match kind {
+        Kind::Text => "text",
+        Kind::Image => "image",
+        Kind::Voice => "voice",
+        Kind::Video => "video",
+    }
+}
+
+/// All of them or none.
+async fn begin(state: &AppState, parent: &JobRow, stages: &[Stage]) -> Result<(), EngineError> {
+    let txn = state.db.begin_with_options(queue::immediate()).await.map_err(|e| database(&e))?;
+    for stage in stages {
+        let job = new_job(stage);
+        if state.registry().get(&stage.engine).is_none() {
+            return Err(EngineError::new(
+                ErrorClass::InvalidRequest,
+                "no_engine",
+                format!(
+                    "There is no engine “{}” for “{}”. Choose another one on the agent.",
+                    stage.engine, stage.title
+                ),
+            ));
+        }
+        let estimate = match request_of(&job, &state.blobs, String::new()) {
+            Ok(request) => state.registry().estimate(&stage.engine, &request),
+            Err(_) => Estimate::UNKNOWN,
+        };
+        let of = ChildOf {
+            title: stage.title.clone(),
+            from_stages: stage.from_stages.clone(),
+            from_inputs: stage.from_inputs.clone(),
+        };
+        let of = serde_json::to_string(&of).unwrap_or_default();
+        let (request, fingerprint) = queue::written(&job).map_err(|e| database(&e))?;
+        if take_over(&txn, &state.blobs, &fingerprint, [&parent.id, &stage.key, &of])
+            .await
+            .map_err(|e| database(&e))?
+        {
+            continue;
+        }
+        if let Some(sentence) =
+            queue::over_budget(&txn, estimate).await.map_err(|e| database(&e))?
+        {
+            return Err(EngineError::new(ErrorClass::NoCredit, "budget_exceeded", sentence));
+        }
+        let id = uuid::Uuid::now_v7().to_string();
+        let child = [parent.id.clone(), stage.key.clone(), of];
+        queue::insert(&txn, &id, &job, (request, &fingerprint), estimate, Some(child))
+            .await
+            .map_err(|e| database(&e))?;
+    }
+    txn.commit().await.map_err(|e| database(&e))?;
+    state.work.notify_one();
+    Ok(())
+}
+
+fn new_job(stage: &Stage) -> NewJob {
+    NewJob {
+        kind: job_kind(stage.kind),
+        engine: stage.engine.clone(),
+        model: stage.model.clone(),
+        prompt: stage.prompt.clone(),
+        seed: stage.seed,
+        params: stage.params.clone(),
+        inputs: Vec::new(),
+    }
+}
+
+/// A checkpoint: the same request, made for a whole that ended without a result, becomes a stage of
+/// this one, if its media are still here.
+async fn take_over(
+    txn: &impl ConnectionTrait,
+    blobs: &Blobs,
+    fingerprint: &str,
+    [parent, key, of]: [&String; 3],
+) -> Result<bool, DbErr> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM job WHERE fingerprint = $1 AND status = 'succeeded'
+         AND parent_id IN (SELECT id FROM job WHERE status IN ('failed', 'canceled', 'expired')) ORDER BY rowid DESC LIMIT 1"
+    );
+    let found = one(txn, &sql, vec![fingerprint.into()]).await?;
+    let Some(row) = found.as_ref().map(JobRow::read).transpose()? else { return Ok(false) };
+    if row.media().iter().any(|hash| blobs.find(hash).is_none()) {
+        return Ok(false);
+    }
+    let sql = "UPDATE job SET parent_id = $2, child_key = $3, child_of = $4, version = version + 1 WHERE id = $1";
+    let values =
+        vec![row.id.into(), parent.clone().into(), key.clone().into(), of.clone().into()];
+    Ok(execute(txn, sql, values).await? == 1)
+}
+
+/// A job as people see it, with its stages.
+pub(crate) async fn shown(state: &AppState, row: &JobRow) -> Result<Job, DbErr> {
+    let mut job = row.job(state.live().get(&row.id));
+    let engine = state.registry().get(&job.engine);
+    let Some(pipeline) = engine.as_ref().and_then(|e| e.pipeline()) else { return Ok(job) };
+    let rows = of(&state.db, &row.id).await?;
+    if rows.is_empty() {
+        return Ok(job);
+    }
+    let live: BTreeMap<String, Live> = {
+        let live = state.live();
+        rows.iter().filter_map(|r| Some((r.id.clone(), live.get(&r.id)?.clone()))).collect()
+    };
+    let seen: Vec<Job> = rows.iter().map(|r| r.job(live.get(&r.id))).collect();
+    // Grows with every change of any of them.
+    job.version += seen.iter().map(|j| j.version).sum::<u64>();
+    job.stages = rows.iter().filter_map(JobRow::as_stage).collect();
+    if job.status == JobStatus::Running {
+        let value = |j: &Job| match j.status {
+            JobStatus::Succeeded => 1.0,
+            _ => j.progress.as_ref().map_or(0.0, |p| p.value.min(0.99)),
+        };
+        let parts: Vec<(&str, f32)> =
+            job.stages.iter().zip(&seen).map(|(s, j)| (s.key.as_str(), value(j))).collect();
+        let done = seen.iter().filter(|j| j.status.is_final()).count();
+        let own = job.progress.take().unwrap_or(JobProgress { value: 0.0, message: String::new() });
+        let message = if done == seen.len() && !own.message.is_empty() {
+            own.message
+        } else {
+            let now = job.stages.iter().zip(&seen).find(|(_, j)| !j.status.is_final());
+            let title = now.map_or("", |(s, _)| s.title.as_str());
+            format!("{title} · {done} of {}", seen.len())
+        };
+        let value = own.value.max(pipeline.progress(&parts));
+        job.progress = Some(JobProgress { value, message });
+    }
+    Ok(job)
+}
+
+/// Asks for a stop of a job and of everything it is made of.
+pub(crate) async fn cancel(state: &AppState, id: &str) -> Result<(), DbErr> {
+    let mut ids = vec![id.to_owned()];
+    queue::cancel(&state.db, id).await?;
+    for stage in of(&state.db, id).await?.into_iter().filter(|s| !s.status.is_final()) {
+        queue::cancel(&state.db, &stage.id).await?;
+        ids.push(stage.id);
+    }
+    for id in ids {
+        if let Some(live) = state.live().get(&id) {
+            live.cancel.cancel();
+        }
+    }
+    state.tick();
+    // A whole may be waiting for what was stopped.
+    state.work.notify_one();
+    Ok(())
+}
+
+/// Drops the media of stages whose whole failed long ago: nobody goes on from there any more.
+pub(super) async fn sweep(state: &AppState) -> Result<(), DbErr> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM job WHERE status = 'succeeded' AND released = 1
+         AND parent_id IN (SELECT id FROM job WHERE status IN ('failed', 'canceled', 'expired') AND finished_at_ms < $1)"
+    );
+    let old = all(&state.db, &sql, vec![(now_ms() - KEEP_MS).into()]).await?;
+    for row in &old {
+        let row = JobRow::read(row)?;
+        let sql = "UPDATE job SET parent_id = NULL WHERE id = $1";
+        execute(&state.db, sql, vec![row.id.clone().into()]).await?;
+        for hash in queue::unneeded(&state.db, row.media()).await? {
+            state.blobs.remove(&hash);
+        }
+    }
+    Ok(())
+}
+
+fn database(error: &DbErr) -> EngineError {
+    EngineError::new(
+        ErrorClass::Internal,
+        "database",
+        format!("The parts of this could not be written down: {error}"),
+    )
+}

@@ -1,0 +1,402 @@
+//! Which stages a film has: a script, then for each scene a voice and a visual, and music; a repair
+//! round for an answer that is no script, a local draft for a stage that failed. Pure.
+
+use super::script::{self, Script, ScriptScene};
+use super::settings::{By, Settings};
+use crate::outcome::title_from;
+use crate::{
+    EngineError, ErrorClass, Input, Kind, Next, Pipeline, Request, Stage, StageState, Stages,
+};
+
+pub(super) const SCRIPT: &str = "script";
+const REPAIR: &str = "script-repair";
+pub(super) const MUSIC: &str = "music";
+/// Behind the key of a stage that stands in for one that failed.
+const DRAFT: &str = "-draft";
+
+pub(super) fn voice_key(i: usize) -> String {
+    format!("voice-{:02}", i + 1)
+}
+
+pub(super) fn visual_key(i: usize) -> String {
+    format!("visual-{:02}", i + 1)
+}
+
+/// What the film is about: the prompt, else what its sources are called.
+pub(super) fn subject_of(request: &Request) -> String {
+    if !request.prompt.trim().is_empty() {
+        return request.prompt.trim().to_owned();
+    }
+    let title = sources(request).map(|i| i.title.trim_end_matches('…')).find(|t| !t.is_empty());
+    title.unwrap_or("Film").to_owned()
+}
+
+/// What the user joined to the film.
+pub(super) fn sources(request: &Request) -> impl Iterator<Item = &Input> {
+    request.inputs.iter().filter(|i| i.stage.is_none())
+}
+
+fn places(request: &Request, fits: impl Fn(&Input) -> bool) -> Vec<usize> {
+    let all = request.inputs.iter().enumerate();
+    all.filter(|(_, i)| i.stage.is_none() && fits(i)).map(|(at, _)| at).collect()
+}
+
+pub(super) fn voices(request: &Request) -> Vec<usize> {
+    places(request, |i| i.kind == Kind::Voice && i.file.is_some())
+}
+
+pub(super) fn visuals(request: &Request) -> Vec<usize> {
+    places(request, |i| matches!(i.kind, Kind::Image | Kind::Video) && i.file.is_some())
+}
+
+pub(super) fn texts(request: &Request) -> Vec<usize> {
+    places(request, |i| {
+        i.kind == Kind::Text && i.text.as_ref().is_some_and(|t| !t.trim().is_empty())
+    })
+}
+
+/// What a stage, or the draft that stands in for it, made.
+pub(super) fn made<'s>(stages: &'s Stages, key: &str) -> Option<&'s Input> {
+    let of = |key: &str| match stages.get(key) {
+        Some(StageState::Made(input)) => Some(input),
+        _ => None,
+    };
+    of(key).or_else(|| of(&format!("{key}{DRAFT}")))
+}
+
+fn failed(title: &str, why: &str) -> EngineError {
+    EngineError::new(
+        ErrorClass::InvalidRequest,
+        "stage_failed",
+        format!(
+            "“{title}” could not be made: {why} What is made stays; “Try again” goes on from there."
+        ),
+    )
+}
+
+/// Begins a stage, or the local draft that stands in for it when it failed. None while it is under
+/// way or made.
+fn begin(
+    stages: &Stages,
+    stage: Stage,
+    stand_in: Option<Stage>,
+) -> Result<Option<Stage>, EngineError> {
+    match stages.get(&stage.key) {
+        None => Ok(Some(stage)),
+        Some(StageState::UnderWay | StageState::Made(_)) => Ok(None),
+        Some(StageState::Stopped) => Err(failed(&stage.title, "it was stopped.")),
+        Some(StageState::Failed(why)) => match stand_in {
+            Some(draft) => {
+                let draft = Stage { key: format!("{}{DRAFT}", stage.key), ..draft };
+                begin(stages, draft, None)
+            }
+            None => Err(failed(&stage.title, why)),
+        },
+    }
+}
+
+/// How far the script is.
+pub(super) enum ScriptNow {
+    Here(Script),
+    Make(Stage),
+    Wait,
+}
+
+/// The scenes: from what the user joined, else from a script that is made first.
+pub(super) fn script_of(
+    request: &Request,
+    settings: &Settings,
+    stages: &Stages,
+) -> Result<ScriptNow, EngineError> {
+    let subject = subject_of(request);
+    let said = |at: &Vec<usize>| {
+        let texts = at.iter().filter_map(|i| request.inputs[*i].text.as_deref());
+        texts.collect::<Vec<_>>().join("\n\n")
+    };
+    let voices = voices(request);
+    if !voices.is_empty() {
+        // Their words are the script; a voice that does not tell its words shows its name.
+        let words = said(&voices);
+        let words = if words.trim().is_empty() { subject.clone() } else { words };
+        return Ok(ScriptNow::Here(script::of_text(&words, &subject, None)));
+    }
+    let texts = texts(request);
+    if !texts.is_empty() {
+        return Ok(ScriptNow::Here(script::of_text(&said(&texts), &subject, None)));
+    }
+    let local = Stage {
+        key: SCRIPT.to_owned(),
+        title: "Script".to_owned(),
+        kind: Kind::Text,
+        engine: "local-text".to_owned(),
+        model: String::new(),
+        prompt: subject.clone(),
+        seed: request.seed,
+        params: [("form".to_owned(), "narration".to_owned())].into(),
+        from_stages: Vec::new(),
+        from_inputs: Vec::new(),
+    };
+    let by = &settings.script;
+    let first = if by.is_local() {
+        local.clone()
+    } else {
+        let ask = script::ask(&subject, settings.style, settings.seconds, &settings.language, &[]);
+        Stage { prompt: ask, ..by_engine(&local, by) }
+    };
+    let written = |input: &Input| input.text.clone().unwrap_or_default();
+    if let Some(StageState::Made(input)) = stages.get(SCRIPT) {
+        let text = written(input);
+        if by.is_local() {
+            let script = script::of_text(&text, &subject, Some(settings.seconds));
+            return Ok(ScriptNow::Here(script));
+        }
+        match script::read(&text) {
+            Ok(script) => return Ok(ScriptNow::Here(script)),
+            Err(wrong) => {
+                let repair = Stage {
+                    key: REPAIR.to_owned(),
+                    title: "Script, mended".to_owned(),
+                    prompt: script::repair(&text, &wrong),
+                    from_stages: vec![SCRIPT.to_owned()],
+                    ..by_engine(&local, by)
+                };
+                match stages.get(REPAIR) {
+                    None => return Ok(ScriptNow::Make(repair)),
+                    Some(StageState::UnderWay) => return Ok(ScriptNow::Wait),
+                    Some(StageState::Made(input)) => {
+                        if let Ok(script) = script::read(&written(input)) {
+                            return Ok(ScriptNow::Here(script));
+                        }
+                    }
+                    Some(StageState::Failed(_) | StageState::Stopped) => {}
+                }
+                // Twice no script: what it wrote is read as it stands, if it is a text at all.
+                let plain = script::of_text(&text, &subject, Some(settings.seconds));
+                if !plain.scenes.is_empty() && !text.trim_start().starts_with(['{', '[', '<']) {
+                    return Ok(ScriptNow::Here(plain));
+                }
+                if !settings.fallback {
+                    return Err(failed("Script", &wrong));
+                }
+            }
+        }
+        // The draft stands in below.
+        let draft = Stage { key: format!("{SCRIPT}{DRAFT}"), ..local };
+        return drafted(stages, draft, &subject, settings);
+    }
+    let stand_in = (settings.fallback && !by.is_local()).then(|| local.clone());
+    match begin(stages, first, stand_in)? {
+        Some(stage) => Ok(ScriptNow::Make(stage)),
+        None if made(stages, SCRIPT).is_some() => {
+            let draft = Stage { key: format!("{SCRIPT}{DRAFT}"), ..local };
+            drafted(stages, draft, &subject, settings)
+        }
+        None => Ok(ScriptNow::Wait),
+    }
+}
+
+fn drafted(
+    stages: &Stages,
+    draft: Stage,
+    subject: &str,
+    settings: &Settings,
+) -> Result<ScriptNow, EngineError> {
+    if let Some(StageState::Made(input)) = stages.get(&draft.key) {
+        let text = input.text.clone().unwrap_or_default();
+        return Ok(ScriptNow::Here(script::of_text(&text, subject, Some(settings.seconds))));
+    }
+    Ok(match begin(stages, draft, None)? {
+        Some(stage) => ScriptNow::Make(stage),
+        None => ScriptNow::Wait,
+    })
+}
+
+fn by_engine(like: &Stage, by: &By) -> Stage {
+    Stage {
+        engine: by.engine.clone(),
+        model: by.model.clone(),
+        params: by.params.clone(),
+        ..like.clone()
+    }
+}
+
+/// The stages of one scene and of the music, without those the user has joined.
+fn parts(request: &Request, settings: &Settings, script: &Script, stages: &Stages) -> Vec<[Option<Stage>; 2]> {
+    let script_key = [SCRIPT.to_owned(), REPAIR.to_owned(), format!("{SCRIPT}{DRAFT}")];
+    let from_stages: Vec<String> = script_key
+        .into_iter()
+        .rev()
+        .find(|key| matches!(stages.get(key), Some(StageState::Made(_))))
+        .into_iter()
+        .collect();
+    let from_inputs = if voices(request).is_empty() { texts(request) } else { voices(request) };
+    let subject = subject_of(request);
+    let n = script.scenes.len();
+    let numbered = |what: &str, i: usize| if n == 1 { what.to_owned() } else { format!("{what} {}", i + 1) };
+    let mut all = Vec::new();
+    for (i, scene) in script.scenes.iter().enumerate() {
+        let base = Stage {
+            key: String::new(),
+            title: String::new(),
+            kind: Kind::Voice,
+            engine: String::new(),
+            model: String::new(),
+            prompt: scene.narration.clone(),
+            seed: request.seed.wrapping_add(i as u64),
+            params: [("language".to_owned(), settings.language.clone())].into(),
+            from_stages: from_stages.clone(),
+            from_inputs: from_inputs.clone(),
+        };
+        if voices(request).is_empty() && !scene.narration.trim().is_empty() {
+            let local = Stage {
+                key: voice_key(i),
+                title: numbered("Voice", i),
+                engine: "local-voice".to_owned(),
+                ..base.clone()
+            };
+            all.push(with_stand_in(local, &settings.voice, settings, None));
+        }
+        if visuals(request).is_empty() {
+            all.push(visual(settings, scene, i, &subject, numbered("Scene", i), &base));
+        }
+    }
+    if let Some(mood) = &settings.music {
+        let seconds: f32 = script.scenes.iter().map(|s| length_of(s) + 0.8).sum();
+        // It is repeated when it is shorter than the film.
+        let seconds = (seconds.ceil() as u32).clamp(20, 60);
+        let local = Stage {
+            key: MUSIC.to_owned(),
+            title: "Music".to_owned(),
+            kind: Kind::Voice,
+            engine: "local-music".to_owned(),
+            model: String::new(),
+            prompt: title_from(&subject),
+            seed: request.seed,
+            params: [
+                ("mood".to_owned(), mood.clone()),
+                ("seconds".to_owned(), seconds.to_string()),
+            ]
+            .into(),
+            from_stages,
+            from_inputs,
+        };
+        let asked = format!("Quiet instrumental background music for a short film about: {subject}");
+        all.push(with_stand_in(local, &settings.music_by, settings, Some(asked)));
+    }
+    all
+}
+
+/// The stage at the engine that is set, and the local one when it may stand in.
+fn with_stand_in(local: Stage, by: &By, settings: &Settings, asked: Option<String>) -> [Option<Stage>; 2] {
+    if by.is_local() {
+        let mut own = local;
+        own.params.extend(by.params.clone());
+        return [Some(own), None];
+    }
+    let mut first = by_engine(&local, by);
+    if let Some(asked) = asked {
+        first.prompt = asked;
+    }
+    [Some(first), settings.fallback.then_some(local)]
+}
+
+fn visual(
+    settings: &Settings,
+    scene: &ScriptScene,
+    i: usize,
+    subject: &str,
+    title: String,
+    base: &Stage,
+) -> [Option<Stage>; 2] {
+    let (positive, negative) = script::visual_prompt(scene, subject, settings.style);
+    let kind = if settings.films { Kind::Video } else { Kind::Image };
+    let style = if i % 3 == 2 { "auto" } else { "landscape" };
+    let local = Stage {
+        key: visual_key(i),
+        title,
+        kind: Kind::Image,
+        engine: "local-image".to_owned(),
+        // The film's own words lead, so that all scenes belong together.
+        prompt: format!("{subject} {}", scene.visual),
+        params: [
+            ("aspect".to_owned(), settings.aspect_name.to_owned()),
+            ("style".to_owned(), style.to_owned()),
+        ]
+        .into(),
+        ..base.clone()
+    };
+    if settings.visual.is_local() {
+        return with_stand_in(local, &settings.visual, settings, None);
+    }
+    let mut first = Stage { kind, ..by_engine(&local, &settings.visual) };
+    if settings.visual.params.contains_key("workflow") {
+        first.prompt = positive;
+        first.params.entry("negative".to_owned()).or_insert(negative);
+    } else {
+        first.prompt = format!(
+            "{positive}\n\nFormat {}. Leave out: {negative}.",
+            settings.aspect_name
+        );
+    }
+    if settings.films {
+        let seconds = length_of(scene).ceil().clamp(2.0, 12.0);
+        first.params.entry("seconds".to_owned()).or_insert_with(|| format!("{seconds}"));
+    }
+    [Some(first), settings.fallback.then_some(local)]
+}
+
+/// About how long a scene lasts, in seconds.
+fn length_of(scene: &ScriptScene) -> f32 {
+    let spoken = scene.narration.split_whitespace().count() as f32 / 2.4;
+    if spoken > 0.0 { spoken } else { scene.seconds.unwrap_or(4.0) }
+}
+
+impl Pipeline for super::Film {
+    fn next(&self, request: &Request, stages: &Stages) -> Result<Next, EngineError> {
+        if !request.param("timeline", "").is_empty() {
+            return Ok(Next::Assemble);
+        }
+        if request.prompt.trim().is_empty() && sources(request).next().is_none() {
+            return Err(EngineError::new(
+                ErrorClass::InvalidRequest,
+                "empty_prompt",
+                "Write on the agent what the film is about, or join texts, pictures and voices to it.",
+            ));
+        }
+        let settings = Settings::of(request)?;
+        let script = match script_of(request, &settings, stages)? {
+            ScriptNow::Here(script) => script,
+            ScriptNow::Make(stage) => return Ok(Next::Make(vec![stage])),
+            ScriptNow::Wait => return Ok(Next::Wait),
+        };
+        if script.scenes.is_empty() {
+            return Err(failed("Script", "it has no scenes."));
+        }
+        let mut more = Vec::new();
+        for [stage, stand_in] in parts(request, &settings, &script, stages) {
+            let Some(stage) = stage else { continue };
+            more.extend(begin(stages, stage, stand_in)?);
+        }
+        if !more.is_empty() {
+            return Ok(Next::Make(more));
+        }
+        let waits = stages.values().any(|s| *s == StageState::UnderWay);
+        Ok(if waits { Next::Wait } else { Next::Assemble })
+    }
+
+    /// The script is a fifth, the parts come up to seven tenths, what is left is the assembly.
+    fn progress(&self, stages: &[(&str, f32)]) -> f32 {
+        let is_script = |key: &str| key.starts_with(SCRIPT);
+        // A part and the draft that stands in for it are one.
+        let mut parts: std::collections::BTreeMap<&str, f32> = std::collections::BTreeMap::new();
+        for (key, value) in stages.iter().filter(|(k, _)| !is_script(k)) {
+            let far = parts.entry(key.trim_end_matches(DRAFT)).or_default();
+            *far = far.max(*value);
+        }
+        if parts.is_empty() {
+            let script = stages.iter().map(|(_, v)| *v).fold(0.0f32, f32::max);
+            return 0.2 * script;
+        }
+        0.3 + 0.4 * parts.values().sum::<f32>() / parts.len() as f32
+    }
+}

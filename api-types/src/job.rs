@@ -91,6 +91,9 @@ pub struct NewJob {
     /// What it is made from.
     #[serde(default)]
     pub inputs: Vec<JobInput>,
+    /// Name of the agent that asks, for sums of what was spent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
 }
 
 /// How far a job is.
@@ -158,6 +161,18 @@ pub struct JobCost {
     pub micro: Option<i64>,
 }
 
+/// Answer of `POST /jobs/estimate`: what a job would cost, in millionths of a US dollar. None when
+/// nobody knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobEstimate {
+    /// At least.
+    #[serde(default)]
+    pub low_micro: Option<i64>,
+    /// At most.
+    #[serde(default)]
+    pub high_micro: Option<i64>,
+}
+
 /// A job as a home shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
@@ -180,6 +195,9 @@ pub struct Job {
     pub queue_position: Option<u32>,
     /// Which try this is, from 1.
     pub attempt: u32,
+    /// Unix milliseconds: when a job that was put back is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_try_at_ms: Option<i64>,
     /// Unix milliseconds.
     pub created_at_ms: i64,
     /// Unix milliseconds.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Sums of one day, engine and kind.
+/// Sums of one day, engine, agent and kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageRow {
     /// Days since 1970-01-01, of UTC.
@@ -23,6 +23,21 @@ pub struct UsageRow {
     pub cost_micro: i64,
     /// Jobs whose cost nobody knows.
     pub unknown: i64,
+    /// Name of the agent that asked; empty when it is not known.
+    #[serde(default)]
+    pub agent: String,
+    /// How often the engine was asked for them: tries count.
+    #[serde(default)]
+    pub attempts: i64,
+    /// Tokens that went in, as far as engines tell.
+    #[serde(default)]
+    pub tokens_in: i64,
+    /// Tokens that came out, as far as engines tell.
+    #[serde(default)]
+    pub tokens_out: i64,
+    /// Length of the sound and film that was made, in milliseconds.
+    #[serde(default)]
+    pub media_ms: i64,
 }
 
 /// Limits that the user set, in millionths of a US dollar; none when there is no limit.

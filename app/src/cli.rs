@@ -62,7 +62,7 @@ enum Command {
     /// What can make something here.
     #[command(subcommand)]
     Engines(engines::EnginesCommand),
-    /// Keys of engines, in the keyring of the system; read from stdin, never from an argument.
+    /// Keys of engines, in the keyring or an encrypted file; read from stdin, never from an argument.
     #[command(subcommand)]
     Keys(engines::KeysCommand),
     /// Tell what was made and what it cost, and set limits.

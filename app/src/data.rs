@@ -49,6 +49,20 @@ impl DataDir {
         self.root.join("library.json")
     }
 
+    pub(crate) fn notices(&self) -> PathBuf {
+        self.root.join("notices.jsonl")
+    }
+
+    /// Keys, encrypted with a passphrase, where there is no keyring.
+    pub(crate) fn key_file(&self) -> PathBuf {
+        self.root.join("keys.enc")
+    }
+
+    /// When keys were last used.
+    pub(crate) fn key_dates(&self) -> PathBuf {
+        self.root.join("keys-used.json")
+    }
+
     pub(crate) fn settings(&self) -> PathBuf {
         self.root.join("settings.json")
     }

@@ -3,6 +3,8 @@
 mod bridge;
 mod clock;
 mod command;
+mod estimates;
+mod notices;
 mod panels;
 mod plugin;
 mod state;

@@ -29,6 +29,26 @@ pub(crate) fn micro_of(text: &str) -> Option<i64> {
     (0.0..=1e9).contains(&amount).then(|| (amount * 1e6).round() as i64)
 }
 
+/// A number of tokens in short: `950`, `12.3k`, `4.1M`.
+pub(crate) fn short_count(n: i64) -> String {
+    match n {
+        ..1_000 => n.to_string(),
+        1_000..1_000_000 => format!("{:.1}k", n as f64 / 1e3),
+        _ => format!("{:.1}M", n as f64 / 1e6),
+    }
+}
+
+/// A name as a field of comma-separated values. One that a spreadsheet would take for a formula gets
+/// an apostrophe in front.
+pub(crate) fn csv_field(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\n', '\r']) {
+        return format!("\"{}\"", text.replace('"', "\"\""));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,6 +60,20 @@ mod tests {
         for bad in ["-1", "much", "", "nan", "1e300"] {
             assert_eq!(micro_of(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn names_are_fields_whatever_is_in_them() {
+        for (name, field) in [
+            ("Painter", "Painter"),
+            ("a, \"b\"", "\"a, \"\"b\"\"\""),
+            ("=1+1", "'=1+1"),
+            ("@a,b", "\"'@a,b\""),
+        ] {
+            assert_eq!(csv_field(name), field);
+        }
+        let short = [999, 12_345, 4_100_000].map(short_count);
+        assert_eq!(short, ["999", "12.3k", "4.1M"]);
     }
 
     #[test]

@@ -7,11 +7,14 @@ mod data;
 mod desk;
 mod figures;
 mod home;
+mod key_dates;
 mod making;
 mod memory;
 mod mint;
+mod passphrase;
 mod sample;
 mod settings;
+mod spending;
 mod theme;
 mod words;
 

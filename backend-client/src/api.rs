@@ -1,7 +1,7 @@
 //! One function a route.
 
 use oto_api_types::{
-    Adapter, Budget, CheckResult, Engine, EngineConfig, Found, Job, NewJob, Usage,
+    Adapter, Budget, CheckResult, Engine, EngineConfig, Found, Job, JobEstimate, NewJob, Usage,
 };
 use reqwest::Method;
 
@@ -26,6 +26,15 @@ impl Home {
 
     pub(crate) async fn check_engine(&self, id: &str) -> Result<CheckResult, ClientError> {
         self.post(&format!("/engines/{id}/check"), &()).await
+    }
+
+    /// With the key that is to be tried.
+    pub(crate) async fn try_engine(&self, id: &str) -> Result<CheckResult, ClientError> {
+        self.post(&format!("/engines/{id}/check?candidate=true"), &()).await
+    }
+
+    pub(crate) async fn estimate(&self, job: &NewJob) -> Result<JobEstimate, ClientError> {
+        self.post("/jobs/estimate", job).await
     }
 
     pub(crate) async fn add_engine(

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use oto_api_types::{
-    Adapter, Budget, CheckResult, Engine, EngineConfig, Found, Job, NewJob, Usage,
+    Adapter, Budget, CheckResult, Engine, EngineConfig, Found, Job, JobEstimate, NewJob, Usage,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -65,6 +65,20 @@ pub enum Event {
         /// What it said.
         result: Result<CheckResult, ClientError>,
     },
+    /// An engine was checked with a key that is to be tried.
+    Tried {
+        /// Which.
+        id: String,
+        /// What it said.
+        result: Result<CheckResult, ClientError>,
+    },
+    /// What a job would cost.
+    Estimated {
+        /// The number it was asked with.
+        about: u64,
+        /// None when nobody knows, or the home refuses such a job.
+        estimate: Option<JobEstimate>,
+    },
     /// An engine was added or removed.
     EngineChanged {
         /// Which.
@@ -85,6 +99,8 @@ enum Order {
     SetBudget(Budget, u32),
     Discover,
     Check(String),
+    Try(String),
+    Estimate(u64, Box<NewJob>),
     AddEngine(String, EngineConfig),
     RemoveEngine(String),
 }
@@ -178,6 +194,16 @@ impl Client {
     /// Checks an engine.
     pub fn check(&self, id: String) {
         self.order(Order::Check(id));
+    }
+
+    /// Checks an engine with the key that is to be tried.
+    pub fn try_key(&self, id: String) {
+        self.order(Order::Try(id));
+    }
+
+    /// Asks what a job would cost. The answer bears the same number.
+    pub fn estimate(&self, about: u64, job: NewJob) {
+        self.order(Order::Estimate(about, Box::new(job)));
     }
 
     /// Adds an engine.
@@ -277,6 +303,14 @@ async fn carry_out(home: &Home, order: Order, tell: &Tell, stopped: &Stopped) {
         Order::Check(id) => {
             let result = home.check_engine(&id).await;
             tell(Event::Checked { id, result });
+        }
+        Order::Try(id) => {
+            let result = home.try_engine(&id).await;
+            tell(Event::Tried { id, result });
+        }
+        Order::Estimate(about, job) => {
+            let estimate = home.estimate(&job).await.ok();
+            tell(Event::Estimated { about, estimate });
         }
         Order::AddEngine(id, config) => {
             let result = home.add_engine(&id, &config).await;

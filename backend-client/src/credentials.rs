@@ -1,18 +1,27 @@
-//! Keys of engines in the keyring of the system: the only place that uses it. There is no store
-//! that writes keys to a file. Where there is no keyring, or somebody wants it so, a key is kept in
-//! memory until the program ends.
+//! Keys of engines in the keyring of the system: the only place that uses it. Where there is no
+//! keyring, or somebody wants it so, a key is kept in memory until the program ends, or in a file
+//! that is encrypted with a passphrase (`key_file`). It is never written anywhere in the clear.
+
+mod key_file;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keyring_core::api::CredentialStoreApi;
 use secrecy::{ExposeSecret, SecretString};
 
+use key_file::{Cost, KeyFile};
+
 const SERVICE: &str = "oto-engine";
 /// The keyring answers or is given up on; an unlock dialog may be open meanwhile.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a job waits for somebody to type the passphrase.
+const PATIENCE_FOR_PASSPHRASE: Duration = Duration::from_secs(120);
 
 /// The name a key is kept under: the engine and the origin it was entered for, so that an engine
 /// that gets another address does not take the key along.
@@ -38,6 +47,31 @@ pub enum CredentialError {
     /// The text is no key.
     #[error("a key is one line of printable characters")]
     NotAKey,
+    /// The file of keys was not opened yet.
+    #[error(
+        "the encrypted file of keys is locked; open it in the window, or name a file with its passphrase in OTO_PASSPHRASE_FILE"
+    )]
+    FileLocked,
+    /// It does not open.
+    #[error(
+        "this passphrase does not open the file of keys; try again (a damaged file gives the same answer)"
+    )]
+    WrongPassphrase,
+    /// The passphrase is too short.
+    #[error("a passphrase has at least eight characters")]
+    WeakPassphrase,
+    /// The file is no file of keys.
+    #[error("the file of keys is damaged or of a newer version of oTo")]
+    FileDamaged,
+    /// The system does not let it be read or written.
+    #[error("the file of keys cannot be read or written")]
+    FileRefused,
+    /// It was to be made, and there is one.
+    #[error("there is a file of keys already; it opens with its passphrase")]
+    FileThere,
+    /// It was to be opened, and there is none.
+    #[error("there is no file of keys yet")]
+    NoFile,
 }
 
 /// Where keys are.
@@ -53,12 +87,54 @@ pub enum Store {
 /// Keys in memory, by account.
 type InMemory = Arc<Mutex<HashMap<String, SecretString>>>;
 
-/// Reads and keeps keys. Every call may wait for the keyring: never from a frame. Clones share the
-/// keys of the session.
+/// Where a key is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The keyring of the system.
+    Keyring,
+    /// Memory, until the program ends.
+    Session,
+    /// The encrypted file.
+    File,
+}
+
+impl Place {
+    /// The word for it on the command line and in JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Keyring => "keyring",
+            Self::Session => "session",
+            Self::File => "file",
+        }
+    }
+}
+
+type Ask = Arc<dyn Fn() + Send + Sync>;
+
+/// Who is asked for the passphrase, and whether somebody waits for it.
+#[derive(Default)]
+struct Door {
+    ask: Option<Ask>,
+    wanted: bool,
+    /// Grows with every answer.
+    answers: u64,
+}
+
+/// Reads and keeps keys. Every call may wait for the keyring: never from a frame, but for those that
+/// say so. Clones share the keys of the session and the open file.
 #[derive(Clone, Default)]
 pub struct Credentials {
     store: Store,
     session: InMemory,
+    /// Keys that are tried before they are kept.
+    candidates: InMemory,
+    file: Option<Arc<KeyFile>>,
+    door: Arc<(Mutex<Door>, Condvar)>,
+}
+
+fn held(keys: &InMemory) -> MutexGuard<'_, HashMap<String, SecretString>> {
+    keys.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl std::fmt::Debug for Credentials {
@@ -107,7 +183,123 @@ impl Credentials {
     /// Over this store.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self { store, session: InMemory::default() }
+        Self { store, ..Self::default() }
+    }
+
+    /// With this file for keys, which need not be there.
+    #[must_use]
+    pub fn with_file(mut self, path: PathBuf) -> Self {
+        self.file = Some(Arc::new(KeyFile::new(path, Cost::USUAL)));
+        self
+    }
+
+    /// True when there is a file of keys. Never waits.
+    #[must_use]
+    pub fn has_file(&self) -> bool {
+        self.file.as_ref().is_some_and(|f| f.exists())
+    }
+
+    /// True when the file of keys was opened with its passphrase. Never waits.
+    #[must_use]
+    pub fn is_file_open(&self) -> bool {
+        self.file.as_ref().is_some_and(|f| f.is_open())
+    }
+
+    /// Opens the file of keys; who waits for it goes on. Takes a part of a second.
+    ///
+    /// # Errors
+    /// When there is none, it is damaged, or the passphrase is another one.
+    pub fn unlock_file(&self, passphrase: &SecretString) -> Result<(), CredentialError> {
+        self.file.as_ref().ok_or(CredentialError::NoFile)?.unlock(passphrase)?;
+        self.answer();
+        Ok(())
+    }
+
+    /// Makes the file of keys with this passphrase, and opens it.
+    ///
+    /// # Errors
+    /// When there is one, it cannot be written, or the passphrase is too short.
+    pub fn create_file(&self, passphrase: &SecretString) -> Result<(), CredentialError> {
+        self.file.as_ref().ok_or(CredentialError::NoFile)?.create(passphrase)
+    }
+
+    fn door(&self) -> MutexGuard<'_, Door> {
+        self.door.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has somebody called when a locked file is needed, who then answers with [`Self::unlock_file`]
+    /// or [`Self::leave_locked`]. Without, nobody waits. Never waits itself.
+    pub fn ask_with(&self, ask: Ask) {
+        self.door().ask.get_or_insert(ask);
+    }
+
+    /// True while somebody waits for the passphrase. Never waits itself.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.door().wanted
+    }
+
+    /// The passphrase is not told: who waits gets no key. Never waits itself.
+    pub fn leave_locked(&self) {
+        self.answer();
+    }
+
+    fn answer(&self) {
+        let mut door = self.door();
+        door.wanted = false;
+        door.answers += 1;
+        self.door.1.notify_all();
+    }
+
+    /// Waits until the file is open, somebody says no, or the patience is over. True when it is open.
+    fn wait_for_file(&self) -> bool {
+        let mut door = self.door();
+        let Some(ask) = door.ask.clone() else { return false };
+        door.wanted = true;
+        let answers = door.answers;
+        drop(door);
+        ask();
+        let waited = self
+            .door
+            .1
+            .wait_timeout_while(self.door(), PATIENCE_FOR_PASSPHRASE, |d| d.answers == answers);
+        let (mut door, patience) = waited.unwrap_or_else(PoisonError::into_inner);
+        if patience.timed_out() {
+            door.wanted = false;
+        }
+        self.is_file_open()
+    }
+
+    /// Keeps a key beside the one that is used, to be tried first. Never waits.
+    ///
+    /// # Errors
+    /// When it is no key.
+    pub fn set_candidate(&self, engine: &str, key: SecretString) -> Result<(), CredentialError> {
+        check(&key)?;
+        held(&self.candidates).insert(engine.to_owned(), key);
+        Ok(())
+    }
+
+    /// The key that is tried. Never waits.
+    #[must_use]
+    pub fn candidate(&self, engine: &str) -> Option<SecretString> {
+        held(&self.candidates).get(engine).cloned()
+    }
+
+    /// Forgets the key that was tried. Never waits.
+    pub fn drop_candidate(&self, engine: &str) {
+        held(&self.candidates).remove(engine);
+    }
+
+    /// The key that was tried becomes the one that is used.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be kept there; then the old one stays.
+    pub fn keep_candidate(&self, engine: &str, place: Place) -> Result<(), CredentialError> {
+        let key = self.candidate(engine).ok_or(CredentialError::NotAKey)?;
+        self.set_in(place, engine, key)?;
+        self.drop_candidate(engine);
+        Ok(())
     }
 
     /// Keeps the key of an engine until the program ends, and nowhere else.
@@ -116,51 +308,126 @@ impl Credentials {
     /// When it is no key.
     pub fn set_for_session(&self, engine: &str, key: SecretString) -> Result<(), CredentialError> {
         check(&key)?;
-        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
-        session.insert(engine.to_owned(), key);
+        held(&self.session).insert(engine.to_owned(), key);
         Ok(())
     }
 
-    /// True when the key of an engine is kept until the program ends. Never waits.
-    #[must_use]
-    pub fn is_for_session(&self, engine: &str) -> bool {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner).contains_key(engine)
+    fn is_in_file(&self, engine: &str) -> Result<bool, CredentialError> {
+        let Some(file) = &self.file else { return Ok(false) };
+        Ok(file.accounts()?.iter().any(|a| a == engine))
     }
 
-    /// The key of an engine, that of the session first; none when there is none.
+    /// Where the key of an engine is; none when there is none.
     ///
     /// # Errors
-    /// When there is no keyring, it is locked or silent.
+    /// When the file is damaged, or the keyring is locked, silent or not there at all.
+    pub fn place_of(&self, engine: &str) -> Result<Option<Place>, CredentialError> {
+        if held(&self.session).contains_key(engine) {
+            return Ok(Some(Place::Session));
+        }
+        if self.is_in_file(engine)? {
+            return Ok(Some(Place::File));
+        }
+        Ok(self.stored(engine)?.map(|_| Place::Keyring))
+    }
+
+    /// The key of an engine, that of the session first, then that of the file; none when there is none.
+    ///
+    /// # Errors
+    /// When it is in the file and that is locked, or the keyring is locked, silent or not there.
     pub fn get(&self, engine: &str) -> Result<Option<SecretString>, CredentialError> {
-        let session =
-            self.session.lock().unwrap_or_else(PoisonError::into_inner).get(engine).cloned();
+        let session = held(&self.session).get(engine).cloned();
         if session.is_some() {
             return Ok(session);
         }
+        if self.is_in_file(engine)?
+            && let Some(file) = &self.file
+        {
+            return file.get(engine);
+        }
+        self.stored(engine)
+    }
+
+    /// As [`Self::get`], for a job: a locked file is waited for.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn get_for_use(&self, engine: &str) -> Result<Option<SecretString>, CredentialError> {
+        match self.get(engine) {
+            Err(CredentialError::FileLocked) if self.wait_for_file() => self.get(engine),
+            told => told,
+        }
+    }
+
+    /// The key in the keyring.
+    fn stored(&self, engine: &str) -> Result<Option<SecretString>, CredentialError> {
         match &self.store {
-            Store::Memory(keys) => {
-                Ok(keys.lock().unwrap_or_else(PoisonError::into_inner).get(engine).cloned())
-            }
+            Store::Memory(keys) => Ok(held(keys).get(engine).cloned()),
             Store::System => {
                 let engine = engine.to_owned();
-                bounded(move || match entry(&engine)?.get_password() {
+                let found = bounded(move || match entry(&engine)?.get_password() {
                     Ok(key) => Ok(Some(SecretString::from(key))),
                     Err(keyring_core::Error::NoEntry) => Ok(None),
                     Err(error) => Err(error),
-                })
+                });
+                match found {
+                    // Who has a file of keys does without.
+                    Err(CredentialError::NoKeyring) if self.has_file() => Ok(None),
+                    found => found,
+                }
             }
         }
     }
 
-    /// Keeps the key of an engine.
+    /// Keeps the key of an engine in the keyring.
     ///
     /// # Errors
-    /// When it is no key, or the keyring cannot keep it.
+    /// As [`Self::set_in`].
     pub fn set(&self, engine: &str, key: SecretString) -> Result<(), CredentialError> {
+        self.set_in(Place::Keyring, engine, key)
+    }
+
+    /// Keeps the key of an engine there, and nowhere else.
+    ///
+    /// # Errors
+    /// When it is no key, or it cannot be kept there; then what was there before stays.
+    pub fn set_in(
+        &self,
+        place: Place,
+        engine: &str,
+        key: SecretString,
+    ) -> Result<(), CredentialError> {
         check(&key)?;
+        if place == Place::Session {
+            return self.set_for_session(engine, key);
+        }
+        match (place, &self.file) {
+            (Place::File, Some(file)) => {
+                file.set(engine, Some(key))?;
+                // The file comes first: what cannot be removed from the keyring is not used.
+                self.remove_stored(engine).ok();
+            }
+            (Place::File, None) => return Err(CredentialError::NoFile),
+            _ => {
+                let in_file = self.is_in_file(engine)?;
+                if in_file && !self.is_file_open() {
+                    // It would go on being used.
+                    return Err(CredentialError::FileLocked);
+                }
+                self.store(engine, key)?;
+                if let Some(file) = self.file.as_ref().filter(|_| in_file) {
+                    file.set(engine, None)?;
+                }
+            }
+        }
+        held(&self.session).remove(engine);
+        Ok(())
+    }
+
+    fn store(&self, engine: &str, key: SecretString) -> Result<(), CredentialError> {
         match &self.store {
             Store::Memory(keys) => {
-                keys.lock().unwrap_or_else(PoisonError::into_inner).insert(engine.to_owned(), key);
+                held(keys).insert(engine.to_owned(), key);
                 Ok(())
             }
             Store::System => {
@@ -170,65 +437,31 @@ impl Credentials {
         }
     }
 
-    /// Forgets the key of an engine. True when there was one.
+    /// Forgets the key of an engine, wherever it is. True when there was one.
     ///
     /// # Errors
-    /// When there is no keyring, it is locked or silent.
+    /// When it is in the file and that is locked, or there is no keyring, it is locked or silent.
     pub fn remove(&self, engine: &str) -> Result<bool, CredentialError> {
-        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).remove(engine);
+        let was_in_file = match self.file.as_ref().filter(|_| self.has_file()) {
+            Some(file) if self.is_in_file(engine)? => file.set(engine, None)?,
+            _ => false,
+        };
+        let was_in_session = held(&self.session).remove(engine).is_some();
+        let outcome = self.remove_stored(engine);
+        if was_in_session || was_in_file { Ok(true) } else { outcome }
+    }
+
+    fn remove_stored(&self, engine: &str) -> Result<bool, CredentialError> {
         match &self.store {
-            Store::Memory(keys) => {
-                Ok(keys.lock().unwrap_or_else(PoisonError::into_inner).remove(engine).is_some())
-            }
+            Store::Memory(keys) => Ok(held(keys).remove(engine).is_some()),
             Store::System => {
                 let engine = engine.to_owned();
-                let outcome = bounded(move || match entry(&engine)?.delete_credential() {
+                bounded(move || match entry(&engine)?.delete_credential() {
                     Ok(()) => Ok(true),
                     Err(keyring_core::Error::NoEntry) => Ok(false),
                     Err(error) => Err(error),
-                });
-                if session.is_some() { Ok(true) } else { outcome }
+                })
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_belongs_to_an_origin() {
-        assert_eq!(account("lab", "https://API.example.com/v1"), "lab https://api.example.com");
-        assert_eq!(
-            account("lab", "https://api.example.com"),
-            account("lab", "https://api.example.com/v2/")
-        );
-        assert_ne!(
-            account("lab", "https://api.example.com/v1"),
-            account("lab", "http://api.example.com/v1")
-        );
-    }
-
-    #[test]
-    fn keys_are_kept_and_never_shown() {
-        let credentials = Credentials::new(Store::Memory(Arc::default()));
-        let key = || SecretString::from("oto-CANARY-1".to_owned());
-        credentials.set("lab", key()).unwrap();
-        assert_eq!(credentials.get("lab").unwrap().unwrap().expose_secret(), "oto-CANARY-1");
-        assert!(!format!("{credentials:?} {:?}", credentials.get("lab")).contains("CANARY"));
-        assert_eq!(
-            credentials.set("lab", SecretString::from("two\nlines".to_owned())),
-            Err(CredentialError::NotAKey)
-        );
-        let session = || SecretString::from("oto-CANARY-2".to_owned());
-        credentials.clone().set_for_session("lab", session()).unwrap();
-        assert!(credentials.is_for_session("lab") && !credentials.is_for_session("other"));
-        assert_eq!(credentials.get("lab").unwrap().unwrap().expose_secret(), "oto-CANARY-2");
-        assert_eq!(
-            credentials.set_for_session("lab", SecretString::from(String::new())),
-            Err(CredentialError::NotAKey)
-        );
-        assert_eq!((credentials.remove("lab"), credentials.remove("lab")), (Ok(true), Ok(false)));
     }
 }

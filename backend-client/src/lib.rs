@@ -1,5 +1,5 @@
 //! Speaks `/api/v1` to a home, follows jobs, moves media, keeps credentials in the keyring of the
-//! system. It decides nothing about what a result means.
+//! system, in memory or in an encrypted file. It decides nothing about what a result means.
 
 mod api;
 mod client;
@@ -11,6 +11,6 @@ mod http;
 
 pub use client::{Client, Event, Upload};
 pub use connect::{ConnectError, Site, connect};
-pub use credentials::{CredentialError, Credentials, Store, account};
+pub use credentials::{CredentialError, Credentials, Place, Store, account};
 pub use error::ClientError;
 pub use http::Home;

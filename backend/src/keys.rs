@@ -11,6 +11,14 @@ pub trait KeySource: Send + Sync {
     /// # Errors
     /// A sentence when the keyring refuses.
     fn key(&self, engine: &str, base_url: &str) -> Result<Option<SecretString>, String>;
+
+    /// A key that is to be tried before it takes the place of the one that is used.
+    ///
+    /// # Errors
+    /// A sentence when it cannot be read.
+    fn candidate(&self, _engine: &str, _base_url: &str) -> Result<Option<SecretString>, String> {
+        Ok(None)
+    }
 }
 
 /// No keys at all.

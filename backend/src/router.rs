@@ -22,6 +22,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/engines/{id}", put(engines::add).delete(engines::remove))
         .route("/engines/{id}/check", post(engines::check))
         .route("/jobs", post(jobs::submit).get(jobs::list))
+        .route("/jobs/estimate", post(jobs::estimate))
         .route("/jobs/{id}", get(jobs::show))
         .route("/jobs/{id}/cancel", post(jobs::cancel))
         .route("/jobs/{id}/release", post(jobs::release))

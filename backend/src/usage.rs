@@ -1,5 +1,5 @@
 //! What was made and what it cost: one row for each job that ended, limits set by the user, and
-//! sums by day and engine. Days are those of UTC.
+//! sums by day, engine and agent. Days are those of UTC.
 
 use oto_api_types::{Budget, Usage, UsageRow};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
@@ -16,6 +16,15 @@ const MONTH_DAYS: i64 = 30;
 pub(crate) struct Spent {
     pub(crate) engine: String,
     pub(crate) kind: String,
+    /// Who asked; empty when it is not known.
+    pub(crate) agent: String,
+    /// How often the engine was asked.
+    pub(crate) attempts: i64,
+    /// None when the engine does not tell.
+    pub(crate) tokens_in: Option<i64>,
+    pub(crate) tokens_out: Option<i64>,
+    /// Length of the sound and film that was made.
+    pub(crate) media_ms: i64,
     pub(crate) succeeded: bool,
     /// How long it took, in milliseconds.
     pub(crate) took_ms: i64,
@@ -35,9 +44,11 @@ pub(crate) async fn record(
 ) -> Result<(), DbErr> {
     execute(
         db,
-        "INSERT INTO spent (job_id, at_ms, engine, kind, succeeded, took_ms, bytes, cost_micro)
+        "INSERT INTO spent (job_id, at_ms, engine, kind, succeeded, took_ms, bytes, cost_micro,
+         agent, attempts, tokens_in, tokens_out, media_ms)
          VALUES ($1, $2, $3, $4, $5, $6, $7,
-         CASE WHEN $9 = 1 AND (SELECT handle FROM job WHERE id = $1) IS NOT NULL THEN NULL ELSE $8 END)
+         CASE WHEN $9 = 1 AND (SELECT handle FROM job WHERE id = $1) IS NOT NULL THEN NULL ELSE $8 END,
+         $10, $11, $12, $13, $14)
          ON CONFLICT (job_id) DO NOTHING",
         vec![
             job.into(),
@@ -49,6 +60,11 @@ pub(crate) async fn record(
             spent.bytes.into(),
             spent.cost_micro.into(),
             i64::from(spent.unless_taken).into(),
+            spent.agent.clone().into(),
+            spent.attempts.into(),
+            spent.tokens_in.into(),
+            spent.tokens_out.into(),
+            spent.media_ms.into(),
         ],
     )
     .await?;
@@ -148,11 +164,15 @@ fn dollars(micro: i64) -> String {
 pub(crate) async fn report(db: &DatabaseConnection, days: i64) -> Result<Usage, DbErr> {
     let rows = all(
         db,
-        "SELECT at_ms / 86400000 AS day, engine, kind, COUNT(*) AS calls,
+        "SELECT at_ms / 86400000 AS day, engine, agent, kind, COUNT(*) AS calls,
+         CAST(SUM(attempts) AS BIGINT) AS attempts, CAST(SUM(media_ms) AS BIGINT) AS media_ms,
+         CAST(COALESCE(SUM(tokens_in), 0) AS BIGINT) AS tokens_in,
+         CAST(COALESCE(SUM(tokens_out), 0) AS BIGINT) AS tokens_out,
          CAST(SUM(succeeded) AS BIGINT) AS succeeded, CAST(SUM(took_ms) AS BIGINT) AS took_ms,
          CAST(SUM(bytes) AS BIGINT) AS bytes, CAST(COALESCE(SUM(cost_micro), 0) AS BIGINT) AS cost_micro,
          COUNT(*) - COUNT(cost_micro) AS unknown
-         FROM spent WHERE at_ms >= $1 GROUP BY day, engine, kind ORDER BY day DESC, engine, kind",
+         FROM spent WHERE at_ms >= $1 GROUP BY day, engine, agent, kind
+         ORDER BY day DESC, engine, agent, kind",
         vec![since(days).into()],
     )
     .await?;
@@ -168,6 +188,11 @@ pub(crate) async fn report(db: &DatabaseConnection, days: i64) -> Result<Usage, 
             bytes: row.try_get("", "bytes")?,
             cost_micro: row.try_get("", "cost_micro")?,
             unknown: row.try_get("", "unknown")?,
+            agent: row.try_get("", "agent")?,
+            attempts: row.try_get("", "attempts")?,
+            tokens_in: row.try_get("", "tokens_in")?,
+            tokens_out: row.try_get("", "tokens_out")?,
+            media_ms: row.try_get("", "media_ms")?,
         });
     }
     Ok(Usage {
@@ -201,6 +226,7 @@ mod tests {
             seed: 1,
             params: std::collections::BTreeMap::new(),
             inputs: Vec::new(),
+            agent: None,
         };
         let three_cents = Estimate { micro: Some([30_000, 30_000]) };
         let ids: Vec<String> = (0..40).map(|n| format!("job-{n}")).collect();
@@ -222,5 +248,34 @@ mod tests {
         set_budget(&db, &Budget { day_micro: Some(90_000), month_micro: None }).await.unwrap();
         let unknown = accept(&db, "unknown too", &job, Estimate::UNKNOWN).await.unwrap();
         assert!(matches!(unknown, Accepted::OverBudget(_)));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_spent_is_summed_by_day_engine_and_agent() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = crate::db::open(&folder.path().join("jobs.sqlite")).await.unwrap();
+        let spent = |agent: &str, tokens: Option<i64>| Spent {
+            engine: "lab".to_owned(),
+            kind: "text".to_owned(),
+            agent: agent.to_owned(),
+            attempts: 2,
+            tokens_in: tokens,
+            tokens_out: tokens.map(|t| t * 10),
+            media_ms: 1_500,
+            succeeded: true,
+            cost_micro: Some(7),
+            ..Spent::default()
+        };
+        let jobs = [("a", "Writer", Some(3)), ("b", "Writer", None), ("c", "Critic", Some(4))];
+        for (job, agent, tokens) in jobs {
+            record(&db, job, &spent(agent, tokens)).await.unwrap();
+        }
+        // A job that ends twice is counted once.
+        record(&db, "a", &spent("Writer", Some(100))).await.unwrap();
+        let told = report(&db, 1).await.unwrap();
+        let of = |r: &UsageRow| (r.agent.clone(), r.calls, r.attempts, r.tokens_in, r.tokens_out);
+        let rows: Vec<_> = told.items.iter().map(of).collect();
+        assert_eq!(rows, [("Critic".into(), 1, 2, 4, 40), ("Writer".into(), 2, 4, 3, 30)]);
+        assert_eq!((told.items[1].media_ms, told.items[1].cost_micro), (3_000, 14));
     }
 }

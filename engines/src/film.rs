@@ -8,7 +8,7 @@ mod settings;
 mod stages;
 
 use crate::{
-    BoxFuture, Check, CheckState, Context, Description, Engine, EngineError, Kind, Pipeline, Place,
+    BoxFuture, Check, CheckState, Context, Description, Engine, EngineError, Estimate, Kind, Pipeline, Place,
     Request, Submitted,
 };
 
@@ -32,6 +32,14 @@ impl Engine for Film {
 
     fn pipeline(&self) -> Option<&dyn Pipeline> {
         Some(self)
+    }
+
+    /// What its stages will cost nobody knows before there is a script.
+    fn estimate(&self, request: &Request) -> Estimate {
+        let elsewhere = |(name, engine): (&String, &String)| {
+            name.ends_with(".engine") && !engine.is_empty() && !engine.starts_with("local-")
+        };
+        if request.params.iter().any(elsewhere) { Estimate::UNKNOWN } else { Estimate::FREE }
     }
 
     fn check<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Check> {

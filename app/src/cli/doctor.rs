@@ -6,12 +6,12 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Args;
 use oto_api_types::CheckState;
-use oto_backend_client::{Credentials, Event};
+use oto_backend_client::{CredentialError, Credentials, Event};
 use serde_json::json;
 
 use super::print_json;
 use crate::data::DataDir;
-use crate::home::LocalHome;
+use crate::home::{LocalHome, credentials};
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
@@ -44,8 +44,22 @@ pub(super) fn run(data: &DataDir, args: &DoctorArgs) -> Result<ExitCode> {
     match Credentials::default().get("oto-doctor") {
         Ok(_) => found("keyring", true, "keys can be kept".to_owned()),
         Err(error) => {
-            found("keyring", false, format!("{error}; works open without it, keys cannot be kept"));
+            found(
+                "keyring",
+                false,
+                format!("{error}; works open without it, keys go into memory or an encrypted file"),
+            );
         }
+    }
+    let keys = credentials(data);
+    if keys.has_file() {
+        let told = match keys.place_of("oto-doctor") {
+            Err(error @ (CredentialError::FileDamaged | CredentialError::FileRefused)) => {
+                Err(error)
+            }
+            _ => Ok("there is one; it opens with its passphrase".to_owned()),
+        };
+        found("file of keys", told.is_ok(), told.unwrap_or_else(|e| e.to_string()));
     }
     match LocalHome::ask(data) {
         Err(error) => found("backend", false, format!("{error:#}")),

@@ -74,6 +74,7 @@ pub(crate) fn job_of(
         seed: recipe.seed,
         params: recipe.params.iter().cloned().collect::<BTreeMap<_, _>>(),
         inputs,
+        agent: board.note(recipe.agent).map(|n| n.title.clone()),
     };
     (job, uploads)
 }

@@ -53,6 +53,8 @@ pub(super) enum Command {
     NewAgent(usize),
     Engines,
     Usage,
+    /// Opens or closes the list of notices.
+    Notices,
     Shortcuts,
     Dark,
     Download,
@@ -124,6 +126,7 @@ rows! {
     Command::Focus, "command-focus", "Ctrl+.";
     Command::Engines, "command-engines", "";
     Command::Usage, "command-usage", "";
+    Command::Notices, "command-notices", "";
     Command::Shortcuts, "command-shortcuts", "?";
     Command::Dark, "command-dark", "";
 }

@@ -4,8 +4,10 @@ mod agent_settings;
 mod console;
 mod dialogs;
 mod engines;
+mod keys;
 mod minimap;
 mod note_editor;
+mod notices;
 mod preview;
 mod style;
 mod toasts;
@@ -13,6 +15,7 @@ mod top_bar;
 mod tray;
 mod usage;
 
+pub(super) use keys::leave_locked;
 pub(super) use usage::DAYS as USAGE_DAYS;
 
 use bevy::ecs::system::SystemParam;
@@ -53,6 +56,7 @@ pub(super) struct Scene<'w, 's> {
 struct Ticks {
     toasts: usize,
     making: Option<std::time::Instant>,
+    notices: Option<std::time::Instant>,
 }
 
 /// Whether panels take the pointer and the keys, from what egui said last.
@@ -86,6 +90,7 @@ pub(super) fn all(mut contexts: EguiContexts, mut scene: Scene) -> Result {
         console::show(&context, &mut scene);
         preview::show(&context, &mut scene);
     }
+    keys::listen(&context, &mut scene);
     toasts::show(&context, &mut scene);
     dialogs::show(&context, &mut scene);
     if !scene.ui.queue.is_empty() {

@@ -18,6 +18,7 @@ use oto_canvas::{BoardCamera, CanvasPlugin, CanvasSystems, Mint, OpenBoard};
 use oto_storage::view_state::Library;
 use oto_storage::{Loaded, Writer};
 
+use super::notices::Notices;
 use super::state::{Desk, HomeState, UiState, Waker};
 use super::{bridge, command, panels, third_party};
 use crate::data::DataDir;
@@ -102,6 +103,12 @@ pub(super) fn run(start: Start) -> Result<()> {
     let view = start.library.views.get(&start.path).copied();
     let sent = start.loaded.board.seq();
     let mut ui = UiState::default();
+    let (notices, damaged) = Notices::open(&start.data.notices());
+    ui.notices = notices;
+    if let Some(aside) = damaged {
+        let aside = aside.display().to_string();
+        ui.log(super::state::Level::Error, words.with("notices-damaged", &[("path", &aside)]));
+    }
     for warning in &start.loaded.warnings {
         ui.log(super::state::Level::Error, warning.clone());
     }

@@ -7,14 +7,18 @@ use std::time::Instant;
 
 use bevy::prelude::Resource;
 use oto_api_types::{Adapter, CheckResult, Engine, Found, Job, JobStage, Usage};
+use oto_backend_client::{ClientError, CredentialError, Place};
 use oto_board::{JobId, NoteId, StepId};
 use oto_storage::Writer;
 use oto_storage::view_state::Library;
 
 use super::command::Command;
+use super::estimates::Estimates;
+use super::notices::Notices;
 use crate::data::DataDir;
 use crate::home::LocalHome;
 use crate::settings::Settings;
+use crate::spending::By;
 use crate::theme::Theme;
 use crate::words::Words;
 
@@ -91,6 +95,47 @@ pub(super) enum Dialog {
     Engines,
     Shortcuts,
     Usage,
+    /// The passphrase of the file of keys.
+    Unlock,
+}
+
+/// A key that is being entered, and how far that is.
+#[derive(Default)]
+pub(super) struct Entering {
+    pub(super) engine: String,
+    pub(super) account: String,
+    pub(super) typed: String,
+    /// Where it is to be kept; chosen by the user where there is no keyring.
+    pub(super) place: Option<Place>,
+    pub(super) step: EnteringStep,
+}
+
+#[derive(Default, PartialEq)]
+pub(super) enum EnteringStep {
+    #[default]
+    Typing,
+    /// The engine is asked, or the key is being kept.
+    Busy,
+    /// It did not pass: why.
+    Doubt(String),
+}
+
+/// What is known of keys, and what is typed about them.
+#[derive(Default)]
+pub(super) struct KeyForm {
+    pub(super) entering: Option<Entering>,
+    /// Where each engine's key is.
+    pub(super) places: BTreeMap<String, Result<Option<Place>, CredentialError>>,
+    /// Day of its last use.
+    pub(super) used: BTreeMap<String, i64>,
+    /// Accounts that were looked at last.
+    pub(super) looked: Vec<(String, String)>,
+    /// The engine whose key is about to be removed.
+    pub(super) removing: Option<String>,
+    /// The passphrase and the same again.
+    pub(super) passphrase: [String; 2],
+    pub(super) opening: bool,
+    pub(super) told: String,
 }
 
 /// Form of the engines dialog.
@@ -101,8 +146,10 @@ pub(super) struct EngineForm {
     pub(super) name: String,
     pub(super) address: String,
     pub(super) model: String,
-    pub(super) keys: BTreeMap<String, String>,
+    pub(super) keys: KeyForm,
     pub(super) told: BTreeMap<String, String>,
+    /// What engines said to keys that were tried.
+    pub(super) tried: Vec<(String, Result<CheckResult, ClientError>)>,
 }
 
 /// What panels show and keep.
@@ -120,6 +167,8 @@ pub(super) struct UiState {
     pub(super) console_open: bool,
     pub(super) console: VecDeque<(Level, String)>,
     pub(super) toasts: Vec<Toast>,
+    pub(super) notices: Notices,
+    pub(super) notices_open: bool,
     pub(super) jobs: HashMap<JobId, Job>,
     pub(super) begun: HashMap<JobId, Instant>,
     /// Stages whose ghosts are still to come, each with its whole.
@@ -132,6 +181,10 @@ pub(super) struct UiState {
     pub(super) adapters: Vec<Adapter>,
     /// What was made and what it cost, as it was last asked.
     pub(super) usage: Usage,
+    /// What the agent that is written on would cost.
+    pub(super) estimate: Estimates,
+    /// What it is summed up by.
+    pub(super) usage_by: By,
     /// Limits for a day and a month as they are typed.
     pub(super) limits: [String; 2],
     /// What was typed there is no amount.

@@ -254,12 +254,8 @@ pub(crate) async fn succeed(
     row: &JobRow,
     result: &JobResult,
 ) -> Result<bool, DbErr> {
-    let spent = Spent {
-        succeeded: true,
-        bytes: result.outputs.iter().map(|o| o.size as i64).sum(),
-        cost_micro: result.cost_micro.or(row.estimate_micro),
-        ..row.spent()
-    };
+    let cost_micro = result.cost_micro.or(row.estimate_micro);
+    let spent = Spent { cost_micro, ..result.spent(row.spent()) };
     let result = serde_json::to_string(result).map_err(|e| DbErr::Custom(e.to_string()))?;
     let set = "status = 'succeeded', result = $1, finished_at_ms = $2, stage = ''";
     ended(db, row, set, vec![result.into(), now_ms().into()], &spent).await

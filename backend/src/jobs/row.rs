@@ -18,7 +18,34 @@ pub(crate) struct JobResult {
     pub(crate) label: String,
     pub(crate) draft: bool,
     pub(crate) cost_micro: Option<i64>,
+    /// Tokens that went in and came out; none when the engine does not tell.
+    #[serde(default)]
+    pub(crate) tokens_in: Option<u64>,
+    #[serde(default)]
+    pub(crate) tokens_out: Option<u64>,
 }
+
+impl JobResult {
+    /// What is written down of it beside its cost.
+    pub(crate) fn spent(&self, before: Spent) -> Spent {
+        // What an engine says is bounded, so that sums of it never overflow.
+        let bounded = |n: u64| i64::try_from(n).unwrap_or(MOST_COUNTED).min(MOST_COUNTED);
+        let main = self.outputs.iter().filter(|o| o.role == "main");
+        Spent {
+            succeeded: true,
+            bytes: self.outputs.iter().map(|o| o.size as i64).sum(),
+            media_ms: main.map(|o| bounded(o.duration_ms)).sum(),
+            tokens_in: self.tokens_in.map(bounded),
+            tokens_out: self.tokens_out.map(bounded),
+            ..before
+        }
+    }
+}
+
+/// Most tokens or milliseconds that one job is believed.
+const MOST_COUNTED: i64 = 1 << 40;
+/// Longest name of an agent that is written down.
+const LONGEST_NAME: usize = 120;
 
 /// How far the sending of a job to its engine got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +84,7 @@ pub(crate) struct JobRow {
     /// What it may cost at most, when that is known.
     pub(crate) estimate_micro: Option<i64>,
     pub(crate) deadline_at_ms: i64,
+    run_at_ms: i64,
     created_at_ms: i64,
     started_at_ms: Option<i64>,
     finished_at_ms: Option<i64>,
@@ -79,7 +107,7 @@ pub(crate) struct ChildOf {
     pub(crate) from_inputs: Vec<usize>,
 }
 
-pub(crate) const COLUMNS: &str = "id, fingerprint, request, status, lease_seq, attempt, submit_state, handle, submission, estimate_micro, deadline_at_ms, created_at_ms, started_at_ms, finished_at_ms, version, stage, result, error, child_key, child_of, waits";
+pub(crate) const COLUMNS: &str = "id, fingerprint, request, status, lease_seq, attempt, submit_state, handle, submission, estimate_micro, deadline_at_ms, run_at_ms, created_at_ms, started_at_ms, finished_at_ms, version, stage, result, error, child_key, child_of, waits";
 
 pub(crate) fn status_word(status: JobStatus) -> &'static str {
     match status {
@@ -111,6 +139,7 @@ impl JobRow {
             submission: row.try_get("", "submission")?,
             estimate_micro: row.try_get("", "estimate_micro")?,
             deadline_at_ms: row.try_get("", "deadline_at_ms")?,
+            run_at_ms: row.try_get("", "run_at_ms")?,
             created_at_ms: row.try_get("", "created_at_ms")?,
             started_at_ms: row.try_get("", "started_at_ms")?,
             finished_at_ms: row.try_get("", "finished_at_ms")?,
@@ -135,8 +164,13 @@ impl JobRow {
             _ => "",
         };
         Spent {
+            agent: asked
+                .as_ref()
+                .and_then(|a| a.agent.as_ref())
+                .map_or_else(String::new, |name| name.chars().take(LONGEST_NAME).collect()),
             engine: asked.map(|a| a.engine).unwrap_or_default(),
             kind: kind.to_owned(),
+            attempts: self.attempt.max(1),
             took_ms: self.started_at_ms.map_or(0, |from| (now_ms() - from).max(0)),
             ..Spent::default()
         }
@@ -230,6 +264,8 @@ impl JobRow {
             progress,
             queue_position: None,
             attempt: self.attempt as u32,
+            next_try_at_ms: (self.status == JobStatus::Queued && self.attempt > 0)
+                .then_some(self.run_at_ms),
             created_at_ms: self.created_at_ms,
             started_at_ms: self.started_at_ms,
             finished_at_ms: self.finished_at_ms,

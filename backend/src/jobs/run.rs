@@ -361,6 +361,8 @@ fn store(
         label: outcome.label,
         draft,
         cost_micro: outcome.cost_micro,
+        tokens_in: None,
+        tokens_out: None,
     })
 }
 

@@ -121,8 +121,10 @@ fn role_of(kind: oto_engines::Kind) -> &'static str {
 /// All of them or none.
 async fn begin(state: &AppState, parent: &JobRow, stages: &[Stage]) -> Result<(), EngineError> {
     let txn = state.db.begin_with_options(queue::immediate()).await.map_err(|e| database(&e))?;
+    // What the stages cost counts for the agent of the whole.
+    let agent = parent.new_job().and_then(|j| j.agent);
     for stage in stages {
-        let job = new_job(stage);
+        let job = new_job(stage, agent.clone());
         if state.registry().get(&stage.engine).is_none() {
             return Err(EngineError::new(
                 ErrorClass::InvalidRequest,
@@ -166,7 +168,7 @@ async fn begin(state: &AppState, parent: &JobRow, stages: &[Stage]) -> Result<()
     Ok(())
 }
 
-fn new_job(stage: &Stage) -> NewJob {
+fn new_job(stage: &Stage, agent: Option<String>) -> NewJob {
     NewJob {
         kind: job_kind(stage.kind),
         engine: stage.engine.clone(),
@@ -175,6 +177,7 @@ fn new_job(stage: &Stage) -> NewJob {
         seed: stage.seed,
         params: stage.params.clone(),
         inputs: Vec::new(),
+        agent,
     }
 }
 

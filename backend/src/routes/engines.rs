@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use oto_api_types as api;
 use oto_engines::{Added, Context};
+use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::convert::{check_of, engine_of};
@@ -67,18 +68,30 @@ pub(crate) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /engines/{id}/check`: whether it can work, without paying for anything.
+/// How an engine is checked.
+#[derive(Debug, Deserialize)]
+pub(crate) struct With {
+    /// With the key that is to be tried, instead of the one that is used.
+    #[serde(default)]
+    candidate: bool,
+}
+
+/// `POST /engines/{id}/check?candidate=true`: whether it can work, without paying for anything.
 pub(crate) async fn check(
     State(state): State<AppState>,
     Path(id): Path<String>,
+    Query(with): Query<With>,
 ) -> Result<Json<api::CheckResult>, Refusal> {
     let engine = state.registry().get(&id).ok_or_else(|| Refusal::not_found("engine"))?;
     let keys = Arc::clone(&state.keys);
     let (name, base_url) = (id.clone(), state.base_url_of(&id));
-    let key = tokio::task::spawn_blocking(move || keys.key(&name, &base_url))
-        .await
-        .unwrap_or_else(|_| Err("no answer".to_owned()));
+    let ask = move || {
+        if with.candidate { keys.candidate(&name, &base_url) } else { keys.key(&name, &base_url) }
+    };
+    let key =
+        tokio::task::spawn_blocking(ask).await.unwrap_or_else(|_| Err("no answer".to_owned()));
     let key = match key {
+        Ok(None) if with.candidate => return Err(Refusal::not_found("key to be tried")),
         Ok(key) => key,
         Err(_) if !engine.describe().needs_key => None,
         Err(error) => {

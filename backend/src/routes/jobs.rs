@@ -7,7 +7,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use oto_api_types::{Job, JobKind, JobPage, NewJob};
+use oto_api_types::{Job, JobEstimate, JobKind, JobPage, NewJob};
 use oto_engines::Estimate;
 use serde::Deserialize;
 
@@ -34,6 +34,30 @@ pub(crate) async fn submit(
             "A job needs an Idempotency-Key header with a UUID.",
         ));
     };
+    let job = checked(&state, body)?;
+    let estimate = estimate_of(&state, &job);
+    match queue::accept(&state.db, &id.to_string(), &job, estimate).await? {
+        Accepted::New(row) => {
+            state.work.notify_one();
+            Ok((StatusCode::ACCEPTED, Json(shown(&state, &row).await?)).into_response())
+        }
+        Accepted::Replayed(row) => {
+            Ok((StatusCode::OK, [("idempotency-replayed", "true")], Json(shown(&state, &row).await?))
+                .into_response())
+        }
+        Accepted::OverBudget(sentence) => {
+            Err(Refusal::new(StatusCode::PAYMENT_REQUIRED, "budget_exceeded", sentence))
+        }
+        Accepted::OtherBody => Err(Refusal::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reuse",
+            "Another job was submitted with this key.",
+        )),
+    }
+}
+
+/// A job that somebody here can do.
+fn checked(state: &AppState, body: Result<Json<NewJob>, JsonRejection>) -> Result<NewJob, Refusal> {
     let Json(job) = body.map_err(|e| Refusal::validation(e.body_text()))?;
     if job.prompt.len() > MAX_PROMPT {
         return Err(Refusal::validation("A prompt has up to 100,000 bytes; shorten it."));
@@ -57,25 +81,20 @@ pub(crate) async fn submit(
             job.engine
         )));
     }
-    let estimate = estimate_of(&state, &job);
-    match queue::accept(&state.db, &id.to_string(), &job, estimate).await? {
-        Accepted::New(row) => {
-            state.work.notify_one();
-            Ok((StatusCode::ACCEPTED, Json(shown(&state, &row).await?)).into_response())
-        }
-        Accepted::Replayed(row) => {
-            Ok((StatusCode::OK, [("idempotency-replayed", "true")], Json(shown(&state, &row).await?))
-                .into_response())
-        }
-        Accepted::OverBudget(sentence) => {
-            Err(Refusal::new(StatusCode::PAYMENT_REQUIRED, "budget_exceeded", sentence))
-        }
-        Accepted::OtherBody => Err(Refusal::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency_key_reuse",
-            "Another job was submitted with this key.",
-        )),
-    }
+    Ok(job)
+}
+
+/// `POST /jobs/estimate`: what a job would cost. Nothing is submitted.
+pub(crate) async fn estimate(
+    State(state): State<AppState>,
+    body: Result<Json<NewJob>, JsonRejection>,
+) -> Result<Json<JobEstimate>, Refusal> {
+    let job = checked(&state, body)?;
+    let range = estimate_of(&state, &job).micro;
+    Ok(Json(JobEstimate {
+        low_micro: range.map(|[low, _]| low),
+        high_micro: range.map(|[_, high]| high),
+    }))
 }
 
 /// What a job may cost. Of its sources only the words count: no price depends on their media.

@@ -34,8 +34,7 @@ async fn what_was_made_is_summed_and_limits_hold() {
     let (home, caller) = start(folder.path());
     let config = json!({ "adapter": "openai", "base_url": priced(0.25).await, "model": "m" });
     caller.call("PUT", "/engines/lab").json(&config).send().await.unwrap();
-    let lab =
-        |n: u32| json!({ "kind": "text", "engine": "lab", "prompt": format!("{n}"), "seed": n });
+    let lab = |n: u32| json!({ "kind": "text", "engine": "lab", "prompt": format!("{n}"), "seed": n, "agent": "Writer" });
     for n in 0..3 {
         assert_eq!(caller.submit(&id(n), &lab(n)).await.0, 202);
         assert_eq!(caller.until_final(&id(n)).await["status"], "succeeded");
@@ -58,6 +57,7 @@ async fn what_was_made_is_summed_and_limits_hold() {
         (Some(3), Some(3), Some(0))
     );
     assert_eq!(row["bytes"].as_i64(), Some(3 * 16));
+    assert_eq!((row["agent"].as_str(), row["attempts"].as_i64()), (Some("Writer"), Some(3)));
     let local = of("local-text");
     assert_eq!(
         (local["calls"].as_i64(), local["succeeded"].as_i64(), local["cost_micro"].as_i64()),
@@ -82,4 +82,30 @@ async fn what_was_made_is_summed_and_limits_hold() {
     assert_eq!(limit(&caller, &json!({})).await, 204);
     // Without a key it fails, but it is taken.
     assert_eq!(caller.submit(&id(20), &flux).await.0, 202);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_job_would_cost_is_told_and_nothing_is_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_home, caller) = start(folder.path());
+    let flux = json!({ "adapter": "replicate", "base_url": "https://api.replicate.com/v1", "model": "black-forest-labs/flux-schnell" });
+    caller.call("PUT", "/engines/flux").json(&flux).send().await.unwrap();
+    let other = json!({ "adapter": "replicate", "base_url": "https://api.replicate.com/v1", "model": "somebody/something" });
+    caller.call("PUT", "/engines/other").json(&other).send().await.unwrap();
+    let ask = async |engine: &str| {
+        let job = json!({ "kind": "image", "engine": engine, "prompt": "a tram", "seed": 1 });
+        let answer = caller.call("POST", "/jobs/estimate").json(&job).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let (status, told) = ask("flux").await;
+    assert_eq!(status, 200);
+    assert!(told["low_micro"].as_i64().unwrap() > 0 && told["high_micro"].as_i64().is_some());
+    assert_eq!(ask("local-image").await.1, json!({ "low_micro": 0, "high_micro": 0 }));
+    assert_eq!(ask("other").await.1, json!({ "low_micro": null, "high_micro": null }));
+    assert_eq!(ask("nobody").await.0, 422);
+    let jobs: Value = caller.call("GET", "/jobs").send().await.unwrap().json().await.unwrap();
+    assert_eq!(jobs["items"].as_array().unwrap().len(), 0);
+    // Without a key to be tried there is nothing to check with.
+    let tried = caller.call("POST", "/engines/flux/check?candidate=true").json(&json!(null));
+    assert_eq!(tried.send().await.unwrap().status().as_u16(), 404);
 }

@@ -9,19 +9,20 @@ use bevy::prelude::*;
 use bevy::window::RequestRedraw;
 use oto_api_types::JobStatus;
 use oto_backend_client::Event;
-use oto_board::{Change, Edit, JobId, Note, Origin, WorkState};
+use oto_board::{Change, Edit, JobId, Note, NoteId, Origin, WorkState};
 use oto_canvas::{BoardChanged, CanvasSystems, EditRequest, MakingLook, MakingLooks, OpenBoard};
 use oto_storage::SaveState;
 
 use crate::cli::lost_sentence;
 use crate::convert::run::job_of;
-use crate::desk::clock;
+use crate::desk::notices::{self, Notice, Topic};
 use crate::desk::state::{Desk, HomeState, Level, Pending, UiState, Waker};
+use crate::desk::{clock, panels};
 
 use super::chores::{Chore, Chores};
 use crate::home::LocalHome;
 use crate::making::stages::{Begun, begin_stage};
-use crate::{making, sample};
+use crate::{making, mint, sample};
 
 /// The home on its way from the thread that starts it.
 #[derive(Resource)]
@@ -69,6 +70,7 @@ fn arrive(
             home.client.engines();
             home.client.adapters();
             home.client.discover();
+            home.client.usage(panels::USAGE_DAYS);
             // What an earlier start left unfinished is followed again; nothing is sent twice.
             let fresh: Vec<JobId> = desk.pending.iter().map(|p| p.job).collect();
             for (_, job) in making::all_waiting(open.board()) {
@@ -82,6 +84,8 @@ fn arrive(
         Err(error) => {
             let reason = format!("{error:#}");
             ui.log(Level::Error, reason.clone());
+            let text = desk.words.with("home-failed", &[("reason", &reason)]);
+            ui.notices.add(Notice::new(Topic::Unreachable, "home", "oTo", &text));
             desk.home = HomeState::Failed(reason);
         }
     }
@@ -158,6 +162,14 @@ fn send(mut desk: ResMut<Desk>, open: Res<OpenBoard>, mut redraw: MessageWriter<
     }
 }
 
+/// A work failed: it is counted, written in the console and told.
+fn failed(desk: &Desk, ui: &mut UiState, agent: &str, note: NoteId, reason: &str) {
+    ui.errors += 1;
+    let text = desk.words.with("toast-failed", &[("agent", agent), ("reason", reason)]);
+    ui.log(Level::Error, text.clone());
+    ui.toast(text, Some(note));
+}
+
 fn hear(
     desk: Res<Desk>,
     open: Res<OpenBoard>,
@@ -179,13 +191,12 @@ fn hear(
                     if let (Edit::FailWork { reason: Some(reason), .. }, Some((note, agent))) =
                         (&edit, agent_of(&job.id))
                     {
-                        ui.errors += 1;
-                        let text = desk
-                            .words
-                            .with("toast-failed", &[("agent", &agent), ("reason", reason)]);
-                        ui.log(Level::Error, text.clone());
-                        if !job.id.parse().is_ok_and(|id| ui.stages.contains(&id)) {
-                            ui.toast(text, Some(note));
+                        // A part is told by the film it is of.
+                        if job.id.parse().is_ok_and(|id| ui.stages.contains(&id)) {
+                            ui.log(Level::Error, reason.clone());
+                        } else {
+                            failed(&desk, &mut ui, &agent, note, reason);
+                            ui.notices.add(notices::of_failed(&job, &agent, note, reason));
                         }
                     }
                     edits.write(EditRequest::job(edit));
@@ -195,6 +206,18 @@ fn hear(
                     if ui.stages.insert(id) {
                         ui.staging.push_back(((*job).clone(), stage.clone()));
                     }
+                }
+                if notices::waits_long(&job, mint::now_ms())
+                    && let Some((note, agent)) = agent_of(&job.id)
+                {
+                    let why = job.progress.as_ref().map_or("", |p| p.message.as_str());
+                    let notice = Notice::new(Topic::Waiting, &job.id, &agent, why);
+                    ui.notices.add(notice.on(Some(note)));
+                }
+                // How the limits stand is looked at when something may have been paid.
+                let budget = ui.usage.budget;
+                if job.status.is_final() && budget.day_micro.or(budget.month_micro).is_some() {
+                    home.client.usage(panels::USAGE_DAYS);
                 }
                 if let Ok(id) = job.id.parse() {
                     ui.jobs.insert(id, *job);
@@ -217,15 +240,18 @@ fn hear(
             Event::JobLost { id, error } if error.may_pass() => {
                 // The job goes on at its home; it is followed again, not given up.
                 ui.log(Level::Error, error.to_string());
+                if let Some((note, agent)) = agent_of(&id) {
+                    let notice = notices::of_lost(&error, &id, &agent, &error.to_string());
+                    ui.notices.add(notice.on(Some(note)));
+                }
                 home.client.follow(id, desk.data.downloads());
             }
             Event::JobLost { id, error } => {
                 if let (Ok(job), Some((note, agent))) = (id.parse::<JobId>(), agent_of(&id)) {
                     let reason = lost_sentence(&error);
-                    ui.errors += 1;
-                    let text =
-                        desk.words.with("toast-failed", &[("agent", &agent), ("reason", &reason)]);
-                    ui.toast(text, Some(note));
+                    failed(&desk, &mut ui, &agent, note, &reason);
+                    let notice = notices::of_lost(&error, &id, &agent, &reason);
+                    ui.notices.add(notice.on(Some(note)));
                     edits.write(EditRequest::job(Edit::FailWork {
                         id: note,
                         job,
@@ -236,7 +262,15 @@ fn hear(
             Event::Engines(Ok(engines)) => ui.engines = engines,
             Event::Engines(Err(error)) => ui.log(Level::Error, error.to_string()),
             Event::Adapters(adapters) => ui.adapters = adapters,
-            Event::Usage(Ok(usage)) => ui.usage = usage,
+            Event::Usage(Ok(usage)) => {
+                for notice in notices::of_limits(&usage, &desk.words, mint::now_ms()) {
+                    let text = notice.text.clone();
+                    if ui.notices.add(notice) {
+                        ui.toast(text, None);
+                    }
+                }
+                ui.usage = usage;
+            }
             Event::Usage(Err(error)) => ui.log(Level::Error, error.to_string()),
             Event::Found(found) => ui.found = found,
             Event::Checked { id, result } => match result {
@@ -248,6 +282,8 @@ fn hear(
                     ui.form.told.insert(id, error.to_string());
                 }
             },
+            Event::Tried { id, result } => ui.form.tried.push((id, result)),
+            Event::Estimated { about, estimate } => ui.estimate.heard(about, estimate),
             Event::EngineChanged { id, result } => {
                 let text = result.map_or_else(|e| e.to_string(), |()| "✓".to_owned());
                 ui.form.told.insert(id, text);
@@ -305,14 +341,20 @@ fn take_chores(
                         if job.id.parse().is_ok_and(|id| ui.stages.contains(&id)) {
                             ui.log(Level::Info, text);
                         } else {
-                            ui.toast(text, waiting.map(|n| n.id));
+                            let note = waiting.map(|n| n.id);
+                            let notice = Notice::new(Topic::Ready, &job.id, &job.title, &text);
+                            ui.notices.add(notice.on(note));
+                            ui.toast(text, note);
                         }
                     }
                     // The note is gone; the result stays at its home.
                     Ok(None) => {}
                     Err(error) => {
                         ui.log(Level::Error, error.clone());
-                        ui.toast(error, waiting.map(|n| n.id));
+                        let note = waiting.map(|n| n.id);
+                        let notice = Notice::new(Topic::Failed, &job.id, &job.title, &error);
+                        ui.notices.add(notice.on(note));
+                        ui.toast(error, note);
                     }
                 }
             }

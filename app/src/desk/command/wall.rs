@@ -57,6 +57,8 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
         }
         Command::Engines => {
             bench.ui.dialog = Some(Dialog::Engines);
+            // Keys may have been used or changed since.
+            bench.ui.form.keys.looked.clear();
             if let HomeState::Ready(home) = &bench.desk.home {
                 home.client.engines();
                 home.client.discover();
@@ -68,9 +70,11 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
                 home.client.usage(crate::desk::panels::USAGE_DAYS);
             }
         }
+        Command::Notices => bench.ui.notices_open = !bench.ui.notices_open,
         Command::Shortcuts => bench.ui.dialog = Some(Dialog::Shortcuts),
         Command::CloseDialog => {
-            if bench.ui.dialog.take().is_some() {
+            if let Some(dialog) = bench.ui.dialog.take() {
+                crate::desk::panels::leave_locked(Some(dialog), &bench.desk.home);
                 return;
             }
             if bench.selection.is_empty() {

@@ -1,10 +1,10 @@
-//! What opens in the middle: commands, shortcuts, engines and keys, usage.
+//! What opens in the middle: commands, shortcuts, engines and keys, usage, a passphrase.
 
 use bevy_egui::egui;
 use egui::{ScrollArea, TextEdit};
 
 use super::style::{faint, frame, semi};
-use super::{Scene, engines, usage};
+use super::{Scene, engines, keys, usage};
 use crate::desk::command::{is_available, rows};
 use crate::desk::state::Dialog;
 
@@ -22,9 +22,11 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
                 Dialog::Engines => engines::show(ui, scene),
                 Dialog::Shortcuts => shortcuts(ui, scene),
                 Dialog::Usage => usage::show(ui, scene),
+                Dialog::Unlock => keys::unlock(ui, scene),
             }
         });
     if modal.should_close() {
+        keys::leave(scene);
         scene.ui.dialog = None;
     }
 }

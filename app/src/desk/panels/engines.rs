@@ -1,20 +1,18 @@
-//! Engines and their keys: which there are, what each says of itself, and the adding of one.
+//! Engines: which there are, what each says of itself, and the adding of one. Their keys are in `keys`.
 
 use bevy_egui::egui;
 use egui::{RichText, TextEdit};
 use oto_api_types::{Engine, EngineConfig, JobKind};
 use oto_backend_client::account;
-use secrecy::SecretString;
 
 use super::Scene;
 use super::dialogs::tall;
 use super::style::{button, faint, primary, semi};
 use crate::cli::OPENROUTER;
-use crate::desk::bridge::keys::Answer;
 use crate::desk::state::{HomeState, UiState};
 
 /// A field of one line.
-fn line(text: &mut String, width: f32) -> TextEdit<'_> {
+pub(super) fn line(text: &mut String, width: f32) -> TextEdit<'_> {
     TextEdit::singleline(text).desired_width(width).margin(egui::Margin::symmetric(8, 6))
 }
 
@@ -36,9 +34,8 @@ fn kinds_of(scene: &Scene, engine: &Engine) -> String {
 
 /// Draws it.
 pub(super) fn show(ui: &mut egui::Ui, scene: &mut Scene) {
-    while let Some(answer) = scene.keys.answer() {
-        hear(ui, scene, answer);
-    }
+    super::keys::look(scene);
+    super::keys::unlock_here(ui, scene);
     let t = scene.desk.theme.panel.clone();
     ui.label(semi(scene.desk.say("engines-title"), 15.0));
     tall(440.0).show(ui, |ui| {
@@ -57,12 +54,16 @@ pub(super) fn show(ui: &mut egui::Ui, scene: &mut Scene) {
                 if engine.base_url.is_some()
                     && button(ui, &scene.desk.say("engines-remove")).clicked()
                 {
+                    // Its key goes with it.
+                    let url = engine.base_url.clone().unwrap_or_default();
+                    let account = account(&engine.id, &url);
+                    scene.keys.forget(&home.keys, &home.dates, engine.id.clone(), account);
                     home.client.remove_engine(engine.id.clone());
                 }
             });
             if let Some(url) = &engine.base_url {
                 ui.label(faint(&t, url).size(12.0));
-                key_row(ui, scene, &engine.id, url);
+                super::keys::row(ui, scene, &engine.id, url);
             }
             if let Some(told) = scene.ui.form.told.get(&engine.id) {
                 ui.label(RichText::new(told).size(12.0));
@@ -89,63 +90,6 @@ pub(super) fn show(ui: &mut egui::Ui, scene: &mut Scene) {
             }
         }
         add_form(ui, scene);
-    });
-}
-
-fn hear(ui: &egui::Ui, scene: &mut Scene, answer: Answer) {
-    let (engine, told) = match answer {
-        Answer::Page(page) => {
-            ui.ctx().open_url(egui::OpenUrl::new_tab(page));
-            (OPENROUTER[0].to_owned(), scene.desk.say("engines-connecting"))
-        }
-        Answer::Kept(engine, Ok(())) => (engine, scene.desk.say("engines-key-kept")),
-        Answer::Kept(engine, Err(error)) => (engine, error.to_string()),
-        Answer::Connected(Err(error)) => (OPENROUTER[0].to_owned(), error.to_string()),
-        Answer::Connected(Ok(in_keyring)) => {
-            let [name, address] = OPENROUTER;
-            if let HomeState::Ready(home) = &scene.desk.home {
-                let config = EngineConfig {
-                    adapter: "openai".to_owned(),
-                    base_url: address.to_owned(),
-                    model: String::new(),
-                };
-                home.client.add_engine(name.to_owned(), config);
-            }
-            let kept = if in_keyring { "engines-key-kept" } else { "engines-session-kept" };
-            (name.to_owned(), scene.desk.say(kept))
-        }
-    };
-    scene.ui.form.told.insert(engine, told);
-}
-
-fn key_row(ui: &mut egui::Ui, scene: &mut Scene, engine: &str, url: &str) {
-    let hint = scene.desk.say("engines-key");
-    ui.horizontal(|ui| {
-        let typed = scene.ui.form.keys.entry(engine.to_owned()).or_default();
-        ui.add(line(typed, 236.0).password(true).hint_text(hint));
-        let keep = button(ui, &scene.desk.say("engines-save-key")).clicked();
-        let until_closed = button(ui, &scene.desk.say("engines-session-key"))
-            .on_hover_text(scene.desk.say("engines-session-why"))
-            .clicked();
-        let HomeState::Ready(home) = &scene.desk.home else { return };
-        let account = account(engine, url);
-        if keep || until_closed {
-            // Typed text leaves the form at once; the keyring answers on its own thread.
-            let typed = scene.ui.form.keys.remove(engine).unwrap_or_default();
-            let key = SecretString::from(typed.trim().to_owned());
-            if keep {
-                scene.keys.keep(&home.keys, engine.to_owned(), account, key);
-            } else {
-                let told = match home.keys.set_for_session(&account, key) {
-                    Ok(()) => scene.desk.say("engines-session-kept"),
-                    Err(error) => error.to_string(),
-                };
-                scene.ui.form.told.insert(engine.to_owned(), told);
-            }
-        } else if home.keys.is_for_session(&account) {
-            let t = &scene.desk.theme.panel;
-            ui.label(faint(t, scene.desk.say("engines-session-badge")).size(12.0));
-        }
     });
 }
 

@@ -10,11 +10,13 @@ use oto_board::{Agent, Edit, Note, NoteId, NoteKind, WorkState};
 use super::Scene;
 use super::agent_settings;
 use super::style::{button, faint, icon};
-use crate::convert::run::job_kind;
+use crate::convert::run::{job_kind, job_of};
 use crate::desk::command::Command;
-use crate::desk::state::Editing;
+use crate::desk::estimates::{self, Next};
+use crate::desk::state::{Editing, HomeState};
 use crate::desk::third_party::egui::{BRUSH, MARKER, SEMI, color, family};
 use crate::making;
+use crate::sample::recipe_of;
 use crate::theme::tokens::BoardTokens;
 
 /// Smaller than this on the screen, notes cannot be written on.
@@ -22,7 +24,7 @@ const LEAST_ZOOM: f64 = 0.3;
 
 pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
     ghosts(context, scene);
-    let Some(editing) = scene.ui.editing.clone() else { return };
+    let Some(editing) = scene.ui.editing.clone() else { return scene.ui.estimate.close() };
     let Some(note) = scene.open.board().note(editing.note).cloned() else { return };
     if scene.camera.zoom < LEAST_ZOOM {
         return;
@@ -177,12 +179,30 @@ fn prompt(
                         scene.selection.ids().into_iter().filter(|id| *id != note.id).collect();
                     scene.ui.queue.push(Command::RunAgent(note.id, sources));
                 }
-                let local = agent.engine.starts_with("local-");
-                let cost = scene.desk.say(if local { "run-free" } else { "run-paid" });
+                let cost = cost(scene, note.id, agent, &editing.buffer);
                 ui.label(RichText::new(cost).size(small).color(ink.gamma_multiply(0.8)));
             });
         });
     changed(scene, editing);
+}
+
+/// What a run would cost, as the home says; asked after a pause when something changed.
+fn cost(scene: &mut Scene, id: NoteId, agent: &Agent, prompt: &str) -> String {
+    let HomeState::Ready(home) = &scene.desk.home else { return scene.desk.say("run-paid") };
+    let sources: Vec<NoteId> = scene.selection.ids().into_iter().filter(|s| *s != id).collect();
+    let about = estimates::about(id, agent, prompt, &sources);
+    match scene.ui.estimate.want(id, about, Instant::now()) {
+        Next::Nothing => {}
+        Next::Wait(pause) => scene.ticker.after(pause),
+        Next::Ask => {
+            let agent = Agent { prompt: prompt.to_owned(), ..agent.clone() };
+            let recipe = recipe_of(id, &agent, sources, 0);
+            let (board, store) = (scene.open.board(), scene.desk.data.assets());
+            let (job, _) = job_of(agent.makes, &recipe, board, &store);
+            home.client.estimate(about, job);
+        }
+    }
+    scene.ui.estimate.shown(&scene.desk.words)
 }
 
 fn set_agent(scene: &mut Scene, id: NoteId, agent: Agent) {

@@ -1,4 +1,4 @@
-//! Wordmark, board, search, filters, where jobs run, whether all is saved.
+//! Wordmark, board, search, filters, where jobs run, whether all is saved, the bell.
 
 use std::collections::BTreeSet;
 
@@ -87,7 +87,8 @@ fn filters(ui: &mut egui::Ui, scene: &mut Scene) {
     }
 }
 
-fn status(ui: &mut egui::Ui, scene: &Scene) {
+fn status(ui: &mut egui::Ui, scene: &mut Scene) {
+    super::notices::bell(ui, scene);
     let t = &scene.desk.theme.panel;
     let saved = match (&scene.open.read_only, scene.desk.writer.state()) {
         (Some(reason), _) => semi(reason.clone(), 12.5).color(color(t.accent)),

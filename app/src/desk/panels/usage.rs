@@ -1,4 +1,4 @@
-//! What was made and what it cost: sums, limits, a bar for each day, a row for each engine.
+//! What was made and what it cost: sums, limits, and a bar for each engine, agent or day.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,13 @@ use oto_api_types::{Budget, UsageRow};
 
 use super::Scene;
 use super::dialogs::tall;
-use super::style::{button, faint, semi};
+use super::style::{button, chip, faint, semi};
+use crate::desk::clock;
 use crate::desk::state::HomeState;
 use crate::desk::third_party::egui::color;
-use crate::figures::{date_of, dollars, micro_of};
+use crate::figures::{date_of, dollars, micro_of, short_count};
+use crate::spending::{By, bars, sums};
+use crate::theme::tokens::PanelTokens;
 
 /// Days that are shown.
 pub(crate) const DAYS: u32 = 30;
@@ -40,24 +43,24 @@ pub(super) fn show(ui: &mut egui::Ui, scene: &mut Scene) {
         ui.label(faint(&t, scene.desk.say("usage-nothing")));
         return;
     }
-    tall(300.0).show(ui, |ui| {
-        days(ui, color(t.accent), color(t.line), &usage.items);
-        ui.add_space(8.0);
-        egui::Grid::new("usage").num_columns(4).spacing([24.0, 6.0]).show(ui, |ui| {
-            for (engine, sum) in by_engine(&usage.items) {
-                ui.label(semi(engine, 12.5));
-                let made = [("made", sum.succeeded.to_string()), ("calls", sum.calls.to_string())];
-                let made = made.each_ref().map(|(k, v)| (*k, v.as_str()));
-                ui.label(scene.desk.words.with("usage-made", &made));
-                ui.label(dollars(sum.cost_micro));
-                let unknown = match sum.unknown {
-                    0 => String::new(),
-                    n => scene.desk.words.with("usage-unknown", &[("n", &n.to_string())]),
-                };
-                ui.label(faint(&t, unknown).size(12.0));
-                ui.end_row();
+    ui.horizontal(|ui| {
+        for by in By::ALL {
+            let label = scene.desk.say(&format!("usage-by-{}", by.word()));
+            if chip(ui, &t, &label, scene.ui.usage_by == by).clicked() {
+                scene.ui.usage_by = by;
             }
-        });
+        }
+    });
+    let by = scene.ui.usage_by;
+    tall(300.0).show(ui, |ui| {
+        if by == By::Day {
+            days(ui, color(t.accent), color(t.line), &usage.items);
+            ui.add_space(8.0);
+        }
+        let sums = sums(&usage.items, by);
+        for ((name, sum), length) in sums.iter().zip(bars(&sums)) {
+            row(ui, scene, &t, name, sum, length);
+        }
         ui.add_space(6.0);
         let note = scene.desk.words.with("usage-note", &[("version", &usage.prices)]);
         ui.label(faint(&t, note).size(11.5));
@@ -105,16 +108,47 @@ fn limit_of(text: &str, now: Option<i64>) -> Option<Option<i64>> {
     }
 }
 
-fn by_engine(rows: &[UsageRow]) -> BTreeMap<String, UsageRow> {
-    let mut sums: BTreeMap<String, UsageRow> = BTreeMap::new();
-    for row in rows {
-        let sum = sums.entry(row.engine.clone()).or_default();
-        sum.calls += row.calls;
-        sum.succeeded += row.succeeded;
-        sum.cost_micro += row.cost_micro;
-        sum.unknown += row.unknown;
+/// A name, its cost and a bar; under it what was made.
+fn row(ui: &mut egui::Ui, scene: &Scene, t: &PanelTokens, name: &str, sum: &UsageRow, length: f32) {
+    let name = if name.is_empty() { scene.desk.say("usage-nobody") } else { name.to_owned() };
+    ui.horizontal(|ui| {
+        let left = egui::Layout::left_to_right(egui::Align::Center);
+        ui.allocate_ui_with_layout(vec2(150.0, 20.0), left, |ui| {
+            ui.set_min_width(150.0);
+            ui.add(egui::Label::new(semi(name, 12.5)).truncate());
+        });
+        let width = (ui.available_width() - 90.0).max(40.0);
+        let (area, _) = ui.allocate_exact_size(vec2(width, 14.0), Sense::hover());
+        // A hair of it is seen however little it is.
+        let end = area.left() + (area.width() * length).max(2.0);
+        let bar = Rect::from_min_max(area.min, pos2(end, area.bottom()));
+        ui.painter().rect_filled(area, CornerRadius::same(3), color(t.line).gamma_multiply(0.4));
+        ui.painter().rect_filled(bar, CornerRadius::same(3), color(t.accent));
+        ui.label(dollars(sum.cost_micro));
+    });
+    ui.label(faint(t, told(scene, sum)).size(12.0));
+}
+
+/// How much was made, of what, and what is not known, as far as there is something to tell.
+fn told(scene: &Scene, sum: &UsageRow) -> String {
+    let words = &scene.desk.words;
+    let (made, calls) = (sum.succeeded.to_string(), sum.calls.to_string());
+    let mut parts = vec![words.with("usage-made", &[("made", &made), ("calls", &calls)])];
+    if sum.tokens_in + sum.tokens_out > 0 {
+        let (before, after) = (short_count(sum.tokens_in), short_count(sum.tokens_out));
+        parts.push(words.with("usage-tokens", &[("before", &before), ("after", &after)]));
     }
-    sums
+    if sum.media_ms > 0 {
+        let time = clock::short(sum.media_ms.unsigned_abs());
+        parts.push(words.with("usage-media", &[("time", &time)]));
+    }
+    if sum.bytes > 0 {
+        parts.push(clock::bytes(sum.bytes.unsigned_abs()));
+    }
+    if sum.unknown > 0 {
+        parts.push(words.with("usage-unknown", &[("n", &sum.unknown.to_string())]));
+    }
+    parts.join(" · ")
 }
 
 /// Jobs of each day as bars; the pointer tells the day.

@@ -5,20 +5,42 @@
 
 mod child;
 #[cfg(feature = "gst")]
-mod decode;
-#[cfg(feature = "gst")]
 mod encode;
 mod espeak;
 mod fds;
+#[cfg(feature = "gst")]
+mod frames;
+mod isolation;
 mod parent;
 mod picture;
+mod players;
+#[cfg(feature = "gst")]
+mod plugins;
 mod protocol;
+#[cfg(feature = "gst")]
+mod proxy;
+#[cfg(feature = "gst")]
+mod reader;
+mod sandbox;
+mod selftest;
+mod session;
+#[cfg(feature = "gst")]
+mod sound;
+mod spawn;
+#[cfg(feature = "gst")]
+mod stream;
 
 pub use child::main;
+pub use isolation::{Isolation, IsolationReport};
+pub use parent::{MediaInfo, Speech, Workers};
+pub use players::{Encoder, FramePlayer, PictureViewer};
 #[cfg(feature = "gst")]
-pub use decode::ELEMENTS as DECODE_ELEMENTS;
-pub use parent::{Encoder, FramePlayer, MediaInfo, PictureViewer, Speech, Workers};
+pub use plugins::ELEMENTS as DECODE_ELEMENTS;
 pub use protocol::EncodeSpec;
 
 /// The hidden first argument that turns the program into a worker.
 pub const WORKER_ARGUMENT: &str = "media-worker";
+/// The last argument of a worker that loads GStreamer before it knows its role.
+const FILMS_ARGUMENT: &str = "films";
+/// The last argument of a run that writes GStreamer's registry, and never sees a file of others.
+const PROBE_ARGUMENT: &str = "probe";

@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use oto_api_types::CheckState;
 use oto_backend_client::{CredentialError, Credentials, Event};
+use oto_media::worker::{Isolation, Workers};
 use serde_json::json;
 
 use super::print_json;
@@ -61,11 +62,17 @@ pub(super) fn run(data: &DataDir, args: &DoctorArgs) -> Result<ExitCode> {
         };
         found("file of keys", told.is_ok(), told.unwrap_or_else(|e| e.to_string()));
     }
+    match Workers::of_this_program().and_then(|workers| workers.isolation()) {
+        Ok(report) => {
+            found("isolation", report.isolation == Isolation::Full, report.sentence());
+        }
+        Err(error) => found("isolation", false, error.to_string()),
+    }
     match LocalHome::ask(data) {
         Err(error) => found("backend", false, format!("{error:#}")),
         Ok(home) => {
             found("backend", true, "starts".to_owned());
-            for id in ["local-text", "local-image", "local-voice", "local-film"] {
+            for id in ["local-text", "local-image", "local-voice", "local-music", "local-film"] {
                 home.client.check(id.to_owned());
                 let told = loop {
                     match home.client.wait_event(Duration::from_secs(60)) {
@@ -82,7 +89,7 @@ pub(super) fn run(data: &DataDir, args: &DoctorArgs) -> Result<ExitCode> {
             }
         }
     }
-    let needed = |f: &&Finding| !matches!(f.what.as_str(), "display" | "keyring");
+    let needed = |f: &&Finding| !matches!(f.what.as_str(), "display" | "keyring" | "isolation");
     let all_well = findings.iter().filter(needed).all(|f| f.ok);
     if args.json {
         let rows: Vec<_> = findings

@@ -1,11 +1,13 @@
 //! Role `Speak`: espeak-ng's library opened at run time (nothing is linked), which gives exact
 //! word times. The interface is that of `speak_lib.h`, API revision 12.
-#![allow(
+#![expect(
     unsafe_code,
     reason = "a C library opened at run time; this process is the worker, which is disposable"
 )]
 
-use std::ffi::{CString, c_char, c_int, c_short, c_uint, c_void};
+use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_short, c_uint, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use super::protocol::FailCode;
@@ -70,64 +72,96 @@ extern "C" fn on_sound(wav: *mut c_short, n: c_int, mut events: *mut c_void) -> 
     c_int::from(heard.samples.len() > MAX_SAMPLES)
 }
 
-pub(super) fn speak(
-    text: &str,
-    voice: &str,
-    words_per_minute: u32,
-) -> Result<(Pcm, Vec<Word>), Failure> {
-    let missing = |error: libloading::Error| {
-        (FailCode::Unsupported, format!("espeak-ng is not installed ({error})"))
-    };
-    let bad = |what: &str| (FailCode::Damaged, what.to_owned());
-    let (Ok(c_text), Ok(c_voice)) = (CString::new(text), CString::new(voice)) else {
-        return Err(bad("a text with a zero byte cannot be spoken"));
-    };
-    // SAFETY: the library's initialisers are those of espeak-ng; the signatures below are those of
-    // its public header, and the library stays open until the process ends.
-    let rate = unsafe {
-        let library =
-            ["libespeak-ng.so.1", "libespeak-ng.so", "libespeak-ng.1.dylib", "libespeak-ng.dll"]
-                .iter()
-                .find_map(|name| libloading::Library::new(*name).ok())
-                .ok_or_else(|| (FailCode::Unsupported, "espeak-ng is not installed".to_owned()))?;
-        let library: &'static libloading::Library = Box::leak(Box::new(library));
-        let initialize: libloading::Symbol<
-            '_,
-            extern "C" fn(c_int, c_int, *const c_char, c_int) -> c_int,
-        > = library.get(b"espeak_Initialize").map_err(missing)?;
-        let set_callback: libloading::Symbol<
-            '_,
-            extern "C" fn(extern "C" fn(*mut c_short, c_int, *mut c_void) -> c_int),
-        > = library.get(b"espeak_SetSynthCallback").map_err(missing)?;
-        let set_voice: libloading::Symbol<'_, extern "C" fn(*const c_char) -> c_int> =
-            library.get(b"espeak_SetVoiceByName").map_err(missing)?;
-        let set_parameter: libloading::Symbol<'_, extern "C" fn(c_int, c_int, c_int) -> c_int> =
-            library.get(b"espeak_SetParameter").map_err(missing)?;
-        let synth: libloading::Symbol<
-            '_,
-            extern "C" fn(
-                *const c_void,
-                usize,
-                c_uint,
-                c_int,
-                c_uint,
-                c_uint,
-                *mut c_uint,
-                *mut c_void,
-            ) -> c_int,
-        > = library.get(b"espeak_Synth").map_err(missing)?;
-        // Option 0x8000: do not exit the process when the data folder is missing.
-        let rate = initialize(SYNCHRONOUS, 0, std::ptr::null(), 0x8000);
-        if rate <= 0 {
-            return Err((FailCode::Unsupported, "espeak-ng has no voice data".to_owned()));
+type Synth = extern "C" fn(
+    *const c_void,
+    usize,
+    c_uint,
+    c_int,
+    c_uint,
+    c_uint,
+    *mut c_uint,
+    *mut c_void,
+) -> c_int;
+
+/// A voice that is loaded.
+pub(super) struct Voice {
+    synth: Synth,
+    rate: u32,
+    /// Where the data of all voices lies: words in the letters of another language are read with
+    /// that language's data, which is opened when they come. Without it the library crashes.
+    pub(super) data: Option<PathBuf>,
+}
+
+impl Voice {
+    /// Opens the library and loads its data and the voice. The text is spoken when the worker is
+    /// locked.
+    pub(super) fn load(voice: &str, words_per_minute: u32) -> Result<Self, Failure> {
+        let missing = |error: libloading::Error| {
+            (FailCode::Unsupported, format!("espeak-ng is not installed ({error})"))
+        };
+        let Ok(c_voice) = CString::new(voice) else {
+            return Err((FailCode::Unsupported, "espeak-ng has no such voice".to_owned()));
+        };
+        // SAFETY: the library's initialisers are those of espeak-ng; the signatures below are
+        // those of its public header, and the library stays open until the process ends.
+        unsafe {
+            let library = [
+                "libespeak-ng.so.1",
+                "libespeak-ng.so",
+                "libespeak-ng.1.dylib",
+                "libespeak-ng.dll",
+            ]
+            .iter()
+            .find_map(|name| libloading::Library::new(*name).ok())
+            .ok_or_else(|| (FailCode::Unsupported, "espeak-ng is not installed".to_owned()))?;
+            let library: &'static libloading::Library = Box::leak(Box::new(library));
+            let initialize: libloading::Symbol<
+                '_,
+                extern "C" fn(c_int, c_int, *const c_char, c_int) -> c_int,
+            > = library.get(b"espeak_Initialize").map_err(missing)?;
+            let set_callback: libloading::Symbol<
+                '_,
+                extern "C" fn(extern "C" fn(*mut c_short, c_int, *mut c_void) -> c_int),
+            > = library.get(b"espeak_SetSynthCallback").map_err(missing)?;
+            let set_voice: libloading::Symbol<'_, extern "C" fn(*const c_char) -> c_int> =
+                library.get(b"espeak_SetVoiceByName").map_err(missing)?;
+            let set_parameter: libloading::Symbol<'_, extern "C" fn(c_int, c_int, c_int) -> c_int> =
+                library.get(b"espeak_SetParameter").map_err(missing)?;
+            let synth: libloading::Symbol<'_, Synth> =
+                library.get(b"espeak_Synth").map_err(missing)?;
+            // Option 0x8000: do not exit the process when the data folder is missing.
+            let rate = initialize(SYNCHRONOUS, 0, std::ptr::null(), 0x8000);
+            if rate <= 0 {
+                return Err((FailCode::Unsupported, "espeak-ng has no voice data".to_owned()));
+            }
+            set_callback(on_sound);
+            if set_voice(c_voice.as_ptr()) != 0 {
+                return Err((FailCode::Unsupported, format!("espeak-ng has no voice “{voice}”")));
+            }
+            set_parameter(RATE_PARAMETER, words_per_minute.clamp(80, 400) as c_int, 0);
+            let info: Result<
+                libloading::Symbol<'_, extern "C" fn(*mut *const c_char) -> *const c_char>,
+                _,
+            > = library.get(b"espeak_Info");
+            let data = info.ok().and_then(|info| {
+                let mut path = std::ptr::null();
+                info(&raw mut path);
+                // The path is a constant of the library, ended by a zero.
+                (!path.is_null())
+                    .then(|| PathBuf::from(OsStr::from_bytes(CStr::from_ptr(path).to_bytes())))
+            });
+            Ok(Self { synth: *synth, rate: rate as u32, data })
         }
-        set_callback(on_sound);
-        if set_voice(c_voice.as_ptr()) != 0 {
-            return Err((FailCode::Unsupported, format!("espeak-ng has no voice “{voice}”")));
-        }
-        set_parameter(RATE_PARAMETER, words_per_minute.clamp(80, 400) as c_int, 0);
-        // The library is never terminated: that can wait for ever. The process ends instead.
-        let spoken = synth(
+    }
+
+    /// Speaks a text. The library is never terminated: that can wait for ever. The process ends
+    /// instead.
+    pub(super) fn speak(&self, text: &str) -> Result<(Pcm, Vec<Word>), Failure> {
+        let bad = |what: &str| (FailCode::Damaged, what.to_owned());
+        let Ok(c_text) = CString::new(text) else {
+            return Err(bad("a text with a zero byte cannot be spoken"));
+        };
+        let spoken = (self.synth)(
             c_text.as_ptr().cast(),
             c_text.as_bytes_with_nul().len(),
             0,
@@ -140,16 +174,15 @@ pub(super) fn speak(
         if spoken != 0 {
             return Err(bad("espeak-ng refused the text"));
         }
-        rate
-    };
-    let heard =
-        std::mem::take(&mut *HEARD.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-    let pcm = Pcm { rate: rate as u32, channels: 1, samples: heard.samples };
-    if pcm.samples.is_empty() || heard.words.is_empty() {
-        return Err(bad("there is nothing to speak in this text"));
+        let heard =
+            std::mem::take(&mut *HEARD.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let pcm = Pcm { rate: self.rate, channels: 1, samples: heard.samples };
+        if pcm.samples.is_empty() || heard.words.is_empty() {
+            return Err(bad("there is nothing to speak in this text"));
+        }
+        let words = join_words(text, &heard.words, pcm.duration_ms() as u32);
+        Ok((pcm, words))
     }
-    let words = join_words(text, &heard.words, pcm.duration_ms() as u32);
-    Ok((pcm, words))
 }
 
 /// espeak-ng splits words ("oTo" is heard as "o" and "To"): events are joined by their place in

@@ -58,13 +58,29 @@ pub(super) fn receive_files(socket: &UnixStream) -> Result<Vec<OwnedFd>, MediaEr
 pub(super) fn shared_file(size_bytes: u64) -> Result<File, MediaError> {
     let file: File = anonymous_file()?.into();
     file.set_len(size_bytes).map_err(MediaError::io("making shared memory"))?;
+    seal(&file)?;
     Ok(file)
 }
 
 #[cfg(target_os = "linux")]
 fn anonymous_file() -> Result<OwnedFd, MediaError> {
-    rustix::fs::memfd_create("oto-media", rustix::fs::MemfdFlags::CLOEXEC)
+    use rustix::fs::{MemfdFlags, memfd_create};
+    memfd_create("oto-media", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
         .map_err(|e| MediaError::Io { what: "making shared memory", source: e.into() })
+}
+
+/// Its size is fixed: the worker can neither fill the memory with it nor take bytes away while
+/// we read.
+#[cfg(target_os = "linux")]
+fn seal(file: &File) -> Result<(), MediaError> {
+    use rustix::fs::{SealFlags, fcntl_add_seals};
+    fcntl_add_seals(file, SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)
+        .map_err(|e| MediaError::Io { what: "making shared memory", source: e.into() })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn seal(_: &File) -> Result<(), MediaError> {
+    Ok(())
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -1,18 +1,17 @@
-//! The caller's side of the worker: start one, hand it a task, take its answers, never wait
-//! without a bound.
+//! The caller's side of the worker: what can be asked of one. Starting them and talking to them
+//! is in `spawn` and `session`.
 
-use std::fs::File;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt;
-use std::os::unix::net::UnixStream;
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::fds::{borrowed, send_files, shared_file};
-use super::protocol::{
-    EncodeSpec, FailCode, FromWorker, PART_EDGE, Role, SLOTS, ToWorker, receive, send,
-};
+use super::fds::shared_file;
+use super::isolation::IsolationReport;
+use super::players::{Encoder, FramePlayer, PictureViewer, frame_from};
+use super::protocol::{EncodeSpec, FromWorker, PART_EDGE, Role, SLOTS};
+use super::session::{self, Patience, Session};
+use super::spawn::Program;
 use crate::MediaError;
 use crate::caption::Word;
 use crate::picture::Picture;
@@ -26,8 +25,7 @@ const MAX_SOUND_BYTES: u64 = 48_000 * 4 * 900;
 /// Starts workers.
 #[derive(Debug, Clone)]
 pub struct Workers {
-    program: PathBuf,
-    arguments: Vec<String>,
+    program: Program,
 }
 
 /// A spoken text.
@@ -57,60 +55,19 @@ impl Workers {
     /// When the system does not say which program this is.
     pub fn of_this_program() -> Result<Self, MediaError> {
         let program = std::env::current_exe().map_err(MediaError::io("finding this program"))?;
-        Ok(Self { program, arguments: vec![super::WORKER_ARGUMENT.to_owned()] })
+        let argument = Some(super::WORKER_ARGUMENT.to_owned());
+        Ok(Self { program: Program { path: program, argument } })
     }
 
     /// Workers that are another program, for tests.
     #[must_use]
     pub fn of_program(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), arguments: Vec::new() }
+        Self { program: Program { path: program.into(), argument: None } }
     }
 
-    fn start(&self, role: Role, files: &[File], silence: Duration) -> Result<Session, MediaError> {
-        let (ours, theirs) =
-            UnixStream::pair().map_err(MediaError::io("starting the media worker"))?;
-        let mut command = Command::new(&self.program);
-        command
-            .args(&self.arguments)
-            .env_clear()
-            .env("LANG", "C.UTF-8")
-            .env("MALLOC_ARENA_MAX", "2");
-        // GStreamer keeps its registry there; without it each start would look at every plugin.
-        for name in
-            ["HOME", "XDG_CACHE_HOME", "GST_PLUGIN_PATH", "GST_REGISTRY", "LD_LIBRARY_PATH", "PATH"]
-        {
-            if let Some(value) = std::env::var_os(name) {
-                command.env(name, value);
-            }
-        }
-        let child = command
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(MediaError::io("starting the media worker"))?;
-        if matches!(role, Role::Picture { .. } | Role::View) {
-            // Hundreds may be wanted while the board is moved: drawing comes first. A system that
-            // does not allow it draws less smoothly, no more.
-            let worker = rustix::process::Pid::from_child(&child);
-            rustix::process::setpriority_process(Some(worker), 10).ok();
-        }
-        let session = Session { child, socket: ours };
-        session
-            .socket
-            .set_read_timeout(Some(silence))
-            .map_err(MediaError::io("starting the media worker"))?;
-        session
-            .socket
-            .set_write_timeout(Some(silence))
-            .map_err(MediaError::io("starting the media worker"))?;
-        match session.next()? {
-            FromWorker::Ready => {}
-            _ => return Err(MediaError::Protocol),
-        }
-        send_files(&session.socket, &borrowed(files))?;
-        session.send(&ToWorker::Start(role))?;
-        Ok(session)
+    /// The next opening of this file is tried even when two workers ended over it: the user asked.
+    pub fn try_again(&self, path: &Path) {
+        session::forget_deaths(path);
     }
 
     /// Decodes a picture, shrunk to fit `max_side`. Gives the picture and its own size.
@@ -122,7 +79,8 @@ impl Workers {
         let input = File::open(path).map_err(MediaError::io("opening the picture"))?;
         let shared = shared_file(u64::from(max_side) * u64::from(max_side) * 4)?;
         let files = [input, shared];
-        let session = self.start(Role::Picture { max_side }, &files, Duration::from_secs(15))?;
+        let mut session =
+            Session::start(&self.program, Role::Picture { max_side }, &files, Patience::whole(15))?;
         match session.next()? {
             FromWorker::Frame { size, source, .. } => {
                 Ok((frame_from(&files[1], 0, size, [max_side; 2])?, source))
@@ -138,7 +96,7 @@ impl Workers {
     pub fn viewer(&self, path: &Path) -> Result<PictureViewer, MediaError> {
         let input = File::open(path).map_err(MediaError::io("opening the picture"))?;
         let files = [input, shared_file(u64::from(PART_EDGE) * u64::from(PART_EDGE) * 4)?];
-        let session = self.start(Role::View, &files, Duration::from_secs(15))?;
+        let mut session = Session::start(&self.program, Role::View, &files, Patience::each(15))?;
         let [_, shared] = files;
         match session.next()? {
             FromWorker::Info { size, .. } => Ok(PictureViewer { session, shared, size }),
@@ -163,7 +121,7 @@ impl Workers {
         }
         let files = [shared_file(22_050 * 2 * 960)?];
         let role = Role::Speak { text: text.to_owned(), voice: voice.to_owned(), words_per_minute };
-        let session = self.start(role, &files, Duration::from_secs(20))?;
+        let mut session = Session::start(&self.program, role, &files, Patience::whole(20))?;
         let mut words = Vec::new();
         loop {
             match session.next()? {
@@ -184,7 +142,7 @@ impl Workers {
     pub fn sound(&self, path: &Path) -> Result<Pcm, MediaError> {
         let input = File::open(path).map_err(MediaError::io("opening the sound"))?;
         let files = [input, shared_file(MAX_SOUND_BYTES)?];
-        let session = self.start(Role::Sound, &files, Duration::from_secs(30))?;
+        let mut session = Session::start(&self.program, Role::Sound, &files, Patience::whole(60))?;
         match session.next()? {
             FromWorker::Pcm { rate, channels, samples } => {
                 pcm_from(&files[1], rate, channels, samples, MAX_SOUND_BYTES / 2)
@@ -202,7 +160,8 @@ impl Workers {
         let max_size = max_size.map(|v| v.clamp(16, 3840));
         let slot = u64::from(max_size[0]) * u64::from(max_size[1]) * 4;
         let files = [input, shared_file(slot * SLOTS)?];
-        let session = self.start(Role::Frames { max_size }, &files, Duration::from_secs(10))?;
+        let mut session =
+            Session::start(&self.program, Role::Frames { max_size }, &files, Patience::each(10))?;
         let [_, shared] = files;
         match session.next()? {
             FromWorker::Info { size, duration_ms, has_sound } => {
@@ -222,25 +181,89 @@ impl Workers {
         let shared = shared_file(frame_bytes * SLOTS + spec.samples * 4)?;
         let output = output.try_clone().map_err(MediaError::io("opening the film's file"))?;
         let files = [shared, output];
-        let session = self.start(Role::Encode(spec), &files, Duration::from_secs(15))?;
+        let session =
+            Session::start(&self.program, Role::Encode(spec), &files, Patience::each(15))?;
         let [shared, _] = files;
         Ok(Encoder { session, shared, frame_bytes, free: (0..SLOTS).collect() })
     }
-}
 
-fn frame_from(
-    shared: &File,
-    slot: u64,
-    size: [u32; 2],
-    max: [u32; 2],
-) -> Result<Picture, MediaError> {
-    if size[0] == 0 || size[1] == 0 || size[0] > max[0] || size[1] > max[1] || slot >= SLOTS {
-        return Err(MediaError::Protocol);
+    /// Makes a small copy of a film in which seeking is fast. `progress` gets 0..=1 and says
+    /// whether to go on. The file has its name only when it is complete.
+    ///
+    /// # Errors
+    /// [`MediaError::Canceled`] when `progress` says stop; else as for opening a film.
+    pub fn proxy(
+        &self,
+        input: &Path,
+        output: &Path,
+        progress: &dyn Fn(f32) -> bool,
+    ) -> Result<(), MediaError> {
+        let mut name = output.file_name().unwrap_or_default().to_os_string();
+        name.push(".part");
+        let part = output.with_file_name(name);
+        let made = self.proxy_part(input, &part, progress).and_then(|()| {
+            fs::rename(&part, output).map_err(MediaError::io("naming the small film"))
+        });
+        if made.is_err() {
+            // The first error is the one to tell; a part file that stays is swept later.
+            fs::remove_file(&part).ok();
+        }
+        made
     }
-    let mut rgba = vec![0; size[0] as usize * size[1] as usize * 4];
-    let offset = slot * u64::from(max[0]) * u64::from(max[1]) * 4;
-    shared.read_exact_at(&mut rgba, offset).map_err(MediaError::io("reading a frame"))?;
-    Ok(Picture { width: size[0], height: size[1], rgba })
+
+    fn proxy_part(
+        &self,
+        input: &Path,
+        part: &Path,
+        progress: &dyn Fn(f32) -> bool,
+    ) -> Result<(), MediaError> {
+        let input = File::open(input).map_err(MediaError::io("opening the film"))?;
+        let output = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(part)
+            .map_err(MediaError::io("making the small film"))?;
+        let files = [input, output];
+        let begun = Instant::now();
+        let mut session = Session::start(&self.program, Role::Proxy, &files, Patience::each(10))?;
+        loop {
+            match session.next()? {
+                FromWorker::Progress { done_ms, total_ms } => {
+                    if total_ms > 0 {
+                        // Twice the processor time of a slow machine: a minute, and four times
+                        // the length of the film.
+                        let bound = Duration::from_millis(60_000 + total_ms.saturating_mul(4));
+                        session.end_by(begun.checked_add(bound));
+                    }
+                    let part = done_ms as f32 / total_ms.max(1) as f32;
+                    if !progress(part.clamp(0.0, 1.0)) {
+                        return Err(MediaError::Canceled);
+                    }
+                }
+                FromWorker::Done => break,
+                _ => return Err(MediaError::Protocol),
+            }
+        }
+        files[1].sync_all().map_err(MediaError::io("writing the small film"))
+    }
+
+    /// What of the worker's lock is in force on this machine, found by starting a worker that
+    /// tries to break out.
+    ///
+    /// # Errors
+    /// When no worker can be started.
+    pub fn isolation(&self) -> Result<IsolationReport, MediaError> {
+        IsolationReport::of(&self.program)
+    }
+
+    /// Makes a worker ready for the first film, so that opening it does not wait. Later ones are
+    /// made ready by themselves.
+    pub fn warm_up(&self) {
+        super::spawn::warm_up(&self.program);
+    }
 }
 
 fn pcm_from(
@@ -257,176 +280,4 @@ fn pcm_from(
     shared.read_exact_at(&mut bytes, 0).map_err(MediaError::io("reading sound"))?;
     let samples = bytes.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect();
     Ok(Pcm { rate, channels, samples })
-}
-
-/// A worker under way; killed when dropped.
-struct Session {
-    child: Child,
-    socket: UnixStream,
-}
-
-impl std::fmt::Debug for Session {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "media worker {}", self.child.id())
-    }
-}
-
-impl Session {
-    fn send(&self, message: &ToWorker) -> Result<(), MediaError> {
-        send(&self.socket, message)
-    }
-
-    fn next(&self) -> Result<FromWorker, MediaError> {
-        match receive(&self.socket)? {
-            FromWorker::Failed { code, detail } => Err(match code {
-                FailCode::NotThisKind => MediaError::NotThisKind("media"),
-                FailCode::Unsupported => MediaError::Unsupported(detail),
-                FailCode::TooLarge => MediaError::TooLarge(detail),
-                FailCode::Damaged => MediaError::Damaged(detail),
-                FailCode::TooSlow => MediaError::TooSlow,
-                FailCode::Protocol => MediaError::Protocol,
-            }),
-            message => Ok(message),
-        }
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        // The worker may be gone already; either way nothing of it is left behind.
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-/// Parts of a picture, one asked for at a time.
-#[derive(Debug)]
-pub struct PictureViewer {
-    session: Session,
-    shared: File,
-    /// Width and height of the whole picture in pixels.
-    pub size: [u32; 2],
-}
-
-impl PictureViewer {
-    /// The part in this column and row of a picture that is divided into `2^level` of each: a
-    /// square of 512 pixels, whatever the shape of the part.
-    ///
-    /// # Errors
-    /// When there is no such part, or the worker fails or takes too long.
-    pub fn part(&mut self, level: u8, at: [u16; 2]) -> Result<Picture, MediaError> {
-        self.session.send(&ToWorker::Part { level, at })?;
-        match self.session.next()? {
-            FromWorker::Frame { slot, size, .. } => {
-                frame_from(&self.shared, slot, size, [PART_EDGE; 2])
-            }
-            _ => Err(MediaError::Protocol),
-        }
-    }
-}
-
-/// Frames of a film, one asked for at a time.
-#[derive(Debug)]
-pub struct FramePlayer {
-    session: Session,
-    shared: File,
-    max_size: [u32; 2],
-    /// What the film is.
-    pub info: MediaInfo,
-}
-
-impl FramePlayer {
-    /// The frame at a time, and the time it really stands for. `None` behind the end.
-    ///
-    /// # Errors
-    /// When the worker fails or takes too long.
-    pub fn seek(&mut self, ms: u64) -> Result<Option<(Picture, u64)>, MediaError> {
-        self.session.send(&ToWorker::Seek { ms })?;
-        self.take()
-    }
-
-    /// The next frame. `None` at the end.
-    ///
-    /// # Errors
-    /// When the worker fails or takes too long.
-    pub fn next_frame(&mut self) -> Result<Option<(Picture, u64)>, MediaError> {
-        self.session.send(&ToWorker::Next)?;
-        self.take()
-    }
-
-    fn take(&self) -> Result<Option<(Picture, u64)>, MediaError> {
-        match self.session.next()? {
-            FromWorker::Frame { slot, size, ms, .. } => {
-                Ok(Some((frame_from(&self.shared, slot, size, self.max_size)?, ms)))
-            }
-            FromWorker::End => Ok(None),
-            _ => Err(MediaError::Protocol),
-        }
-    }
-}
-
-/// A film being encoded.
-#[derive(Debug)]
-pub struct Encoder {
-    session: Session,
-    shared: File,
-    frame_bytes: u64,
-    free: Vec<u64>,
-}
-
-impl Encoder {
-    /// Puts the whole sound track in place, before the first frame.
-    ///
-    /// # Errors
-    /// When the shared file refuses.
-    pub fn set_sound(&mut self, samples: &[[f32; 2]]) -> Result<(), MediaError> {
-        let bytes: Vec<u8> = samples
-            .iter()
-            .flatten()
-            .flat_map(|s| ((s.clamp(-1.0, 1.0) * 32_767.0) as i16).to_le_bytes())
-            .collect();
-        self.shared
-            .write_all_at(&bytes, self.frame_bytes * SLOTS)
-            .map_err(MediaError::io("writing sound"))
-    }
-
-    /// Hands the next frame (I420) over; waits while all slots are in use.
-    ///
-    /// # Errors
-    /// When the worker fails or takes too long.
-    pub fn push(&mut self, i420: &[u8]) -> Result<(), MediaError> {
-        if i420.len() as u64 != self.frame_bytes {
-            return Err(MediaError::Protocol);
-        }
-        let slot = loop {
-            if let Some(slot) = self.free.pop() {
-                break slot;
-            }
-            match self.session.next()? {
-                FromWorker::Free { slot } if slot < SLOTS && !self.free.contains(&slot) => {
-                    self.free.push(slot);
-                }
-                _ => return Err(MediaError::Protocol),
-            }
-        };
-        self.shared
-            .write_all_at(i420, slot * self.frame_bytes)
-            .map_err(MediaError::io("writing a frame"))?;
-        self.session.send(&ToWorker::Push { slot })
-    }
-
-    /// Ends the film and waits until the file is complete.
-    ///
-    /// # Errors
-    /// When the worker fails or takes too long.
-    pub fn finish(self) -> Result<(), MediaError> {
-        self.session.send(&ToWorker::Finish)?;
-        loop {
-            match self.session.next()? {
-                FromWorker::Done => return Ok(()),
-                FromWorker::Free { .. } => {}
-                _ => return Err(MediaError::Protocol),
-            }
-        }
-    }
 }

@@ -27,6 +27,36 @@ pub(crate) enum Role {
     Sound,
     /// Show frames of a film at this size. Files: input, shared.
     Frames { max_size: [u32; 2] },
+    /// Make a small film that seeks fast. Files: input, output.
+    Proxy,
+    /// Try what the lock forbids.
+    SelfTest,
+}
+
+impl Role {
+    /// True for roles that read bytes others have made.
+    pub(crate) fn is_foreign(&self) -> bool {
+        match self {
+            Self::Picture { .. } | Self::View | Self::Sound | Self::Frames { .. } | Self::Proxy => {
+                true
+            }
+            Self::Speak { .. } | Self::Encode(_) | Self::SelfTest => false,
+        }
+    }
+
+    /// True for roles that need GStreamer, which is loaded before the role is known.
+    pub(crate) fn is_film(&self) -> bool {
+        matches!(self, Self::Encode(_) | Self::Sound | Self::Frames { .. } | Self::Proxy)
+    }
+}
+
+/// What of the lock is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LockReport {
+    pub(crate) limits: bool,
+    pub(crate) landlock: bool,
+    pub(crate) seccomp: bool,
 }
 
 /// What to encode.
@@ -54,7 +84,11 @@ pub(crate) const SLOTS: u64 = 4;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) enum ToWorker {
-    Start(Role),
+    /// The files were sent just before. `unlocked`: go on where the system cannot lock.
+    Start {
+        role: Role,
+        unlocked: bool,
+    },
     /// A frame lies in this slot.
     Push {
         slot: u64,
@@ -78,7 +112,20 @@ pub(crate) enum ToWorker {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) enum FromWorker {
+    /// Everything that needs files is loaded, but for what the role says.
     Ready,
+    /// The lock is closed, the input not yet read.
+    Locked(LockReport),
+    /// What a locked worker could do all the same.
+    Tested {
+        lock: LockReport,
+        worked: Vec<String>,
+    },
+    /// How far a long task is.
+    Progress {
+        done_ms: u64,
+        total_ms: u64,
+    },
     /// What a film or sound is.
     Info {
         size: [u32; 2],

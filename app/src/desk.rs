@@ -11,6 +11,7 @@ mod state;
 mod third_party;
 pub(crate) mod thumbnails;
 mod ticker;
+mod timeline;
 
 use std::path::PathBuf;
 use std::time::Instant;

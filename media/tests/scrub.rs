@@ -43,7 +43,7 @@ fn number_in(picture: &Picture) -> u32 {
 /// A film of numbered frames; chain 0 makes MP4, chain 3 WebM.
 fn film(path: &Path, chain: u32) {
     let output = File::options().read(true).write(true).create_new(true).open(path).unwrap();
-    let spec = EncodeSpec { size: SIZE, fps: FPS, frames: FRAMES, samples: 0, chain };
+    let spec = EncodeSpec { size: SIZE, fps: [FPS, 1], frames: FRAMES, samples: 0, chain };
     let mut encoder = workers().encoder(spec, &output).unwrap();
     (0..FRAMES).for_each(|n| encoder.push(&numbered(n)).unwrap());
     encoder.finish().unwrap();

@@ -7,6 +7,7 @@ pub(super) mod keys;
 pub(super) mod media;
 mod sound;
 mod storage;
+pub(super) mod timeline;
 
 use bevy::prelude::*;
 
@@ -15,4 +16,5 @@ pub(super) fn plugin(app: &mut App) {
     films::plugin(app);
     media::plugin(app);
     storage::plugin(app);
+    timeline::plugin(app);
 }

@@ -65,6 +65,8 @@ pub(super) enum Command {
     Show(NoteId),
     /// Runs one agent with these sources.
     RunAgent(NoteId, Vec<NoteId>),
+    /// Renders a film again from a changed timeline, given as JSON.
+    RenderTimeline(NoteId, Box<str>),
     /// Makes a failed or stopped work again.
     Retry(NoteId),
     /// Stops the job of a ghost.
@@ -192,6 +194,7 @@ fn carry_out(mut bench: Bench, mut redraw: MessageWriter<bevy::window::RequestRe
             | Command::Variation
             | Command::Remix
             | Command::RunAgent(..)
+            | Command::RenderTimeline(..)
             | Command::Retry(_)
             | Command::StopJob(_) => run::carry_out(&mut bench, command),
             Command::NewNote

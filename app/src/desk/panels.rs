@@ -10,6 +10,7 @@ mod note_editor;
 mod notices;
 mod preview;
 mod style;
+mod timeline;
 mod toasts;
 mod top_bar;
 mod tray;
@@ -22,9 +23,10 @@ use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy_egui::input::EguiWantsInput;
 use bevy_egui::{EguiContexts, egui};
-use oto_canvas::{BoardCamera, Counters, Gate, Lit, OpenBoard, Selection, Suppressed};
+use oto_canvas::{BoardCamera, Counters, Gate, Gesture, Lit, OpenBoard, Selection, Suppressed};
 
 use super::bridge::media::Preview;
+use super::bridge::timeline::Cut;
 use super::state::{Desk, UiState};
 use super::third_party::egui::restyle;
 
@@ -44,10 +46,13 @@ pub(super) struct Scene<'w, 's> {
     lit: ResMut<'w, Lit>,
     suppressed: ResMut<'w, Suppressed>,
     preview: Option<ResMut<'w, Preview>>,
+    cut: Option<ResMut<'w, Cut>>,
+    gesture: Res<'w, Gesture>,
     ticker: Res<'w, super::ticker::Ticker>,
     keys: Res<'w, super::bridge::keys::KeyBridge>,
     ticks: Local<'s, Ticks>,
     map: Local<'s, minimap::Map>,
+    looks: Local<'s, timeline::Looks>,
     counters: Res<'w, Counters>,
 }
 

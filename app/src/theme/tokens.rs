@@ -31,7 +31,7 @@ pub(crate) struct BoardTokens {
     pub(crate) twines: [Hex; 16],
     pub(crate) shadow: Hex,
     shadow_strength: f32,
-    select: Hex,
+    pub(crate) select: Hex,
     failed: Hex,
     pub(crate) wave: Hex,
     /// Strength of the lines that stand for letters too small to read.

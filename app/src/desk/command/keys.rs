@@ -8,6 +8,7 @@ use oto_board::{Edit, NoteKind, Twine, TwineId, TwineRole};
 use oto_canvas::{CanvasEvent, EditRequest, Gate, Gesture, OpenBoard, Selection};
 
 use super::Command;
+use crate::desk::bridge::timeline::Cut;
 use crate::desk::state::{Dialog, UiState};
 use crate::mint;
 
@@ -166,6 +167,7 @@ pub(super) fn canvas_events(
     mut selection: ResMut<Selection>,
     mut ui: ResMut<UiState>,
     mut edits: MessageWriter<EditRequest>,
+    mut cut: Option<ResMut<Cut>>,
 ) {
     for event in events.read() {
         match event {
@@ -175,6 +177,8 @@ pub(super) fn canvas_events(
                 ui.palette_at = Some(*at);
             }
             CanvasEvent::OpenNote(id) => ui.queue.push(Command::Open(*id)),
+            // A film under the scissors waits for a note: it is given to it, not opened.
+            CanvasEvent::Clicked(id) if cut.as_mut().is_some_and(|cut| cut.pick(*id)) => {}
             CanvasEvent::Clicked(id) => {
                 let kind = open.board().note(*id).map(|n| &n.kind);
                 match kind {

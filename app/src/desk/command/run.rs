@@ -7,9 +7,12 @@ use oto_board::{
     Edit, JobId, NoteId, NoteKind, Origin, Twine, TwineId, TwineRole, WorkKind, WorkState,
 };
 use oto_canvas::{EditRequest, Request, Step};
+use oto_media::timeline::Timeline;
 
 use super::{Bench, Command};
 use crate::desk::state::HomeState;
+use crate::desk::timeline::holders::holders;
+use crate::desk::timeline::{aspect_of, aspect_word};
 use crate::home::EMBEDDED;
 use crate::making::stages::tied_sources;
 use crate::{making, mint, sample};
@@ -44,6 +47,7 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
             }
         }
         Command::RunAgent(agent, sources) => run_agent(bench, agent, sources),
+        Command::RenderTimeline(film, json) => render_timeline(bench, film, json.into()),
         Command::Stop => {
             let ids = bench.selection.ids();
             let ids = if ids.is_empty() {
@@ -122,6 +126,36 @@ fn run_agent(bench: &mut Bench, agent: NoteId, sources: Vec<NoteId>) {
     }
     let recipe = sample::recipe_of(agent, &configured, sources, mint::id() as u64 & 0xffff_ffff);
     let (_, edit) = making::begin(bench.open.board(), recipe, configured.makes, JobId(mint::id()));
+    bench.edits.write(EditRequest::user(edit));
+}
+
+/// A film made from a changed timeline: the recipe of the film it comes from, with the timeline,
+/// from the notes that hold what it shows and plays.
+fn render_timeline(bench: &mut Bench, film: NoteId, json: String) {
+    let board = bench.open.board();
+    let work = board.note(film).and_then(|n| n.kind.work());
+    let (Some(work), Ok(timeline)) = (work, Timeline::parse(&json)) else { return };
+    let mut recipe = work.recipe.clone();
+    if board.note(recipe.agent).is_none() {
+        let text = bench.desk.say("timeline-no-agent");
+        return bench.ui.toast(text, None);
+    }
+    "local-film".clone_into(&mut recipe.engine);
+    recipe.model.clear();
+    recipe.params.retain(|(name, _)| name != "timeline" && name != "aspect");
+    if let Some(aspect) = aspect_of(&timeline) {
+        recipe.params.push(("aspect".to_owned(), aspect_word(aspect).to_owned()));
+    }
+    recipe.params.push(("timeline".to_owned(), json));
+    recipe.params.sort();
+    let mut sources: Vec<NoteId> = Vec::new();
+    for (_, note) in holders(board, &timeline, &recipe.sources) {
+        if !sources.contains(&note) {
+            sources.push(note);
+        }
+    }
+    recipe.sources = sources;
+    let (_, edit) = making::begin(board, recipe, WorkKind::Video, JobId(mint::id()));
     bench.edits.write(EditRequest::user(edit));
 }
 

@@ -6,13 +6,13 @@ use oto_board::query::lineage;
 use oto_board::{AssetId, Note, NoteId, Run, WorkKind};
 
 use super::style::{button, button_with_key, faint, frame, icon, primary, semi};
-use super::{PREVIEW_WIDTH, Scene, screen};
+use super::{PREVIEW_WIDTH, Scene, screen, timeline};
 use crate::desk::clock;
 use crate::desk::command::Command;
 use crate::desk::third_party::egui::{BRUSH, color, family};
 
 pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
-    let Some(id) = scene.ui.preview else { return };
+    let Some(id) = scene.ui.preview else { return timeline::close(scene) };
     let Some(note) = scene.open.board().note(id).cloned() else {
         scene.ui.queue.push(Command::ClosePreview);
         return;
@@ -55,7 +55,10 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
                 }
             });
             ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
-                media(ui, scene, &note);
+                if !timeline::show(ui, scene, &note) {
+                    media(ui, scene, &note);
+                    timeline::offer(ui, scene, &note);
+                }
                 ui.add_space(4.0);
                 actions(ui, scene, &note);
                 ui.add_space(8.0);
@@ -108,15 +111,8 @@ fn media(ui: &mut egui::Ui, scene: &mut Scene, note: &Note) {
             let (rect, response) =
                 ui.allocate_exact_size(vec2(width, height), Sense::click_and_drag());
             let inner = egui::Rect::from_center_size(rect.center(), fitted);
-            if let Some(texture) = texture(ui, asset, preview.picture.take()) {
-                let whole = egui::Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-                let image = egui::Image::new(egui::load::SizedTexture::new(texture, fitted))
-                    .corner_radius(8)
-                    .uv(whole);
-                image.paint_at(ui, inner);
-            } else {
-                ui.painter().rect_filled(inner, 8, color(t.line));
-            }
+            let texture = texture(ui, "preview texture", asset, preview.picture.take());
+            paint(ui, texture, inner, color(t.line));
             if work.kind == WorkKind::Video {
                 let bar = egui::Rect::from_min_max(
                     pos2(inner.left() + 12.0, inner.bottom() - 16.0),
@@ -184,6 +180,24 @@ fn scrub(
     }
 }
 
+/// A picture with round corners, or the place of one.
+pub(super) fn paint(
+    ui: &egui::Ui,
+    texture: Option<egui::TextureId>,
+    rect: egui::Rect,
+    empty: Color32,
+) {
+    let Some(texture) = texture else {
+        ui.painter().rect_filled(rect, 8, empty);
+        return;
+    };
+    let whole = egui::Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+    egui::Image::new(egui::load::SizedTexture::new(texture, rect.size()))
+        .corner_radius(8)
+        .uv(whole)
+        .paint_at(ui, rect);
+}
+
 /// Two textures in turn: one that was just filled is on the GPU only in the next frame, so the
 /// other one is shown meanwhile.
 #[derive(Clone, Default)]
@@ -193,12 +207,13 @@ struct Pair {
     front: usize,
 }
 
-fn texture(
+pub(super) fn texture(
     ui: &egui::Ui,
+    place: &'static str,
     asset: AssetId,
     picture: Option<oto_media::picture::Picture>,
 ) -> Option<egui::TextureId> {
-    let key = egui::Id::new("preview texture");
+    let key = egui::Id::new(place);
     let mut pair: Pair = ui.data(|d| d.get_temp(key)).unwrap_or_default();
     if pair.of != Some(asset) {
         pair = Pair { of: Some(asset), ..Pair::default() };

@@ -8,8 +8,8 @@ mod settings;
 mod stages;
 
 use crate::{
-    BoxFuture, Check, CheckState, Context, Description, Engine, EngineError, Estimate, Kind, Pipeline, Place,
-    Request, Submitted,
+    BoxFuture, Check, CheckState, Context, Description, Engine, EngineError, Estimate, Kind,
+    Pipeline, Place, Request, Submitted,
 };
 
 /// The engine.

@@ -36,13 +36,8 @@ impl Registry {
     /// The engines that are always there.
     #[must_use]
     pub fn local() -> Self {
-        let local: [Arc<dyn Engine>; 5] = [
-            Arc::new(Writer),
-            Arc::new(Painter),
-            Arc::new(Voice),
-            Arc::new(Music),
-            Arc::new(Film),
-        ];
+        let local: [Arc<dyn Engine>; 5] =
+            [Arc::new(Writer), Arc::new(Painter), Arc::new(Voice), Arc::new(Music), Arc::new(Film)];
         Self { engines: local.into_iter().map(|e| (e, None)).collect() }
     }
 

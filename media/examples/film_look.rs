@@ -27,7 +27,11 @@ fn scene(width: u32, height: u32, dusk: bool) -> Picture {
             let sun = ((u - aspect * 0.68).powi(2) + (y - 0.38).powi(2)).sqrt();
             let cloud = fbm(u * 2.0, y * 5.0, 4, 21);
             let mut c = if dusk {
-                [0.96 - 0.5 * (1.0 - y), 0.55 - 0.2 * (1.0 - y) + 0.1 * cloud, 0.38 + 0.3 * (1.0 - y)]
+                [
+                    0.96 - 0.5 * (1.0 - y),
+                    0.55 - 0.2 * (1.0 - y) + 0.1 * cloud,
+                    0.38 + 0.3 * (1.0 - y),
+                ]
             } else {
                 [0.40 + 0.45 * cloud, 0.62 + 0.28 * cloud, 0.92]
             };
@@ -40,7 +44,11 @@ fn scene(width: u32, height: u32, dusk: bool) -> Picture {
             }
             if y > near {
                 let t = fbm(u * 30.0, y * 30.0, 4, 3);
-                c = if dusk { [0.12, 0.10 + 0.08 * t, 0.16] } else { [0.18 + 0.2 * t, 0.36 + 0.25 * t, 0.12] };
+                c = if dusk {
+                    [0.12, 0.10 + 0.08 * t, 0.16]
+                } else {
+                    [0.18 + 0.2 * t, 0.36 + 0.25 * t, 0.12]
+                };
             }
             let house = (x - 0.25).abs() < 0.035 && y > near - 0.12 && y < near + 0.03;
             if house {

@@ -36,7 +36,7 @@ impl Lab {
     fn film(&self, chain: u32, samples: u64) -> Vec<u8> {
         let path = self.file(b"");
         let output = File::options().read(true).write(true).open(&path).unwrap();
-        let spec = EncodeSpec { size: [320, 184], fps: 30, frames: 45, samples, chain };
+        let spec = EncodeSpec { size: [320, 184], fps: [30, 1], frames: 45, samples, chain };
         let mut encoder = workers().encoder(spec, &output).unwrap();
         if samples > 0 {
             encoder.set_sound(&vec![[0.1; 2]; samples as usize]).unwrap();

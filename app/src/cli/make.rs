@@ -215,7 +215,9 @@ impl Desk {
         while !ended || self.has_open_stages() {
             if self.interrupted.swap(false, Ordering::Relaxed) {
                 if stopping {
-                    bail!("left; the job goes on, and the next `oto make` on this board follows it");
+                    bail!(
+                        "left; the job goes on, and the next `oto make` on this board follows it"
+                    );
                 }
                 stopping = true;
                 eprintln!("\noto: stopping …");
@@ -289,7 +291,8 @@ fn params_of(set: &[String]) -> Result<Vec<(String, String)>> {
 pub(super) fn run(data: &DataDir, args: &MakeArgs) -> Result<()> {
     let params = params_of(&args.set)?;
     let (loaded, writer) = open_board(&data.board(&args.board))?;
-    let mut desk = Desk { loaded, writer, data: data.clone(), stages: Vec::new(), interrupted: interrupts()? };
+    let mut desk =
+        Desk { loaded, writer, data: data.clone(), stages: Vec::new(), interrupted: interrupts()? };
     let sources =
         args.from.iter().map(|f| find_note(&desk.loaded.board, f)).collect::<Result<Vec<_>>>()?;
     if args.prompt.trim().is_empty() && sources.is_empty() {
@@ -347,8 +350,10 @@ fn report(desk: &Desk, id: NoteId, took: Duration, as_json: bool) -> Result<()> 
                 })
                 .collect();
             let parts = desk.stages.iter().filter_map(|job| note_of_job(board, *job));
-            let notes: Vec<_> =
-                std::iter::once(note).chain(parts).map(|n| note_json(n, board, &desk.data)).collect();
+            let notes: Vec<_> = std::iter::once(note)
+                .chain(parts)
+                .map(|n| note_json(n, board, &desk.data))
+                .collect();
             print_json(&json!({
                 "run": run.id.to_string(),
                 "notes": notes,
@@ -371,7 +376,8 @@ pub(super) fn tour(data: &DataDir, args: &TourArgs) -> Result<()> {
         None => data.boards().join(format!("tour-{}.oto", mint::now_ms())),
     };
     let (loaded, writer) = create_board(&path)?;
-    let mut desk = Desk { loaded, writer, data: data.clone(), stages: Vec::new(), interrupted: interrupts()? };
+    let mut desk =
+        Desk { loaded, writer, data: data.clone(), stages: Vec::new(), interrupted: interrupts()? };
     let home = LocalHome::start(data, Arc::new(|| {}))?;
     let prompt = "Lisbon at dawn, tram 28 climbing a wet street";
     let mut made: Vec<NoteId> = Vec::new();

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail};
 use oto_api_types::{Job, JobInput, JobKind, NewJob};
 use oto_backend_client::Upload;
 use oto_board::{
-    AssetId, AssetInfo, Board, JobId, Note, NoteId, NoteKind, OutputRole, Recipe, Run, RunId, RunInput,
-    RunOutput, WorkKind,
+    AssetId, AssetInfo, Board, JobId, Note, NoteId, NoteKind, OutputRole, Recipe, Run, RunId,
+    RunInput, RunOutput, WorkKind,
 };
 use oto_storage::AssetStore;
 

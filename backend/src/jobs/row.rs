@@ -1,6 +1,8 @@
 //! A job's row, and the job as the wire shows it.
 
-use oto_api_types::{Job, JobCost, JobError, JobKind, JobOutput, JobProgress, JobStage, JobStatus, NewJob};
+use oto_api_types::{
+    Job, JobCost, JobError, JobKind, JobOutput, JobProgress, JobStage, JobStatus, NewJob,
+};
 use sea_orm::{DbErr, QueryResult};
 use serde::{Deserialize, Serialize};
 

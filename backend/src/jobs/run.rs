@@ -10,8 +10,8 @@ use tokio::sync::Semaphore;
 
 use super::row::{JobResult, JobRow, SubmitState};
 use super::stages::Turn;
-use super::{queue, stages};
 use super::submission::Submission;
+use super::{queue, stages};
 use crate::BackendError;
 use crate::convert::request_of;
 use crate::db::now_ms;
@@ -249,11 +249,7 @@ async fn prepare(
     Ok((engine, context, request))
 }
 
-async fn finish(
-    state: &AppState,
-    row: &JobRow,
-    outcome: Ended,
-) -> Result<(), BackendError> {
+async fn finish(state: &AppState, row: &JobRow, outcome: Ended) -> Result<(), BackendError> {
     let folder = state.scratch.join(&row.id);
     match outcome {
         Ended::Lost => {}

@@ -81,9 +81,8 @@ fn state_of(child: &JobRow, key: &str, blobs: &Blobs) -> Result<StageState, Engi
             let (Some(result), Some(asked)) = (child.result(), child.new_job()) else {
                 return Ok(StageState::Failed("It was made by another version of oTo.".to_owned()));
             };
-            let hash_of = |role: &str| {
-                result.outputs.iter().find(|o| o.role == role).map(|o| o.hash.clone())
-            };
+            let hash_of =
+                |role: &str| result.outputs.iter().find(|o| o.role == role).map(|o| o.hash.clone());
             let kind = kind_of(asked.kind);
             let made = JobInput {
                 role: kind.map_or("text", role_of).to_owned(),
@@ -199,8 +198,7 @@ async fn take_over(
         return Ok(false);
     }
     let sql = "UPDATE job SET parent_id = $2, child_key = $3, child_of = $4, version = version + 1 WHERE id = $1";
-    let values =
-        vec![row.id.into(), parent.clone().into(), key.clone().into(), of.clone().into()];
+    let values = vec![row.id.into(), parent.clone().into(), key.clone().into(), of.clone().into()];
     Ok(execute(txn, sql, values).await? == 1)
 }
 

@@ -41,10 +41,12 @@ pub(crate) async fn submit(
             state.work.notify_one();
             Ok((StatusCode::ACCEPTED, Json(shown(&state, &row).await?)).into_response())
         }
-        Accepted::Replayed(row) => {
-            Ok((StatusCode::OK, [("idempotency-replayed", "true")], Json(shown(&state, &row).await?))
-                .into_response())
-        }
+        Accepted::Replayed(row) => Ok((
+            StatusCode::OK,
+            [("idempotency-replayed", "true")],
+            Json(shown(&state, &row).await?),
+        )
+            .into_response()),
         Accepted::OverBudget(sentence) => {
             Err(Refusal::new(StatusCode::PAYMENT_REQUIRED, "budget_exceeded", sentence))
         }

@@ -35,7 +35,8 @@ async fn chat(State(lab): State<Lab>, Json(body): Json<Value>) -> Json<Value> {
     let content = &body["messages"][0]["content"];
     let prompt = content.as_str().or(content[0]["text"].as_str()).unwrap().to_owned();
     plan.asked.push(("chat", prompt));
-    let text = if plan.scripts.len() > 1 { plan.scripts.remove(0) } else { plan.scripts[0].clone() };
+    let text =
+        if plan.scripts.len() > 1 { plan.scripts.remove(0) } else { plan.scripts[0].clone() };
     Json(json!({ "choices": [{ "message": { "content": text } }] }))
 }
 
@@ -61,9 +62,8 @@ async fn picture(State(lab): State<Lab>, Json(body): Json<Value>) -> Response {
 /// A second of a tone.
 async fn speech(State(lab): State<Lab>, Json(body): Json<Value>) -> Response {
     lab.lock().unwrap().asked.push(("speech", body["input"].as_str().unwrap().to_owned()));
-    let samples: Vec<u8> = (0..24_000i32)
-        .flat_map(|i| (((i % 100) * 200 - 10_000) as i16).to_le_bytes())
-        .collect();
+    let samples: Vec<u8> =
+        (0..24_000i32).flat_map(|i| (((i % 100) * 200 - 10_000) as i16).to_le_bytes()).collect();
     let mut wav = b"RIFF".to_vec();
     wav.extend((36 + samples.len() as u32).to_le_bytes());
     wav.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
@@ -165,7 +165,8 @@ async fn an_answer_that_is_no_script_is_mended_once_and_then_drafted() {
     let (_home, caller) = start_with(folder.path(), worker());
     let broken = || "{\"oops\": true}".to_owned();
     let params = json!({ "script.engine": "lab" });
-    let first = lab(&caller, Plan { scripts: vec![broken(), SCRIPT.to_owned()], ..Plan::default() });
+    let first =
+        lab(&caller, Plan { scripts: vec![broken(), SCRIPT.to_owned()], ..Plan::default() });
     let first = first.await;
     caller.submit(&id(1), &film(&params)).await;
     let done = caller.until_final(&id(1)).await;

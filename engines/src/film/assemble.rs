@@ -108,10 +108,8 @@ fn lay_out(
     }
     let mut parts = Vec::new();
     let mut seen: Vec<Seen> = Vec::new();
-    let see = |input: &Input| Seen {
-        asset: input.hash.clone(),
-        is_film: input.kind == Kind::Video,
-    };
+    let see =
+        |input: &Input| Seen { asset: input.hash.clone(), is_film: input.kind == Kind::Video };
     for (i, scene) in script.scenes.iter().enumerate() {
         let own = made(&stages, &voice_key(i)).filter(|_| narration.is_empty());
         let said = own.map(|input| said(context, input, &scene.narration, sounds)).transpose()?;
@@ -148,8 +146,9 @@ fn edited(
     let film = Timeline::parse(json).map_err(bad)?;
     let heard = film.voice.iter().map(|c| &c.asset).chain(film.bed.iter().map(|b| &b.asset));
     for asset in heard {
-        let path = find(request, asset)
-            .ok_or_else(|| bad("A sound of this timeline is not on the board any more.".to_owned()))?;
+        let path = find(request, asset).ok_or_else(|| {
+            bad("A sound of this timeline is not on the board any more.".to_owned())
+        })?;
         if !sounds.contains_key(asset) {
             sounds.insert(asset.clone(), sound_of(context, &path)?);
         }
@@ -222,10 +221,8 @@ fn poster(context: &Context, path: &Path) -> Result<(u32, [u32; 2]), EngineError
 /// What it is, openly: from how many works, and which of them are drafts.
 fn label_of(request: &Request, film: &Timeline) -> String {
     let n = film.assets().len();
-    let mut label = format!(
-        "Film assembled here from {n} {}",
-        if n == 1 { "work" } else { "works" }
-    );
+    let mut label =
+        format!("Film assembled here from {n} {}", if n == 1 { "work" } else { "works" });
     let mut told: Vec<&str> =
         request.inputs.iter().map(|i| i.label.as_str()).filter(|l| !l.is_empty()).collect();
     told.sort_unstable();

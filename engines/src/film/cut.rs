@@ -68,7 +68,8 @@ pub(super) fn timeline(
     seen: &[Seen],
     bed: Option<String>,
 ) -> Timeline {
-    let mut film = Cut { settings, shots: Vec::new(), voice: Vec::new(), words: Vec::new(), estimated: false };
+    let mut film =
+        Cut { settings, shots: Vec::new(), voice: Vec::new(), words: Vec::new(), estimated: false };
     if let Some(title) = title {
         let frames = settings.fps.frame_at((TITLE_SECS * 1000.0) as u64);
         film.shots.push(shot(frames, Visual::Card { text: title.to_owned() }));
@@ -281,9 +282,9 @@ mod tests {
         let text = "One two three four. Five six seven eight. Nine ten.";
         let parts: Vec<Part> =
             [4, 4, 2].iter().map(|n| Part { n_words: *n, ..Part::default() }).collect();
-        let voices = [said("One two three four. Five six seven", 4.0), said("eight. Nine ten.", 2.0)];
-        let film =
-            timeline(&settings("modern"), 7, None, &parts, &voices, &[picture(0)], None);
+        let voices =
+            [said("One two three four. Five six seven", 4.0), said("eight. Nine ten.", 2.0)];
+        let film = timeline(&settings("modern"), 7, None, &parts, &voices, &[picture(0)], None);
         film.check().unwrap();
         assert_eq!((film.shots.len(), film.voice.len()), (3, 2));
         assert!(film.voice[0].start_sample + film.voice[0].samples < film.voice[1].start_sample);
@@ -294,7 +295,10 @@ mod tests {
 
     #[test]
     fn many_pictures_share_few_scenes_and_none_leaves_paper() {
-        let one = [Part { said: Some(said("A long sentence for many pictures.", 8.0)), ..Part::default() }];
+        let one = [Part {
+            said: Some(said("A long sentence for many pictures.", 8.0)),
+            ..Part::default()
+        }];
         let seen: Vec<Seen> = (0..3).map(picture).collect();
         let film = timeline(&settings("comic"), 7, None, &one, &[], &seen, None);
         assert_eq!(film.assets().len(), 4);

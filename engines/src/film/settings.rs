@@ -135,11 +135,10 @@ impl Settings {
         let fps = Fps::parse(fps)
             .ok_or_else(|| bad(format!("A film has {} frames a second.", Fps::NAMES.join(", "))))?;
         let seconds = request.param("seconds", "30");
-        let seconds = seconds
-            .parse::<u32>()
-            .ok()
-            .filter(|s| (5..=MAX_SECONDS).contains(s))
-            .ok_or_else(|| bad(format!("A film lasts 5 to {MAX_SECONDS} seconds, not “{seconds}”.")))?;
+        let seconds =
+            seconds.parse::<u32>().ok().filter(|s| (5..=MAX_SECONDS).contains(s)).ok_or_else(
+                || bad(format!("A film lasts 5 to {MAX_SECONDS} seconds, not “{seconds}”.")),
+            )?;
         let captions = match request.param("captions", "style") {
             "style" => Captions::Style,
             "yes" => Captions::Burnt,
@@ -219,9 +218,15 @@ mod tests {
         ]))
         .unwrap();
         assert_eq!((s.size, s.aspect), ([1920, 1080], Aspect::Wide));
-        assert_eq!((s.visual.engine.as_str(), s.visual.params["workflow"].as_str()), ("comfy", "{}"));
+        assert_eq!(
+            (s.visual.engine.as_str(), s.visual.params["workflow"].as_str()),
+            ("comfy", "{}")
+        );
         assert_eq!(s.voice.params["voice"], "nova");
-        assert_eq!(Settings::of(&request(&[("size", "1080x1080")])).unwrap().aspect, Aspect::Square);
+        assert_eq!(
+            Settings::of(&request(&[("size", "1080x1080")])).unwrap().aspect,
+            Aspect::Square
+        );
         for (name, value) in [
             ("style", "baroque"),
             ("size", "9000"),
@@ -236,7 +241,10 @@ mod tests {
             ("visual.kind", "dance"),
         ] {
             let error = Settings::of(&request(&[(name, value)])).unwrap_err();
-            assert!(error.message.ends_with('.') && error.code == "bad_parameter", "{name}={value}");
+            assert!(
+                error.message.ends_with('.') && error.code == "bad_parameter",
+                "{name}={value}"
+            );
         }
     }
 }

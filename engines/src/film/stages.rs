@@ -221,7 +221,12 @@ fn by_engine(like: &Stage, by: &By) -> Stage {
 }
 
 /// The stages of one scene and of the music, without those the user has joined.
-fn parts(request: &Request, settings: &Settings, script: &Script, stages: &Stages) -> Vec<[Option<Stage>; 2]> {
+fn parts(
+    request: &Request,
+    settings: &Settings,
+    script: &Script,
+    stages: &Stages,
+) -> Vec<[Option<Stage>; 2]> {
     let script_key = [SCRIPT.to_owned(), REPAIR.to_owned(), format!("{SCRIPT}{DRAFT}")];
     let from_stages: Vec<String> = script_key
         .into_iter()
@@ -232,7 +237,8 @@ fn parts(request: &Request, settings: &Settings, script: &Script, stages: &Stage
     let from_inputs = if voices(request).is_empty() { texts(request) } else { voices(request) };
     let subject = subject_of(request);
     let n = script.scenes.len();
-    let numbered = |what: &str, i: usize| if n == 1 { what.to_owned() } else { format!("{what} {}", i + 1) };
+    let numbered =
+        |what: &str, i: usize| if n == 1 { what.to_owned() } else { format!("{what} {}", i + 1) };
     let mut all = Vec::new();
     for (i, scene) in script.scenes.iter().enumerate() {
         let base = Stage {
@@ -280,14 +286,20 @@ fn parts(request: &Request, settings: &Settings, script: &Script, stages: &Stage
             from_stages,
             from_inputs,
         };
-        let asked = format!("Quiet instrumental background music for a short film about: {subject}");
+        let asked =
+            format!("Quiet instrumental background music for a short film about: {subject}");
         all.push(with_stand_in(local, &settings.music_by, settings, Some(asked)));
     }
     all
 }
 
 /// The stage at the engine that is set, and the local one when it may stand in.
-fn with_stand_in(local: Stage, by: &By, settings: &Settings, asked: Option<String>) -> [Option<Stage>; 2] {
+fn with_stand_in(
+    local: Stage,
+    by: &By,
+    settings: &Settings,
+    asked: Option<String>,
+) -> [Option<Stage>; 2] {
     if by.is_local() {
         let mut own = local;
         own.params.extend(by.params.clone());
@@ -333,10 +345,8 @@ fn visual(
         first.prompt = positive;
         first.params.entry("negative".to_owned()).or_insert(negative);
     } else {
-        first.prompt = format!(
-            "{positive}\n\nFormat {}. Leave out: {negative}.",
-            settings.aspect_name
-        );
+        first.prompt =
+            format!("{positive}\n\nFormat {}. Leave out: {negative}.", settings.aspect_name);
     }
     if settings.films {
         let seconds = length_of(scene).ceil().clamp(2.0, 12.0);

@@ -32,7 +32,9 @@ pub(super) fn plugin(app: &mut App) {
     app.add_systems(Startup, start)
         .add_systems(
             Update,
-            (arrive, hear, grow_stages, take_chores, grow_sample, look).chain().in_set(CanvasSystems::Events),
+            (arrive, hear, grow_stages, take_chores, grow_sample, look)
+                .chain()
+                .in_set(CanvasSystems::Events),
         )
         .add_systems(
             Update,

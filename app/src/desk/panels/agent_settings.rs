@@ -43,9 +43,8 @@ pub(super) fn menu(
     let ink = color(scene.desk.theme.board.ink_gold);
     let sliders = icon(egui_phosphor::regular::SLIDERS_HORIZONTAL, size * 1.2).color(ink);
     let fill = color(scene.desk.theme.board.papers[0]).gamma_multiply(0.75);
-    let response = ui.add(
-        egui::Button::new(sliders).fill(fill).stroke(egui::Stroke::NONE).corner_radius(12),
-    );
+    let response =
+        ui.add(egui::Button::new(sliders).fill(fill).stroke(egui::Stroke::NONE).corner_radius(12));
     let name = scene.desk.say("agent-settings");
     response.widget_info(|| egui::WidgetInfo::labeled(egui::WidgetType::Button, true, &name));
     let response = response.on_hover_text(&name);
@@ -68,12 +67,7 @@ pub(super) fn menu(
     changed
 }
 
-fn row(
-    ui: &mut egui::Ui,
-    scene: &Scene,
-    agent: &Agent,
-    parameter: &Parameter,
-) -> Option<String> {
+fn row(ui: &mut egui::Ui, scene: &Scene, agent: &Agent, parameter: &Parameter) -> Option<String> {
     let t = &scene.desk.theme.panel;
     let key = format!("param-{}", parameter.name.replace('.', "-"));
     let said = scene.desk.say(&key);
@@ -92,8 +86,7 @@ fn row(
             }
         } else if parameter.choices.is_empty() {
             let id = ui.id().with(("param", &parameter.name));
-            let mut typed: String =
-                ui.data(|d| d.get_temp(id)).unwrap_or_else(|| now.to_owned());
+            let mut typed: String = ui.data(|d| d.get_temp(id)).unwrap_or_else(|| now.to_owned());
             let field = TextEdit::singleline(&mut typed)
                 .hint_text(RichText::new("auto").size(13.0))
                 .desired_width(WIDTH - 20.0);

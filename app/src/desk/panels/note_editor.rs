@@ -126,7 +126,7 @@ fn prompt(
         })
         .show(ui, |ui| {
             ui.label(RichText::new(&note.title).font(family(MARKER, 22.0 * zoom)).color(ink));
-            let controls = 74.0 * zoom.max(0.95);
+            let controls = 50.0 * zoom.max(0.95);
             let inner = vec2(
                 size.x - 2.0 * margin,
                 (size.y - 34.0 * zoom - 30.0 * zoom - controls - 16.0 * zoom).max(20.0),

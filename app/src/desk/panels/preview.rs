@@ -58,9 +58,9 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
                 if !timeline::show(ui, scene, &note) {
                     media(ui, scene, &note);
                     timeline::offer(ui, scene, &note);
+                    ui.add_space(4.0);
+                    actions(ui, scene, &note);
                 }
-                ui.add_space(4.0);
-                actions(ui, scene, &note);
                 ui.add_space(8.0);
                 thread(ui, scene, note.id);
             });

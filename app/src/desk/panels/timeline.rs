@@ -26,6 +26,8 @@ pub(super) use looks::Looks;
 
 /// Width inside the panel, beside its scroll bar.
 const WIDTH: f32 = PREVIEW_WIDTH - 40.0;
+/// Most height of the picture: strip and settings must stay in sight.
+const TALLEST: f32 = 220.0;
 /// Width of the names of rows, and the height of a row.
 const NAME: [f32; 2] = [74.0, 28.0];
 
@@ -229,7 +231,7 @@ fn picture(
     arrived: Option<oto_media::picture::Picture>,
 ) {
     let [w, h] = editor.timeline().size.map(|v| v.max(1) as f32);
-    let height = (WIDTH * h / w).min(300.0);
+    let height = (WIDTH * h / w).min(TALLEST);
     let (rect, response) = ui.allocate_exact_size(vec2(WIDTH, height), Sense::click());
     let inner = egui::Rect::from_center_size(rect.center(), vec2(height * w / h, height));
     let texture = preview::texture(ui, "cut texture", asset, arrived);

@@ -149,7 +149,8 @@ mod tests {
         let assets = ["a".repeat(64), "b".repeat(64)];
         let still = |i: usize| Visual::Still { asset: assets[i].clone(), focus: [0.5, 0.5] };
         let dissolve = Transition { kind: TransitionKind::Dissolve, frames: DISSOLVE_FRAMES };
-        let shot = |frames, visual, transition| Shot { frames, visual, motion: Motion::Auto, transition };
+        let shot =
+            |frames, visual, transition| Shot { frames, visual, motion: Motion::Auto, transition };
         let film = Timeline {
             version: TIMELINE_VERSION,
             size: [1280, 720],

@@ -10,7 +10,12 @@ use super::{Sources, export, guard, import};
 
 fn film() -> FlatFilm {
     let shot = |start_frame, frames, visual| FlatShot { start_frame, frames, visual };
-    let cue = |start_ms, end_ms, text: &str| Cue { start_ms, end_ms, text: text.to_owned(), ..Cue::default() };
+    let cue = |start_ms, end_ms, text: &str| Cue {
+        start_ms,
+        end_ms,
+        text: text.to_owned(),
+        ..Cue::default()
+    };
     FlatFilm {
         size: [1280, 720],
         frames: 301,
@@ -119,7 +124,12 @@ fn what_is_not_shown_is_listed_and_kept() {
     }
     let same = export(&back.film, &back.sources, Some(&read)).unwrap();
     assert_eq!(same, read, "a film that was not changed");
-    back.film.cues.push(Cue { start_ms: 500, end_ms: 900, text: "A new caption.".to_owned(), ..Cue::default() });
+    back.film.cues.push(Cue {
+        start_ms: 500,
+        end_ms: 900,
+        text: "A new caption.".to_owned(),
+        ..Cue::default()
+    });
     let again = export(&back.film, &back.sources, Some(&read)).unwrap();
     let out = serde_json::to_value(&again).unwrap();
     let text = out.to_string();

@@ -33,61 +33,118 @@ pub struct Cue {
 /// Longest line of a caption.
 pub const MAX_LINE: usize = 42;
 
-/// Groups words into cues of at most two lines, breaking after punctuation, never inside a word.
+/// Longest and shortest time of a caption, in milliseconds.
+const LONGEST_MS: u32 = 7_000;
+const SHORTEST_MS: u32 = 1_000;
+/// Two frames of the slowest film: captions that touch look like one that flickers.
+const APART_MS: u32 = 84;
+/// A silence at which a caption ends.
+const PAUSE_MS: u32 = 700;
+/// How long a caption stays when nothing follows.
+const STAY_MS: u32 = 400;
+
+/// Groups words into cues: at most two lines of [`MAX_LINE`] characters and seven seconds, broken
+/// after sentences, then after clauses, then where both halves are most alike; never inside a word.
 #[must_use]
 pub fn cues(words: &[Word]) -> Vec<Cue> {
-    let mut out: Vec<Cue> = Vec::new();
-    let mut open: Vec<&Word> = Vec::new();
-    let mut length = 0;
-    for word in words {
-        let sentence_ended =
-            open.last().is_some_and(|w| w.text.ends_with(['.', '!', '?', ';', ':', '…']));
-        let clause_ended = length > MAX_LINE && open.last().is_some_and(|w| w.text.ends_with(','));
-        let pause = open.last().is_some_and(|w| word.start_ms.saturating_sub(w.end_ms) > 700);
-        let n = word.text.chars().count() + 1;
-        if !open.is_empty()
-            && (length + n > MAX_LINE * 2 - 6 || sentence_ended || clause_ended || pause)
-        {
-            out.extend(close(&open));
-            open.clear();
-            length = 0;
+    let mut groups: Vec<&[Word]> = Vec::new();
+    let ends = |i: usize| {
+        words.get(i + 1).is_none_or(|next| {
+            words[i].text.ends_with(['.', '!', '?', '…', '。', '！', '？'])
+                || next.start_ms.saturating_sub(words[i].end_ms) > PAUSE_MS
+        })
+    };
+    let mut start = 0;
+    for i in 0..words.len() {
+        if ends(i) {
+            split(&words[start..=i], &mut groups);
+            start = i + 1;
         }
-        open.push(word);
-        length += n;
     }
-    out.extend(close(&open));
-    // A cue stays until the next begins, but not longer than a breath, and never overlaps it.
+    // What is said in less than a second stands with its neighbour, if both fit.
+    let mut joined: Vec<(usize, usize)> = Vec::new();
+    let mut at = 0;
+    for group in groups {
+        let own = (at, at + group.len());
+        at = own.1;
+        if let Some(last) = joined.last_mut() {
+            let brief = |(from, to): (usize, usize)| {
+                words[to - 1].end_ms.saturating_sub(words[from].start_ms) < SHORTEST_MS - STAY_MS
+            };
+            let near = words[own.0].start_ms.saturating_sub(words[own.0 - 1].end_ms) <= PAUSE_MS;
+            if near && (brief(*last) || brief(own)) && fits(&words[last.0..own.1]) {
+                last.1 = own.1;
+                continue;
+            }
+        }
+        joined.push(own);
+    }
+    let mut out: Vec<Cue> = joined.into_iter().filter_map(|(a, b)| close(&words[a..b])).collect();
     for i in 0..out.len() {
         let next = out.get(i + 1).map_or(u32::MAX, |c| c.start_ms);
-        out[i].end_ms = (out[i].end_ms + 400).min(next.saturating_sub(66)).max(out[i].start_ms + 1);
+        let cue = &mut out[i];
+        cue.end_ms = (cue.end_ms + STAY_MS)
+            .max(cue.start_ms + SHORTEST_MS)
+            .min(cue.start_ms + LONGEST_MS)
+            .min(next.saturating_sub(APART_MS))
+            .max(cue.start_ms + 1);
     }
     out
 }
 
-fn close(words: &[&Word]) -> Option<Cue> {
+fn letters(words: &[Word]) -> usize {
+    words.iter().map(|w| w.text.chars().count() + 1).sum::<usize>().saturating_sub(1)
+}
+
+/// How bad it is to break before the word `at`.
+fn break_cost(words: &[Word], at: usize) -> usize {
+    let uneven = letters(&words[..at]).abs_diff(letters(&words[at..]));
+    // A clause may be a good deal shorter than the rest and still be the better break.
+    let clause = words[at - 1].text.ends_with([',', ';', ':', '–', '—', '、', '，']);
+    if clause { uneven } else { uneven + letters(words) * 2 / 5 }
+}
+
+/// Where a second line begins, after a clause or where both are most alike; the end when one line
+/// is enough.
+fn line_break(words: &[Word]) -> Option<usize> {
+    if letters(words) <= MAX_LINE {
+        return Some(words.len());
+    }
+    (1..words.len())
+        .filter(|i| letters(&words[..*i]).max(letters(&words[*i..])) <= MAX_LINE)
+        .min_by_key(|i| break_cost(words, *i))
+}
+
+fn fits(words: &[Word]) -> bool {
+    let [Some(first), Some(last)] = [words.first(), words.last()] else { return true };
+    line_break(words).is_some()
+        && last.end_ms.saturating_sub(first.start_ms) <= LONGEST_MS - STAY_MS
+}
+
+/// Halves a sentence until its parts fit.
+fn split<'a>(words: &'a [Word], out: &mut Vec<&'a [Word]>) {
+    if words.len() < 2 || fits(words) {
+        out.push(words);
+        return;
+    }
+    let at = (1..words.len()).min_by_key(|i| break_cost(words, *i)).unwrap_or(1);
+    split(&words[..at], out);
+    split(&words[at..], out);
+}
+
+fn close(words: &[Word]) -> Option<Cue> {
     let (first, last) = (words.first()?, words.last()?);
-    let whole: Vec<&str> = words.iter().map(|w| w.text.as_str()).collect();
-    let line = whole.join(" ");
-    let text = if line.chars().count() <= MAX_LINE {
-        line
-    } else {
-        // The break that leaves the two lines most alike.
-        let lengths: Vec<usize> = whole.iter().map(|w| w.chars().count() + 1).collect();
-        let total: usize = lengths.iter().sum();
-        let mut so_far = 0;
-        let split = (1..whole.len())
-            .min_by_key(|i| {
-                so_far = lengths[..*i].iter().sum();
-                (so_far * 2).abs_diff(total)
-            })
-            .unwrap_or(whole.len());
-        format!("{}\n{}", whole[..split].join(" "), whole[split..].join(" "))
-    };
+    let line = |words: &[Word]| words.iter().map(|w| w.text.as_str()).collect::<Vec<_>>().join(" ");
+    let at = line_break(words).unwrap_or(words.len());
+    let mut text = line(&words[..at]);
+    if at < words.len() {
+        text = format!("{text}\n{}", line(&words[at..]));
+    }
     Some(Cue {
         start_ms: first.start_ms,
-        end_ms: last.end_ms,
+        end_ms: last.end_ms.max(first.start_ms),
         text,
-        words: words.iter().map(|w| (*w).clone()).collect(),
+        words: words.to_vec(),
         estimated: false,
     })
 }
@@ -175,6 +232,23 @@ pub fn words_from_vtt(vtt: &str) -> Vec<Word> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cues_keep_their_times_and_break_at_clauses() {
+        let slow = estimated_words("one two three four five six seven eight nine ten", 30_000);
+        let made = cues(&slow);
+        assert!(made.iter().all(|c| c.end_ms - c.start_ms <= LONGEST_MS));
+        assert!(made.windows(2).all(|w| w[0].end_ms + APART_MS <= w[1].start_ms));
+        let text = "When the river had gone back to its bed, the people came down from the hills and counted what was left.";
+        let made = cues(&estimated_words(text, 7_000));
+        assert!(made[0].text.ends_with("bed,"), "{made:?}");
+        let brief = cues(&estimated_words("Yes. And then we went home again.", 2_000));
+        assert_eq!(brief.len(), 1, "{brief:?}");
+        assert!(cues(&estimated_words("Yes.", 200))[0].end_ms >= SHORTEST_MS);
+        assert!(cues(&[]).is_empty());
+        let long = "a".repeat(60);
+        assert_eq!(cues(&estimated_words(&long, 900))[0].text, long);
+    }
 
     #[test]
     fn cues_are_short_in_order_and_lose_no_word() {

@@ -152,21 +152,22 @@ impl Subtitles {
         let lit = if shaped.len() == 2 && words[0].chars().any(from_right) { 1 - lit } else { lit };
         let pad = px * 0.14;
         let size = [
-            wide(&shaped, px).ceil() + 2.0 * pad,
-            (shaped.iter().map(|s| s.size[1]).fold(px, f32::max) + 2.0 * pad).ceil(),
+            wide(&shaped, px) + 2.0 * pad,
+            shaped.iter().map(|s| s.size[1]).fold(px, f32::max) + 2.0 * pad,
         ];
-        let mut map = Pixmap::new(size[0] as u32, size[1] as u32)?;
+        let middle = if tall { (top + bottom) / 2.0 } else { top + (bottom - top) * 0.58 };
+        let upper = (middle - size[1] / 2.0).min(bottom - size[1]);
+        let (mut map, [from_x, from_y], at) = sheet_of(size, [(width - size[0]) / 2.0, upper])?;
         let [er, eg, eb] = self.sheet.ink;
-        let mut x = pad + px * 0.1;
+        let (mut x, y) = (from_x + pad + px * 0.1, from_y + pad);
         for (i, shape) in shaped.iter().enumerate() {
             let [r, g, b] = if i == lit { self.sheet.accent } else { [255, 255, 255] };
             // A soft shadow first, then the edge with the letters.
-            shape.draw(&mut map, [x, pad + px * 0.04], [0, 0, 0, 90], px * 0.085, [0, 0, 0, 70]);
-            shape.draw(&mut map, [x, pad], [r, g, b, 255], px * 0.05, [er, eg, eb, 255]);
+            shape.draw(&mut map, [x, y + px * 0.04], [0, 0, 0, 90], px * 0.085, [0, 0, 0, 70]);
+            shape.draw(&mut map, [x, y], [r, g, b, 255], px * 0.05, [er, eg, eb, 255]);
             x += shape.size[0] + px * 0.28;
         }
-        let middle = if tall { (top + bottom) / 2.0 } else { top + (bottom - top) * 0.58 };
-        place(map, [width / 2.0, middle - size[1] / 2.0], bottom)
+        Some(Label { image: map, at })
     }
 
     fn lines(&self, text: &str) -> Option<Label> {
@@ -180,12 +181,37 @@ impl Subtitles {
             _ => (text, Face::Plain, 0.045, 0.0),
         };
         let strip = matches!(self.look, CaptionLook::NoteStrip | CaptionLook::SpeechStrip);
-        let mut px = (short * px).max(9.0);
+        // On a phone the film is small.
+        let tall = self.size[1] as f32 > self.size[0] as f32 * 1.2;
+        let mut px = (short * px * if tall { 1.3 } else { 1.0 }).max(9.0);
         let inset = |px: f32| if strip { [px * 0.75, px * 0.42] } else { [px * 0.3; 2] };
+        let flowing = text.replace('\n', " ");
         let shape_at = |px: f32| {
             let room = right - left - 2.0 * inset(px)[0];
-            (shape_text_spaced(text, face, px, spacing * px, room, Align::Middle), room)
+            let shape = |text: &str, room: f32| {
+                shape_text_spaced(text, face, px, spacing * px, room, Align::Middle)
+            };
+            let whole = shape(text, room);
+            let wanted = shape(text, 1e5).size[1];
+            if whole.size[1] <= wanted + 1.0 {
+                return (whole, room);
+            }
+            // Its lines do not fit: as many lines as it needs, all about as long.
+            let height = shape(&flowing, room).size[1];
+            let (mut low, mut high) = (room * 0.3, room);
+            for _ in 0..7 {
+                let middle = (low + high) / 2.0;
+                let fits = shape(&flowing, middle).size[1] <= height + 1.0;
+                (low, high) = if fits { (low, middle) } else { (middle, high) };
+            }
+            (shape(&flowing, high), high)
         };
+        // A little smaller is better than lines that break at another place.
+        let natural = shape_text_spaced(text, face, px, spacing * px, 1e5, Align::Start).size[0];
+        let fitting = (right - left - 2.0 * inset(px)[0]) / natural.max(1.0);
+        if (0.82..1.0).contains(&fitting) {
+            px *= fitting * 0.985;
+        }
         let (mut shape, mut room) = shape_at(px);
         while px > 7.0
             && (shape.size[1] + 2.0 * inset(px)[1] > bottom - top || shape.size[0] > room)
@@ -194,25 +220,28 @@ impl Subtitles {
             (shape, room) = shape_at(px);
         }
         let [in_x, in_y] = inset(px);
-        let around = if strip { px * 0.3 } else { 2.0 };
+        let around = px * 0.3;
         let body = [shape.size[0] + 2.0 * in_x, shape.size[1] + 2.0 * in_y];
-        let size = body.map(|v| (v + 2.0 * around).ceil());
-        let mut map = Pixmap::new(size[0] as u32, size[1] as u32)?;
-        let at = [around + in_x - (room - shape.size[0]) / 2.0, around + in_y];
+        let size = body.map(|v| v + 2.0 * around);
+        let left = (self.size[0] as f32 - size[0]) / 2.0;
+        let (mut map, from, place) = sheet_of(size, [left, bottom - size[1]])?;
+        let from = from.map(|v| v + around);
+        let at = [from[0] + in_x - (room - shape.size[0]) / 2.0, from[1] + in_y];
         let mut rng = Rng::new(hash_text(text));
         let [r, g, b] = self.sheet.ink;
         match self.look {
             CaptionLook::NoteStrip => {
-                note(&mut map, around, body, px, self.sheet.paper, &mut rng);
+                note(&mut map, from, body, px, self.sheet.paper, &mut rng);
                 shape.draw(&mut map, at, [r, g, b, 255], 0.0, [0; 4]);
             }
             CaptionLook::SpeechStrip => {
-                speech(&mut map, around, body, px, self.sheet, &mut rng);
+                speech(&mut map, from, body, px, self.sheet, &mut rng);
                 shape.draw(&mut map, at, [r, g, b, 255], 0.0, [0; 4]);
             }
             CaptionLook::LowerLine => {
                 let below = [at[0], at[1] + px * 0.05];
-                shape.draw(&mut map, below, [0, 0, 0, 120], px * 0.09, [0, 0, 0, 70]);
+                shape.draw(&mut map, below, [0, 0, 0, 110], px * 0.16, [0, 0, 0, 46]);
+                shape.draw(&mut map, below, [0, 0, 0, 120], px * 0.08, [0, 0, 0, 80]);
                 shape.draw(&mut map, at, [r, g, b, 255], 0.0, [0; 4]);
             }
             _ => {
@@ -221,16 +250,19 @@ impl Subtitles {
                 shape.draw(&mut map, at, [255, 255, 255, 255], px * 0.055, [12, 12, 14, 235]);
             }
         }
-        let middle = self.size[0] as f32 / 2.0;
-        place(map, [middle, bottom - size[1]], bottom)
+        Some(Label { image: map, at: place })
     }
 }
 
-/// A picture with its middle column and upper edge at a place, never below `bottom`.
-fn place(map: Pixmap, at: [f32; 2], bottom: f32) -> Option<Label> {
-    let left = (at[0] - map.width() as f32 / 2.0).max(0.0);
-    let top = at[1].min(bottom - map.height() as f32).max(0.0);
-    Some(Label { image: map, at: [left as usize, top as usize] })
+/// An empty picture that has room for `size` at a place of the frame: where in it that begins, by
+/// parts of a pixel, and where it lies itself. So a small film has its captions where a large one
+/// has them.
+fn sheet_of(size: [f32; 2], at: [f32; 2]) -> Option<(Pixmap, [f32; 2], [usize; 2])> {
+    let at = at.map(|v| v.max(0.0));
+    let whole = at.map(f32::floor);
+    let from = [at[0] - whole[0], at[1] - whole[1]];
+    let edge = |i: usize| (from[i] + size[i]).ceil() as u32;
+    Some((Pixmap::new(edge(0), edge(1))?, from, whole.map(|v| v as usize)))
 }
 
 /// Two words at a time, each lit while it is spoken.
@@ -242,7 +274,10 @@ fn pairs(cue: &Cue) -> Vec<(u32, u32, Words)> {
             end_ms: w.end_ms + cue.start_ms,
             text: w.text,
         };
-        estimated_words(&plain, cue.end_ms - cue.start_ms).into_iter().map(shift).collect()
+        estimated_words(&plain, cue.end_ms.saturating_sub(cue.start_ms))
+            .into_iter()
+            .map(shift)
+            .collect()
     };
     let words: Vec<Word> = if cue.words.is_empty() { spread() } else { cue.words.clone() };
     let mut out = Vec::new();
@@ -282,21 +317,28 @@ fn filled(map: &mut Pixmap, path: &Path, color: [u8; 4], moved: [f32; 2]) {
 }
 
 /// A strip of paper torn at its ends.
-fn note(map: &mut Pixmap, from: f32, body: [f32; 2], px: f32, paper: [u8; 3], rng: &mut Rng) {
-    let (right, bottom) = (from + body[0], from + body[1]);
+fn note(
+    map: &mut Pixmap,
+    [left, top]: [f32; 2],
+    body: [f32; 2],
+    px: f32,
+    paper: [u8; 3],
+    rng: &mut Rng,
+) {
+    let (right, bottom) = (left + body[0], top + body[1]);
     let mut path = PathBuilder::new();
-    path.move_to(from, from + rng.range(0.0, 0.06) * px);
-    path.line_to(right, from + rng.range(-0.04, 0.06) * px);
+    path.move_to(left, top + rng.range(0.0, 0.06) * px);
+    path.line_to(right, top + rng.range(-0.04, 0.06) * px);
     let teeth = ((body[1] / px * 5.0) as usize).max(4);
     for i in 1..teeth {
         let tooth = rng.range(-0.10, 0.06) * px;
-        path.line_to(right + tooth, from + body[1] * i as f32 / teeth as f32);
+        path.line_to(right + tooth, top + body[1] * i as f32 / teeth as f32);
     }
     path.line_to(right, bottom + rng.range(-0.06, 0.04) * px);
-    path.line_to(from, bottom + rng.range(-0.06, 0.04) * px);
+    path.line_to(left, bottom + rng.range(-0.06, 0.04) * px);
     for i in (1..teeth).rev() {
         let tooth = rng.range(-0.06, 0.10) * px;
-        path.line_to(from + tooth, from + body[1] * i as f32 / teeth as f32);
+        path.line_to(left + tooth, top + body[1] * i as f32 / teeth as f32);
     }
     path.close();
     let Some(path) = path.finish() else { return };
@@ -309,15 +351,22 @@ fn note(map: &mut Pixmap, from: f32, body: [f32; 2], px: f32, paper: [u8; 3], rn
 }
 
 /// A white strip with a black edge, a little askew, and its colour under it.
-fn speech(map: &mut Pixmap, from: f32, body: [f32; 2], px: f32, sheet: &StyleSheet, rng: &mut Rng) {
-    let (right, bottom) = (from + body[0], from + body[1]);
+fn speech(
+    map: &mut Pixmap,
+    [left, top]: [f32; 2],
+    body: [f32; 2],
+    px: f32,
+    sheet: &StyleSheet,
+    rng: &mut Rng,
+) {
+    let (right, bottom) = (left + body[0], top + body[1]);
     let lean = px * 0.16;
     let mut off = || rng.range(-0.05, 0.05) * px;
     let mut path = PathBuilder::new();
-    path.move_to(from + lean, from + off());
-    path.line_to(right + off(), from + off());
+    path.move_to(left + lean, top + off());
+    path.line_to(right + off(), top + off());
     path.line_to(right - lean, bottom + off());
-    path.line_to(from + off(), bottom + off());
+    path.line_to(left + off(), bottom + off());
     path.close();
     let Some(path) = path.finish() else { return };
     let [r, g, b] = sheet.accent;

@@ -94,13 +94,6 @@ impl Path {
         [self.from.step.min(self.to.step), self.from.step.max(self.to.step)]
     }
 
-    /// The same over a picture that has `scale` times as many pixels an edge.
-    pub(super) fn scaled(self, scale: f64) -> Self {
-        let framing =
-            |f: Framing| Framing { left: f.left * scale, top: f.top * scale, step: f.step * scale };
-        Self { from: framing(self.from), to: framing(self.to), whole: self.whole }
-    }
-
     /// True when nothing moves.
     pub(super) fn rests(&self) -> bool {
         self.from == self.to
@@ -145,10 +138,13 @@ fn cropped(picture: [f64; 2], frame: [f64; 2], moving: Moving) -> Path {
 /// The whole picture over paper, with a breath of movement.
 fn whole(picture: [f64; 2], frame: [f64; 2], moving: Moving) -> Path {
     let contain = (picture[0] / frame[0]).max(picture[1] / frame[1]);
+    // In an upright film captions lie below the middle: the picture makes room for them.
+    let up = if frame[1] > frame[0] * 1.2 { 0.12 } else { 0.0 };
     let framing = |part: f64, aside: f64| {
         let step = contain / part;
         let [left, top] = [0, 1].map(|i| (picture[i] - frame[i] * step) / 2.0);
-        Framing { left: left + aside * frame[0] * step, top, step }
+        let up = (up * frame[1] * step).min(-top * 0.5).max(0.0);
+        Framing { left: left + aside * frame[0] * step, top: top + up, step }
     };
     let [small, large] = WHOLE;
     let (from, to) = match moving.motion {

@@ -59,14 +59,68 @@ pub(super) struct Look {
     edge: Option<Edge>,
 }
 
+// All whole numbers here wrap: they cannot leave their range, and a check would keep the compiler
+// from taking eight of them at once.
+
 /// Upper 16 bits of a product.
+#[inline]
 fn high(a: i16, b: i16) -> i16 {
     ((i32::from(a) * i32::from(b)) >> 16) as i16
 }
 
 /// Half of what the eye takes for brightness.
+#[inline]
 fn half_luma(r: i16, g: i16, b: i16) -> i16 {
-    high(r, 6_966) + high(g, 23_436) + high(b, 2_366)
+    high(r, 6_966).wrapping_add(high(g, 23_436)).wrapping_add(high(b, 2_366))
+}
+
+/// Twice, as far as there is room.
+#[inline]
+fn twice(v: i16) -> i16 {
+    v.saturating_add(v)
+}
+
+/// `out[i] = light[i]` through the curves.
+fn values(light: &[Light], curves: &[Box<Curve>; 3], r: &mut [i16], g: &mut [i16], b: &mut [i16]) {
+    const TOP: f32 = (STEPS - 1) as f32;
+    let [cr, cg, cb] = curves;
+    for (((light, r), g), b) in light.iter().zip(r).zip(g).zip(b) {
+        let at = light.map(|v| {
+            let v = v * TOP;
+            let v = if v > 0.0 { v } else { 0.0 };
+            let v = if v < TOP { v } else { TOP };
+            // Added to 2^23, the nearest whole number lies in the lowest bits.
+            (v + 8_388_608.0).to_bits() as usize & (STEPS - 1)
+        });
+        *r = cr[at[0]];
+        *g = cg[at[1]];
+        *b = cb[at[2]];
+    }
+}
+
+/// Moves colours away from grey, or towards it; 16,384 leaves them.
+fn saturate(amount: i16, r: &mut [i16], g: &mut [i16], b: &mut [i16]) {
+    for ((r, g), b) in r.iter_mut().zip(g).zip(b) {
+        let luma = half_luma(*r, *g, *b).wrapping_mul(2);
+        let moved = |v: i16| {
+            let away = twice(twice(high(v.wrapping_sub(luma), amount)));
+            luma.saturating_add(away).clamp(0, FULL)
+        };
+        (*r, *g, *b) = (moved(*r), moved(*g), moved(*b));
+    }
+}
+
+/// Lays dots over values: the product of a wave along the row and where the row is in another.
+fn dot(wave: &[i16], down: i16, strength: i16, r: &mut [i16], g: &mut [i16], b: &mut [i16]) {
+    for (((across, r), g), b) in wave.iter().zip(r).zip(g).zip(b) {
+        let luma = half_luma(*r, *g, *b);
+        // Strongest in the middle, none in black and white.
+        let room = high(luma, 16_320i16.wrapping_sub(luma)).clamp(0, 5_000).wrapping_mul(6);
+        let dot = twice(twice(twice(high(*across, down))));
+        let add = twice(twice(high(twice(high(dot, strength)), room)));
+        let moved = |v: i16| v.saturating_add(add).clamp(0, FULL);
+        (*r, *g, *b) = (moved(*r), moved(*g), moved(*b));
+    }
 }
 
 impl Look {
@@ -121,48 +175,14 @@ impl Look {
 
     /// Makes values of light.
     pub(super) fn develop(&self, light: &[Light], y: usize, row: &mut Row) {
-        const TOP: f32 = (STEPS - 1) as f32;
         let [r, g, b] = &mut row.planes;
-        let n = light.len().min(r.len()).min(g.len()).min(b.len());
-        let (light, r, g, b) = (&light[..n], &mut r[..n], &mut g[..n], &mut b[..n]);
-        let [cr, cg, cb] = &self.curves;
-        for x in 0..n {
-            let at: [usize; 4] = std::array::from_fn(|c| {
-                let v = light[x][c] * TOP;
-                let v = if v > 0.0 { v } else { 0.0 };
-                let v = if v < TOP { v } else { TOP };
-                // Added to 2^23, the nearest whole number lies in the lowest bits.
-                (v + 8_388_608.0).to_bits() as usize & (STEPS - 1)
-            });
-            r[x] = cr[at[0]];
-            g[x] = cg[at[1]];
-            b[x] = cb[at[2]];
-        }
+        values(light, &self.curves, r, g, b);
         if self.saturation != 16_384 {
-            let amount = self.saturation;
-            for x in 0..n {
-                let luma = half_luma(r[x], g[x], b[x]) * 2;
-                for v in [&mut r[x], &mut g[x], &mut b[x]] {
-                    let quarter = high(*v - luma, amount);
-                    let half = quarter.saturating_add(quarter);
-                    *v = luma.saturating_add(half.saturating_add(half)).clamp(0, FULL);
-                }
-            }
+            saturate(self.saturation, r, g, b);
         }
         if let Some((across, down, strength)) = &self.halftone {
             let down = down.get(y).copied().unwrap_or_default();
-            for x in 0..n {
-                let luma = half_luma(r[x], g[x], b[x]);
-                // Strongest a little below the middle, none in black and white.
-                let room = high(luma, 16_320 - luma).saturating_mul(6);
-                let wave = high(across[x], down);
-                let dot = wave.saturating_add(wave).saturating_add(wave).saturating_add(wave);
-                let dot = dot.saturating_add(dot);
-                let add = high(high(dot, *strength).saturating_mul(2), room).saturating_mul(4);
-                for v in [&mut r[x], &mut g[x], &mut b[x]] {
-                    *v = v.saturating_add(add).clamp(0, FULL);
-                }
-            }
+            dot(across, down, *strength, r, g, b);
         }
     }
 
@@ -196,7 +216,7 @@ fn curve(sheet: &StyleSheet, color: usize) -> Box<Curve> {
     let warmth = f64::from(sheet.warmth);
     let gain = [1.0 + warmth * 1.5, 1.0 + warmth * 0.25, 1.0 - warmth * 1.5][color];
     let contrast = f64::from(sheet.contrast);
-    let flat = f64::from(sheet.halftone) * 4.0;
+    let flat = f64::from(sheet.halftone) * 2.6;
     let mut out = Box::new([0i16; STEPS]);
     for (i, value) in out.iter_mut().enumerate() {
         let light = (i as f64 / (STEPS - 1) as f64 * gain).min(1.0);
@@ -210,7 +230,7 @@ fn curve(sheet: &StyleSheet, color: usize) -> Box<Curve> {
         }
         if flat > 0.0 {
             // Towards few flat tones, with soft steps between them.
-            let tones = 6.0;
+            let tones = 7.0;
             let (whole, rest) = ((v * tones).floor(), (v * tones).fract());
             let step = ((rest - 0.5) * 3.0 + 0.5).clamp(0.0, 1.0);
             let poster = (whole + step * step * (3.0 - 2.0 * step)) / tones;
@@ -287,10 +307,10 @@ fn edge(sheet: &StyleSheet, size: [usize; 2], seed: u64) -> Edge {
         for x in (0..inner.start).chain(inner.end..width) {
             let distance = near.min(x).min(width - 1 - x) as f32 / short;
             let (u, v) = (x as f32 / short, y as f32 / short);
-            let rag = fbm(u * 9.0, v * 9.0, 3, seed as u32) * 0.75
-                + fbm(u * 60.0, v * 60.0, 2, seed as u32 ^ 5) * 0.25;
+            let rag = fbm(u * 6.0, v * 6.0, 3, seed as u32) * 0.86
+                + fbm(u * 50.0, v * 50.0, 2, seed as u32 ^ 5) * 0.14;
             let at = sheet.bleed * (1.9 * rag - 0.25).clamp(0.1, 1.3);
-            let part = smoothstep(at - 0.006, at + 0.012, distance);
+            let part = smoothstep(at - 0.009, at + 0.022, distance);
             mask[y * width + x] = (part * 255.0 + 0.5) as u8;
         }
         rows.push(inner);

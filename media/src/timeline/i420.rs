@@ -2,7 +2,11 @@
 
 use super::grade::Row;
 
+// All whole numbers here wrap: they cannot leave their range, and a check would keep the compiler
+// from taking eight of them at once.
+
 /// Upper 16 bits of a product.
+#[inline]
 fn high(a: i16, b: i16) -> i16 {
     ((i32::from(a) * i32::from(b)) >> 16) as i16
 }
@@ -10,12 +14,10 @@ fn high(a: i16, b: i16) -> i16 {
 /// Brightness of a row.
 pub(super) fn luma(row: &Row, out: &mut [u8]) {
     let [r, g, b] = &row.planes;
-    let n = out.len().min(r.len()).min(g.len()).min(b.len());
-    let (r, g, b, out) = (&r[..n], &g[..n], &b[..n], &mut out[..n]);
-    for x in 0..n {
-        // Halves, so that no factor leaves 15 bits; 16 is added as 1,024, and 32 rounds.
-        let half = high(r[x], 5_983) + high(g[x], 20_127) + high(b[x], 2_032);
-        out[x] = ((half + 1_024 + 33) >> 6) as u8;
+    for (((out, r), g), b) in out.iter_mut().zip(r).zip(g).zip(b) {
+        // Halves, so that no factor leaves 15 bits; 16 is added as 1,024, and 33 rounds.
+        let half = high(*r, 5_983).wrapping_add(high(*g, 20_127)).wrapping_add(high(*b, 2_032));
+        *out = (half.wrapping_add(1_024 + 33) >> 6) as u8;
     }
 }
 
@@ -24,28 +26,30 @@ pub(super) fn chroma(rows: &[Row; 2], sums: &mut [Vec<i16>; 3], blue: &mut [u8],
     let n = blue.len().min(red.len());
     for (c, sums) in sums.iter_mut().enumerate() {
         sums.resize(n, 0);
-        let (top, bottom) = (&rows[0].planes[c], &rows[1].planes[c]);
-        let pairs = top.chunks_exact(2).zip(bottom.chunks_exact(2));
-        for (sum, (a, b)) in sums.iter_mut().zip(pairs) {
-            let four = i32::from(a[0]) + i32::from(a[1]) + i32::from(b[0]) + i32::from(b[1]);
-            *sum = (four >> 2) as i16;
-        }
+        average(&rows[0].planes[c], &rows[1].planes[c], sums);
     }
     let [r, g, b] = sums;
-    let (r, g, b) = (&r[..n], &g[..n], &b[..n]);
-    let (blue, red) = (&mut blue[..n], &mut red[..n]);
-    for x in 0..n {
-        let toward_blue = high(b[x], 28_784) - high(r[x], 6_596) - high(g[x], 22_189);
-        blue[x] = ((toward_blue + 16_384 + 64) >> 7) as u8;
-        let toward_red = high(r[x], 28_784) - high(g[x], 26_145) - high(b[x], 2_639);
-        red[x] = ((toward_red + 16_384 + 64) >> 7) as u8;
+    let shift = |v: i16| (v.wrapping_add(16_384 + 64) >> 7) as u8;
+    for ((((blue, red), r), g), b) in blue.iter_mut().zip(red).zip(r).zip(g).zip(b) {
+        let toward_blue = high(*b, 28_784).wrapping_sub(high(*r, 6_596));
+        *blue = shift(toward_blue.wrapping_sub(high(*g, 22_189)));
+        let toward_red = high(*r, 28_784).wrapping_sub(high(*g, 26_145));
+        *red = shift(toward_red.wrapping_sub(high(*b, 2_639)));
+    }
+}
+
+fn average(top: &[i16], bottom: &[i16], out: &mut [i16]) {
+    let pairs = top.chunks_exact(2).zip(bottom.chunks_exact(2));
+    for (out, (a, b)) in out.iter_mut().zip(pairs) {
+        let two = |a: i16, b: i16| (a >> 1).wrapping_add(b >> 1).wrapping_add(a & b & 1);
+        *out = two(two(a[0], b[0]), two(a[1], b[1]));
     }
 }
 
 /// A row as RGBA.
 pub(super) fn rgba(row: &Row, out: &mut [u8]) {
     let [r, g, b] = &row.planes;
-    let byte = |v: i16| ((v + 64) >> 7) as u8;
+    let byte = |v: i16| (v.wrapping_add(64) >> 7) as u8;
     for (pixel, ((r, g), b)) in out.chunks_exact_mut(4).zip(r.iter().zip(g).zip(b)) {
         pixel.copy_from_slice(&[byte(*r), byte(*g), byte(*b), 255]);
     }

@@ -16,50 +16,45 @@ static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
 /// A picture and its halves.
 #[derive(Debug, Clone)]
 pub(super) struct Pyramid {
+    /// Width and height of the picture it was made of: framings are told in its pixels.
+    size: [f64; 2],
     levels: Vec<Picture>,
 }
 
 impl Pyramid {
-    /// Of a picture seen at `steps[0]..=steps[1]` of its pixels a frame pixel. Gives the pyramid
-    /// and how many of its pixels one of the picture's became.
-    pub(super) fn new(mut picture: Picture, steps: [f64; 2], paper: [u8; 3]) -> (Self, f64) {
+    /// Of a picture seen at `steps[0]..=steps[1]` of its pixels a frame pixel.
+    pub(super) fn new(mut picture: Picture, steps: [f64; 2], paper: [u8; 3]) -> Self {
         settle(&mut picture, paper);
-        let mut scale = 1.0;
+        let size = [f64::from(picture.width), f64::from(picture.height)];
+        let mut most = steps[1];
         if steps[0] > 1.04 {
-            let before = picture.width;
             picture = shrunk(&picture, steps[0]);
-            scale = f64::from(picture.width) / f64::from(before);
+            most /= steps[0];
         }
         let mut levels = vec![picture];
-        let mut most = steps[1] * scale;
-        while most >= 2.0 && levels[levels.len() - 1].width.min(levels[levels.len() - 1].height) > 8
-        {
-            levels.push(shrunk(&levels[levels.len() - 1], 2.0));
+        while let Some(last) = levels.last().filter(|l| most >= 2.0 && l.width.min(l.height) > 8) {
+            let half = shrunk(last, 2.0);
+            levels.push(half);
             most /= 2.0;
         }
-        (Self { levels }, scale)
+        Self { size, levels }
     }
 
     /// A picture as it is.
     pub(super) fn plain(picture: Picture) -> Self {
-        Self { levels: vec![picture] }
+        let size = [f64::from(picture.width), f64::from(picture.height)];
+        Self { size, levels: vec![picture] }
     }
 
-    /// The level whose pixels are not larger than a frame pixel, and how many of level 0's pixels
-    /// one of it is along each edge.
+    /// The level whose pixels are not larger than a frame pixel, and how many pixels of the
+    /// picture one of it is along each edge.
     pub(super) fn level(&self, step: f64) -> (&Picture, [f64; 2]) {
-        let mut index = 0;
-        let mut left = step;
-        while left >= 2.0 && index + 1 < self.levels.len() {
-            left /= 2.0;
-            index += 1;
-        }
-        let (first, level) = (&self.levels[0], &self.levels[index]);
-        let times = [
-            f64::from(first.width) / f64::from(level.width),
-            f64::from(first.height) / f64::from(level.height),
-        ];
-        (level, times)
+        let times = |level: &Picture| {
+            [self.size[0] / f64::from(level.width), self.size[1] / f64::from(level.height)]
+        };
+        let fine = |level: &&Picture| times(level)[0] <= step * 1.000_1;
+        let level = self.levels.iter().rev().find(fine).unwrap_or(&self.levels[0]);
+        (level, times(level))
     }
 }
 
@@ -199,11 +194,19 @@ mod tests {
     }
 
     #[test]
+    fn a_level_is_never_coarser_than_the_frame() {
+        let flat = Picture { width: 1_000, height: 501, rgba: vec![255; 1_000 * 501 * 4] };
+        let pyramid = Pyramid::new(flat, [1.3, 6.0], [0; 3]);
+        let at = |step: f64| pyramid.level(step).0.width;
+        assert_eq!([at(0.7), at(1.3), at(2.5), at(2.7), at(5.9)], [769, 769, 769, 385, 193]);
+    }
+
+    #[test]
     fn what_is_transparent_lies_over_paper() {
         let glass = Picture { width: 2, height: 2, rgba: [0, 0, 0, 0].repeat(4) };
-        let (pyramid, scale) = Pyramid::new(glass, [0.5, 0.5], [9, 8, 7]);
-        assert_eq!((pyramid.level(1.0).0.rgba[..4].to_vec(), scale), (vec![9, 8, 7, 255], 1.0));
+        let pyramid = Pyramid::new(glass, [0.5, 0.5], [9, 8, 7]);
+        assert_eq!(pyramid.level(1.0).0.rgba[..4], [9, 8, 7, 255]);
         let wrong = Picture { width: 9, height: 9, rgba: vec![1] };
-        assert_eq!(Pyramid::new(wrong, [1.0; 2], [9, 8, 7]).0.level(1.0).0.width, 1);
+        assert_eq!(Pyramid::new(wrong, [1.0; 2], [9, 8, 7]).level(1.0).0.width, 1);
     }
 }

@@ -82,11 +82,9 @@ impl Mixing {
     pub(super) fn row(&self, y: usize, before: &mut [Light], next: &[Light], paper: Light) {
         match self {
             Self::Dissolve(amount) => {
-                for (a, b) in before.iter_mut().zip(next) {
-                    for c in 0..4 {
-                        a[c] += (b[c] - a[c]) * amount;
-                    }
-                }
+                let amount = *amount;
+                let (before, next) = (before.as_flattened_mut(), next.as_flattened());
+                before.iter_mut().zip(next).for_each(|(a, b)| *a += (b - *a) * amount);
             }
             Self::Columns { parts, .. } => {
                 for ((a, b), [old, new]) in before.iter_mut().zip(next).zip(parts) {

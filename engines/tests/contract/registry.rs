@@ -31,7 +31,7 @@ fn engines_are_added_by_name_and_address() {
     };
     registry.add(added("lab", "http://127.0.0.1:1/v1")).unwrap();
     registry.add(added("lab", "http://127.0.0.1:2/v1")).unwrap();
-    assert_eq!(registry.all().count(), 5);
+    assert_eq!(registry.all().count(), 6);
     for (name, url) in [
         ("", "https://x.org"),
         ("local-text", "https://x.org"),

@@ -133,9 +133,9 @@ fn run(
         }
     };
     pipeline.set_state(gst::State::Playing).map_err(broken)?;
-    if spec.samples > 0 {
-        push_sound(&source(pipeline, "a")?, spec, priming, shared, frame_bytes * SLOTS)?;
-    }
+    // The parent puts the sound in place before its first frame, and not before it has a worker:
+    // read any earlier it may be silence.
+    let mut sound = (spec.samples > 0).then(|| source(pipeline, "a")).transpose()?;
     let [num, den] = spec.fps.map(|v| u64::from(v.clamp(1, 100_000)));
     let time = |n: u64| gst::ClockTime::SECOND.mul_div_floor(n * den, num);
     let mut n = 0u64;
@@ -143,6 +143,9 @@ fn run(
         let lost = |error: MediaError| (FailCode::Protocol, error.to_string());
         match receive(socket).map_err(lost)? {
             ToWorker::Push { slot } if slot < SLOTS && n < u64::from(spec.frames) => {
+                if let Some(sound) = sound.take() {
+                    push_sound(&sound, spec, priming, shared, frame_bytes * SLOTS)?;
+                }
                 let mut bytes = vec![0; frame_bytes as usize];
                 shared.read_exact_at(&mut bytes, slot * frame_bytes).map_err(broken)?;
                 let mut buffer = gst::Buffer::from_mut_slice(bytes);

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use oto_storage::AssetStore;
 
+use crate::derived::Derived;
+
 /// Everything oTo keeps on this machine.
 #[derive(Debug, Clone)]
 pub(crate) struct DataDir {
@@ -31,6 +33,11 @@ impl DataDir {
 
     pub(crate) fn assets(&self) -> AssetStore {
         AssetStore::new(self.root.join("media"))
+    }
+
+    /// What can be made again.
+    pub(crate) fn derived(&self) -> Derived {
+        Derived::new(self.root.join("derived"))
     }
 
     pub(crate) fn backend(&self) -> PathBuf {

@@ -4,6 +4,7 @@
 mod cli;
 mod convert;
 mod data;
+mod derived;
 mod desk;
 mod figures;
 mod home;

@@ -5,6 +5,7 @@ pub(super) mod chores;
 pub(super) mod films;
 pub(super) mod keys;
 pub(super) mod media;
+mod proxies;
 mod sound;
 mod storage;
 pub(super) mod timeline;
@@ -15,6 +16,7 @@ pub(super) fn plugin(app: &mut App) {
     backend::plugin(app);
     films::plugin(app);
     media::plugin(app);
+    proxies::plugin(app);
     storage::plugin(app);
     timeline::plugin(app);
 }

@@ -68,14 +68,7 @@ fn said(
         }
         words
     });
-    Ok(Said {
-        asset: input.hash.clone(),
-        samples,
-        from: heard.start,
-        to: heard.end,
-        words,
-        estimated,
-    })
+    Ok(Said { asset: input.hash.clone(), from: heard.start, to: heard.end, words, estimated })
 }
 
 /// The stages among the inputs, by key.

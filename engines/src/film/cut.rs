@@ -1,7 +1,5 @@
 //! From scenes with their sounds and pictures to a timeline. Pure.
 
-use std::sync::Arc;
-
 use oto_media::caption::{Cue, Word, cues};
 use oto_media::timeline::{
     Bed, Clip, Motion, SAMPLE_RATE, Shot, TIMELINE_VERSION, Timeline, Transition, TransitionKind,
@@ -20,11 +18,10 @@ const PAUSE_SECS: f32 = 0.5;
 /// A scene in which nobody speaks, when the script does not say how long it is.
 const SILENT_SECS: f32 = 4.0;
 
-/// A voice: its samples and when each word is said.
+/// A voice: which part of it is heard, and when each word is said.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Said {
     pub(super) asset: String,
-    pub(super) samples: Arc<Vec<[f32; 2]>>,
     /// What is left between the silences at its ends.
     pub(super) from: usize,
     pub(super) to: usize,
@@ -239,7 +236,6 @@ mod tests {
         let n = samples(seconds) as usize;
         Said {
             asset: "a".repeat(64),
-            samples: Arc::new(vec![[0.1; 2]; n]),
             from: 4_800,
             to: n,
             words: estimated_words(text, (seconds * 1000.0) as u32),

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bevy::prelude::*;
 use bevy::window::RequestRedraw;
-use oto_api_types::JobStatus;
+use oto_api_types::{Job, JobStatus};
 use oto_backend_client::Event;
 use oto_board::{Change, Edit, JobId, Note, NoteId, Origin, WorkState};
 use oto_canvas::{BoardChanged, CanvasSystems, EditRequest, MakingLook, MakingLooks, OpenBoard};
@@ -20,6 +20,7 @@ use crate::desk::state::{Desk, HomeState, Level, Pending, UiState, Waker};
 use crate::desk::{clock, panels};
 
 use super::chores::{Chore, Chores};
+use super::proxies::Proxies;
 use crate::home::LocalHome;
 use crate::making::stages::{Begun, begin_stage};
 use crate::{making, mint, sample};
@@ -319,11 +320,20 @@ fn grow_stages(
     }
 }
 
+/// Films that arrived get their small ones, so that they are there when they are looked at.
+fn ask_proxies(proxies: &mut Proxies, job: &Job, desk: &Desk) {
+    let films = job.outputs.iter().filter(|o| o.content_type.starts_with("video/"));
+    for asset in films.filter_map(|o| o.hash.parse().ok()) {
+        proxies.ask(asset, desk.data.assets().path(asset));
+    }
+}
+
 /// What the chores thread has done.
 fn take_chores(
     chores: Res<Chores>,
     desk: Res<Desk>,
     open: Res<OpenBoard>,
+    mut proxies: Option<ResMut<Proxies>>,
     mut ui: ResMut<UiState>,
     mut edits: MessageWriter<EditRequest>,
 ) {
@@ -337,6 +347,9 @@ fn take_chores(
                 });
                 match edit {
                     Ok(Some(edit)) => {
+                        if let Some(proxies) = &mut proxies {
+                            ask_proxies(proxies, &job, &desk);
+                        }
                         edits.write(EditRequest::job(edit));
                         ui.done += 1;
                         let text = desk.words.with("toast-ready", &[("title", &job.title)]);

@@ -13,7 +13,9 @@ use oto_canvas::{CanvasSystems, OpenBoard, Thumb, Thumbs, Wish};
 use oto_media::picture::Picture;
 use oto_media::worker::{FramePlayer, Workers};
 
+use super::proxies::Proxies;
 use super::sound::Player;
+use crate::derived::Derived;
 use crate::desk::state::{Desk, Level, UiState, Waker};
 use crate::desk::thumbnails::Thumbnails;
 
@@ -89,6 +91,8 @@ pub(crate) struct Preview {
     player: Option<Player>,
     /// At most one frame is on its way.
     asked: bool,
+    /// A film that was just opened.
+    opened: Option<(AssetId, PathBuf)>,
 }
 
 impl Preview {
@@ -100,6 +104,7 @@ impl Preview {
         self.close();
         self.asset = Some(asset);
         self.asked = true;
+        self.opened = (kind == WorkKind::Video).then(|| (asset, path.clone()));
         self.orders.send(Order::Open { asset, path, kind }).ok();
     }
 
@@ -151,7 +156,7 @@ pub(super) fn plugin(app: &mut App) {
         .add_systems(Update, (thumbs, preview).in_set(CanvasSystems::Events));
 }
 
-fn start(mut commands: Commands, waker: Res<Waker>, mut ui: ResMut<UiState>) {
+fn start(mut commands: Commands, desk: Res<Desk>, waker: Res<Waker>, mut ui: ResMut<UiState>) {
     let workers = match Workers::of_this_program() {
         Ok(workers) => workers,
         Err(error) => return ui.log(Level::Error, error.to_string()),
@@ -181,10 +186,10 @@ fn start(mut commands: Commands, waker: Res<Waker>, mut ui: ResMut<UiState>) {
     });
     let (orders, inbox) = channel();
     let (tell, back) = channel();
-    let wake = Arc::clone(&waker.0);
+    let (wake, derived) = (Arc::clone(&waker.0), desk.data.derived());
     let preview = std::thread::Builder::new()
         .name("oto-preview".to_owned())
-        .spawn(move || serve(&workers, &inbox, &tell, &*wake));
+        .spawn(move || serve(&workers, &derived, &inbox, &tell, &*wake));
     for thread in [thumbs.err(), preview.err()].into_iter().flatten() {
         ui.log(Level::Error, thread.to_string());
     }
@@ -202,16 +207,21 @@ fn start(mut commands: Commands, waker: Res<Waker>, mut ui: ResMut<UiState>) {
         playing: false,
         player: None,
         asked: false,
+        opened: None,
     });
 }
 
+/// A film that is open, and whether it is the small one.
+type Opened = (FramePlayer, bool);
+
 fn serve(
     workers: &Workers,
+    derived: &Derived,
     inbox: &Receiver<Order>,
     tell: &Sender<Answer>,
     wake: &(dyn Fn() + Send + Sync),
 ) {
-    let mut films: HashMap<AssetId, FramePlayer> = HashMap::new();
+    let mut films: HashMap<AssetId, Opened> = HashMap::new();
     while let Ok(order) = inbox.recv() {
         let answers = match order {
             Order::Open { asset, path, kind } => {
@@ -219,7 +229,12 @@ fn serve(
                 open(workers, &mut films, asset, &path, kind)
             }
             Order::Show { asset, ms } => {
-                films.get_mut(&asset).map_or_else(Vec::new, |film| show(film, asset, ms))
+                if let Some(film) = films.get_mut(&asset) {
+                    small_if_ready(workers, derived, asset, film);
+                    show(&mut film.0, asset, ms)
+                } else {
+                    Vec::new()
+                }
             }
         };
         for answer in answers {
@@ -233,7 +248,7 @@ fn serve(
 
 fn open(
     workers: &Workers,
-    films: &mut HashMap<AssetId, FramePlayer>,
+    films: &mut HashMap<AssetId, Opened>,
     asset: AssetId,
     path: &std::path::Path,
     kind: WorkKind,
@@ -263,11 +278,24 @@ fn open(
                 };
                 let mut answers = show(&mut film, asset, 0);
                 answers.push(Answer::Sound { asset, samples, wave: Vec::new(), length_ms });
-                films.insert(asset, film);
+                films.insert(asset, (film, false));
                 answers
             }
             Err(error) => vec![failed(error)],
         },
+    }
+}
+
+/// Frames come from the small film as soon as there is one: seeking in it is fast.
+fn small_if_ready(workers: &Workers, derived: &Derived, asset: AssetId, film: &mut Opened) {
+    if film.1 {
+        return;
+    }
+    let small = derived.ready(asset).and_then(|path| workers.film(&path, FILM).ok());
+    if let Some(mut small) = small {
+        // The length is that of the film itself.
+        small.info = film.0.info;
+        *film = (small, true);
     }
 }
 
@@ -307,10 +335,14 @@ fn thumbs(
 
 fn preview(
     preview: Option<ResMut<Preview>>,
+    proxies: Option<ResMut<Proxies>>,
     mut redraw: MessageWriter<bevy::window::RequestRedraw>,
 ) {
     let Some(mut preview) = preview else { return };
     let preview = preview.bypass_change_detection();
+    if let (Some((asset, path)), Some(mut proxies)) = (preview.opened.take(), proxies) {
+        proxies.ask(asset, path);
+    }
     let answers: Vec<Answer> =
         preview.answers.lock().unwrap_or_else(PoisonError::into_inner).try_iter().collect();
     for answer in answers {

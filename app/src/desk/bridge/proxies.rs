@@ -70,11 +70,9 @@ fn serve(
     derived.sweep();
     while let Ok((asset, film)) = inbox.recv() {
         let path = derived.proxy(asset);
-        let made = path
-            .parent()
-            .map_or(Ok(()), std::fs::create_dir_all)
-            .map_err(oto_media::MediaError::io("making the folder for small films"))
-            .and_then(|()| workers.proxy(&film, &path, &|_| !closing.load(Ordering::Relaxed)));
+        // Without its folder the worker says why.
+        path.parent().map(std::fs::create_dir_all);
+        let made = workers.proxy(&film, &path, &|_| !closing.load(Ordering::Relaxed));
         match made {
             Ok(()) => wake(),
             Err(oto_media::MediaError::Canceled) => return,

@@ -5,7 +5,7 @@ mod painter;
 mod voice;
 mod writer;
 
-pub use music::Music;
+pub use music::{Mood, Music, compose};
 pub use painter::{Painter, paint};
 pub use voice::{Voice, voice_for};
 pub use writer::{Writer, write};

@@ -27,8 +27,8 @@ const RATE: u32 = 48_000;
 /// Shortest and longest piece in seconds.
 const LENGTHS: std::ops::RangeInclusive<u32> = 5..=600;
 /// Quiet: root mean square and highest sample of what is written.
-const RMS: f64 = 0.075;
-const PEAK: f32 = 0.6;
+const RMS: f64 = 0.055;
+const PEAK: f32 = 0.5;
 /// Longer files are handed over as files.
 const MEMORY_BYTES: usize = 16 << 20;
 

@@ -70,7 +70,7 @@ fn advance(pitch: i32, times: f64) -> u32 {
         1.189_207_115_002_721,
         1.259_921_049_894_873_2,
         1.334_839_854_170_034_4,
-        1.414_213_562_373_095_1,
+        std::f64::consts::SQRT_2,
         1.498_307_076_876_681_5,
         1.587_401_051_968_199_4,
         1.681_792_830_507_429,
@@ -113,7 +113,7 @@ pub(super) struct Band {
     sine: Table,
 }
 
-/// Softest ring that is still played.
+/// How long what is struck rings, in seconds.
 const LENGTH_OF_BELL: f32 = 3.6;
 const LENGTH_OF_STRING: f32 = 1.9;
 
@@ -160,18 +160,20 @@ impl Band {
         let mut phases = [first, first ^ 0x5555_5555];
         let swell = advance(0, 0.19 / 8.175_8 * (1.0 + f64::from(note.pitch % 5) * 0.13));
         let mut swelling = first;
-        let sides = [1.0 - 0.35 * note.pan, 1.0 + 0.35 * note.pan];
+        let sides = [1.0 - 0.2 * note.pan, 1.0 + 0.2 * note.pan];
         add(onto, note.at, total, |i| {
             let i = i as f32;
             let level = smoothstep(0.0, attack, i) * (1.0 - smoothstep(held, held + release, i));
             swelling = swelling.wrapping_add(swell);
             let open = 0.35 + 0.3 * self.sine.at(swelling);
             let level = level * note.level;
-            [0, 1].map(|c| {
+            let tones = [0, 1].map(|c| {
                 phases[c] = phases[c].wrapping_add(steps[c]);
                 let (dark, light) = (self.dark.at(phases[c]), self.light.at(phases[c]));
-                (dark + (light - dark) * open) * level * sides[c]
-            })
+                (dark + (light - dark) * open) * level
+            });
+            // A part of each on the other side: wide, and nothing is lost in one loudspeaker.
+            [0, 1].map(|c| (tones[c] * 0.82 + tones[1 - c] * 0.24) * sides[c])
         });
     }
 

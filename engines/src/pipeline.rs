@@ -11,8 +11,10 @@ use crate::{EngineError, Input, Kind, Request};
 pub struct Stage {
     /// Names it within the whole, always the same for the same request: "script", "voice-02".
     pub key: String,
-    /// What people call it.
+    /// What people call it until it has a title of its own.
     pub title: String,
+    /// It is called so for ever: what is asked says little about it.
+    pub keeps_title: bool,
     /// What to make.
     pub kind: Kind,
     /// Engine id.

@@ -105,6 +105,8 @@ pub(crate) struct JobRow {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ChildOf {
     pub(crate) title: String,
+    #[serde(default)]
+    pub(crate) keeps_title: bool,
     pub(crate) from_stages: Vec<String>,
     pub(crate) from_inputs: Vec<usize>,
 }
@@ -212,6 +214,12 @@ impl JobRow {
     /// Why it ended without a result.
     pub(crate) fn error(&self) -> Option<JobError> {
         serde_json::from_str(self.error.as_deref()?).ok()
+    }
+
+    /// What its work is called whatever its engine says.
+    pub(crate) fn kept_title(&self) -> Option<String> {
+        let of: ChildOf = serde_json::from_str(self.child_of.as_deref()?).ok()?;
+        of.keeps_title.then_some(of.title)
     }
 
     /// As a part of its whole.

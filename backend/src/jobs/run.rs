@@ -261,7 +261,8 @@ async fn finish(state: &AppState, row: &JobRow, outcome: Ended) -> Result<(), Ba
                 stages::cancel(state, &row.id).await?;
             }
         }
-        Ended::Made(outcome, draft) => {
+        Ended::Made(mut outcome, draft) => {
+            outcome.title = row.kept_title().unwrap_or(outcome.title);
             let blobs = state.blobs.clone();
             let stored = tokio::task::spawn_blocking(move || store(&blobs, outcome, draft)).await;
             match stored {

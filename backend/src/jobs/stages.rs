@@ -140,6 +140,7 @@ async fn begin(state: &AppState, parent: &JobRow, stages: &[Stage]) -> Result<()
         };
         let of = ChildOf {
             title: stage.title.clone(),
+            keeps_title: stage.keeps_title,
             from_stages: stage.from_stages.clone(),
             from_inputs: stage.from_inputs.clone(),
         };

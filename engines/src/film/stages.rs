@@ -127,6 +127,7 @@ pub(super) fn script_of(
     let local = Stage {
         key: SCRIPT.to_owned(),
         title: "Script".to_owned(),
+        keeps_title: true,
         kind: Kind::Text,
         engine: "local-text".to_owned(),
         model: String::new(),
@@ -244,6 +245,7 @@ fn parts(
         let base = Stage {
             key: String::new(),
             title: String::new(),
+            keeps_title: false,
             kind: Kind::Voice,
             engine: String::new(),
             model: String::new(),
@@ -273,6 +275,7 @@ fn parts(
         let local = Stage {
             key: MUSIC.to_owned(),
             title: "Music".to_owned(),
+            keeps_title: true,
             kind: Kind::Voice,
             engine: "local-music".to_owned(),
             model: String::new(),

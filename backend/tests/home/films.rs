@@ -30,14 +30,18 @@ struct Plan {
 
 type Lab = Arc<Mutex<Plan>>;
 
-async fn chat(State(lab): State<Lab>, Json(body): Json<Value>) -> Json<Value> {
+async fn chat(State(lab): State<Lab>, Json(body): Json<Value>) -> Response {
     let mut plan = lab.lock().unwrap();
     let content = &body["messages"][0]["content"];
     let prompt = content.as_str().or(content[0]["text"].as_str()).unwrap().to_owned();
     plan.asked.push(("chat", prompt));
     let text =
         if plan.scripts.len() > 1 { plan.scripts.remove(0) } else { plan.scripts[0].clone() };
-    Json(json!({ "choices": [{ "message": { "content": text } }] }))
+    if text == "REFUSED" {
+        let error = json!({ "error": { "message": "the model is not for you" } });
+        return (StatusCode::BAD_REQUEST, Json(error)).into_response();
+    }
+    Json(json!({ "choices": [{ "message": { "content": text } }] })).into_response()
 }
 
 async fn picture(State(lab): State<Lab>, Json(body): Json<Value>) -> Response {
@@ -180,6 +184,21 @@ async fn an_answer_that_is_no_script_is_mended_once_and_then_drafted() {
     assert_eq!(&keys(&done)[..3], ["script", "script-repair", "script-draft"]);
     assert_eq!(second.lock().unwrap().asked.len(), 2, "one repair and no more");
     assert!(done["label"].as_str().unwrap().contains("composed from templates"));
+    // A script that cannot be had at all is drafted too, and what is no JSON is read as it stands.
+    second.lock().unwrap().scripts = vec!["REFUSED".to_owned()];
+    let mut other = film(&params);
+    other["prompt"] = json!("Ferries");
+    caller.submit(&id(3), &other).await;
+    let done = caller.until_final(&id(3)).await;
+    assert_eq!(done["status"], "succeeded", "{done}");
+    assert_eq!(&keys(&done)[..2], ["script", "script-draft"]);
+    let words = "One ferry leaves at nine. It crosses the water. Nobody waits for it.";
+    second.lock().unwrap().scripts = vec![words.to_owned()];
+    other["prompt"] = json!("Harbours");
+    caller.submit(&id(4), &other).await;
+    let done = caller.until_final(&id(4)).await;
+    assert_eq!(done["status"], "succeeded", "{done}");
+    assert!(done["text"].as_str().unwrap().contains("One ferry leaves at nine."));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,8 @@ use oto_media::timeline::{
 use super::cut::{Part, Said, Seen, timeline};
 use super::settings::Settings;
 use super::stages::{
-    MUSIC, ScriptNow, made, script_of, subject_of, visual_key, visuals, voice_key, voices,
+    MUSIC, SCRIPT_KEYS, ScriptNow, made, script_of, subject_of, visual_key, visuals, voice_key,
+    voices,
 };
 use crate::outcome::title_from;
 use crate::{
@@ -71,10 +72,13 @@ fn said(
     Ok(Said { asset: input.hash.clone(), from: heard.start, to: heard.end, words, estimated })
 }
 
-/// The stages among the inputs, by key.
+/// The stages among the inputs, by key. A way to the script that is not there has failed: nothing
+/// is put together before all have ended.
 fn stages_of(request: &Request) -> Stages {
+    let lost = SCRIPT_KEYS.map(|key| (key.to_owned(), StageState::Failed(String::new())));
     let made = request.inputs.iter().filter_map(|i| Some((i.stage.clone()?, i.clone())));
-    made.map(|(key, input)| (key, StageState::Made(input))).collect()
+    let made = made.map(|(key, input)| (key, StageState::Made(input)));
+    lost.into_iter().chain(made).collect()
 }
 
 /// Lays the film out from its stages and the user's own works.

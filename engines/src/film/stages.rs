@@ -8,8 +8,10 @@ use crate::{
     EngineError, ErrorClass, Input, Kind, Next, Pipeline, Request, Stage, StageState, Stages,
 };
 
-pub(super) const SCRIPT: &str = "script";
+const SCRIPT: &str = "script";
 const REPAIR: &str = "script-repair";
+/// The ways to a script, the last one first to be believed.
+pub(super) const SCRIPT_KEYS: [&str; 3] = ["script-draft", REPAIR, SCRIPT];
 pub(super) const MUSIC: &str = "music";
 /// Behind the key of a stage that stands in for one that failed.
 const DRAFT: &str = "-draft";
@@ -182,14 +184,14 @@ pub(super) fn script_of(
             }
         }
         // The draft stands in below.
-        let draft = Stage { key: format!("{SCRIPT}{DRAFT}"), ..local };
+        let draft = Stage { key: SCRIPT_KEYS[0].to_owned(), ..local };
         return drafted(stages, draft, &subject, settings);
     }
     let stand_in = (settings.fallback && !by.is_local()).then(|| local.clone());
     match begin(stages, first, stand_in)? {
         Some(stage) => Ok(ScriptNow::Make(stage)),
         None if made(stages, SCRIPT).is_some() => {
-            let draft = Stage { key: format!("{SCRIPT}{DRAFT}"), ..local };
+            let draft = Stage { key: SCRIPT_KEYS[0].to_owned(), ..local };
             drafted(stages, draft, &subject, settings)
         }
         None => Ok(ScriptNow::Wait),
@@ -228,11 +230,10 @@ fn parts(
     script: &Script,
     stages: &Stages,
 ) -> Vec<[Option<Stage>; 2]> {
-    let script_key = [SCRIPT.to_owned(), REPAIR.to_owned(), format!("{SCRIPT}{DRAFT}")];
-    let from_stages: Vec<String> = script_key
+    let from_stages: Vec<String> = SCRIPT_KEYS
         .into_iter()
-        .rev()
-        .find(|key| matches!(stages.get(key), Some(StageState::Made(_))))
+        .find(|key| matches!(stages.get(*key), Some(StageState::Made(_))))
+        .map(str::to_owned)
         .into_iter()
         .collect();
     let from_inputs = if voices(request).is_empty() { texts(request) } else { voices(request) };

@@ -3,6 +3,7 @@
 
 mod assemble;
 mod cut;
+mod from_edit;
 pub mod script;
 mod settings;
 mod stages;
@@ -63,6 +64,9 @@ impl Engine for Film {
         request: &'a Request,
     ) -> BoxFuture<'a, Result<Submitted, EngineError>> {
         Box::pin(async move {
+            if !request.param("edit", "").is_empty() {
+                return from_edit::film(context, request).await;
+            }
             let request = request.clone();
             context.blocking(move |context| assemble::assemble(context, &request)).await
         })

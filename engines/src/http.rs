@@ -5,6 +5,7 @@ mod call;
 mod download;
 mod events;
 mod provider;
+mod upload;
 mod wait;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,6 +17,7 @@ use reqwest::{Client, Url};
 
 pub(crate) use answer::{invalid, nonsense, refusal};
 pub(crate) use call::Sends;
+pub(crate) use download::fetch_public;
 pub use download::read_capped;
 pub(crate) use events::Events;
 pub(crate) use provider::{Auth, Provider};
@@ -126,10 +128,10 @@ pub fn client_for(base: &Url, first_byte: Duration) -> Result<Client, EngineErro
     built(builder)
 }
 
-/// A client for results that lie elsewhere: https only, and no name leads to a private address,
+/// A client for files that lie elsewhere: https only, and no name leads to a private address,
 /// whatever it resolved to a moment ago.
-fn public_client() -> Result<Client, EngineError> {
-    built(builder(Duration::from_secs(60)).https_only(true).dns_resolver(Arc::new(PublicOnly)))
+fn public_client(first_byte: Duration) -> Result<Client, EngineError> {
+    built(builder(first_byte).https_only(true).dns_resolver(Arc::new(PublicOnly)))
 }
 
 fn builder(read: Duration) -> reqwest::ClientBuilder {

@@ -367,7 +367,7 @@ fn length_of(scene: &ScriptScene) -> f32 {
 
 impl Pipeline for super::Film {
     fn next(&self, request: &Request, stages: &Stages) -> Result<Next, EngineError> {
-        if !request.param("timeline", "").is_empty() {
+        if ["timeline", "edit"].iter().any(|name| !request.param(name, "").is_empty()) {
             return Ok(Next::Assemble);
         }
         if request.prompt.trim().is_empty() && sources(request).next().is_none() {

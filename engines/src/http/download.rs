@@ -1,6 +1,7 @@
 //! Results that an engine points to: bytes up to a cap, in memory or in a file.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use reqwest::{Response, Url};
 use tokio::io::AsyncWriteExt;
@@ -83,24 +84,27 @@ pub(super) async fn write_capped(
     }
 }
 
+/// True for an address on the public internet, over https and without a name or password in it.
+/// Where its name leads is seen by the client.
+pub(super) fn is_open(url: &Url) -> bool {
+    let literal = match url.host() {
+        Some(url::Host::Ipv4(ip)) => Some(ip.into()),
+        Some(url::Host::Ipv6(ip)) => Some(ip.into()),
+        _ => None,
+    };
+    let named = !url.username().is_empty() || url.password().is_some();
+    url.scheme() == "https" && !named && !is_local_name(url) && !literal.is_some_and(is_private)
+}
+
 /// Opens a result elsewhere: over https from the public internet, without credentials, through
 /// three redirects at most.
 pub(super) async fn open_public(mut url: Url) -> Result<Response, EngineError> {
     for _ in 0..4 {
-        let literal = match url.host() {
-            Some(url::Host::Ipv4(ip)) => Some(ip.into()),
-            Some(url::Host::Ipv6(ip)) => Some(ip.into()),
-            _ => None,
-        };
-        let named = !url.username().is_empty() || url.password().is_some();
-        if url.scheme() != "https"
-            || named
-            || is_local_name(&url)
-            || literal.is_some_and(is_private)
-        {
+        if !is_open(&url) {
             return Err(bad_link());
         }
-        let sent = public_client()?.get(url.clone()).send().await;
+        let client = public_client(Duration::from_secs(60))?;
+        let sent = client.get(url.clone()).send().await;
         let response = sent.map_err(|e| from_transport(&e, false))?;
         if !response.status().is_redirection() {
             return there(response);
@@ -108,6 +112,13 @@ pub(super) async fn open_public(mut url: Url) -> Result<Response, EngineError> {
         url = target(&url, &response)?;
     }
     Err(bad_link())
+}
+
+/// Fetches what anybody can open into a file of at most `cap` bytes, by the rules for results.
+pub(crate) async fn fetch_public(link: &str, cap: u64, path: &Path) -> Result<(), EngineError> {
+    let url = Url::parse(link).or(Err(bad_link()))?;
+    write_capped(open_public(url).await?, cap, path).await?;
+    Ok(())
 }
 
 /// Where a redirect leads.

@@ -1,6 +1,6 @@
 //! A provider: where it is, how its key is shown, and the clients bound to it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 use super::answer::{from_transport, invalid};
 use super::call::{Call, Sends};
 use super::download::{bad_link, open_public, target, there, write_capped};
+use super::upload::put_signed;
 use super::{check_base_url, client_for, is_local_name, read_capped};
 use crate::{Check, CheckState, Context, EngineError, ErrorClass};
 
@@ -171,6 +172,11 @@ impl Provider {
     ) -> Result<PathBuf, EngineError> {
         let response = self.open(context, link).await?;
         write_capped(response, cap, &context.folder.join(name)).await
+    }
+
+    /// Sends a file to an address that the provider signed for it, without the key.
+    pub(crate) async fn put_file(&self, link: &str, path: &Path) -> Result<(), EngineError> {
+        put_signed(&self.base, link, path).await
     }
 
     /// Fetches what was paid for already, into a file: what passes is waited out for a while, and

@@ -141,6 +141,15 @@ fn subjects() -> Vec<Subject> {
             good: || Box::new(crate::shotstack::good()),
         },
         Subject {
+            adapter: "shotstack",
+            path: "/edit/stage",
+            model: "",
+            kind: Kind::Video,
+            params: &[("timeline", crate::shotstack_timeline::CAPTIONS_ONLY)],
+            asks_the_way: true,
+            good: || Box::new(crate::shotstack_timeline::good()),
+        },
+        Subject {
             adapter: "vast",
             path: "",
             model: "wan",

@@ -16,5 +16,6 @@ mod replicate;
 mod runpod;
 mod sdcpp;
 mod shotstack;
+mod shotstack_timeline;
 mod stability;
 mod vast;

@@ -14,7 +14,7 @@ use crate::http::invalid;
 /// Where the parts of a film are: addresses, or names of files while it is not rendered elsewhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sources {
-    /// Of the pictures, by their place in the list of the film.
+    /// Of the pictures and films, by their place in the list of the film.
     pub pictures: Vec<String>,
     /// Of the sound of the whole film.
     pub sound: Option<String>,
@@ -52,15 +52,22 @@ fn seconds(frames: u32) -> f64 {
 /// The shots, upper and lower track.
 fn shots(film: &FlatFilm, sources: &Sources) -> Result<[Track; 2], EngineError> {
     let mut tracks = [Track::default(), Track::default()];
+    let address = |place: usize| {
+        let src = sources.pictures.get(place).filter(|src| !src.trim().is_empty());
+        src.ok_or_else(|| {
+            invalid("A picture of this film has no address. Put the pictures where they can be reached, and export again.")
+        })
+    };
     for (i, shot) in film.shots.iter().enumerate() {
         let asset = match &shot.visual {
-            Shows::Still(picture) => {
-                let src = sources.pictures.get(*picture).filter(|src| !src.trim().is_empty());
-                let src = src.ok_or_else(|| {
-                    invalid("A picture of this film has no address. Put the pictures where they can be reached, and export again.")
-                })?;
-                json!({ "type": "image", "src": src })
-            }
+            Shows::Still(picture) => json!({ "type": "image", "src": address(*picture)? }),
+            // Silent, as in oTo: what is heard is the sound of the whole film.
+            Shows::Film(film, in_ms) => json!({
+                "type": "video",
+                "src": address(*film)?,
+                "trim": When::from_seconds(*in_ms as f64 / 1_000.0),
+                "volume": 0,
+            }),
             Shows::Card(text) => json!({
                 "type": "text",
                 "text": text,
@@ -72,8 +79,10 @@ fn shots(film: &FlatFilm, sources: &Sources) -> Result<[Track; 2], EngineError> 
             }),
         };
         let mut clip = clip(asset, seconds(shot.start_frame), seconds(shot.frames));
-        if matches!(shot.visual, Shows::Still(_)) {
+        if matches!(shot.visual, Shows::Still(_) | Shows::Film(..)) {
             clip.fit = Some("crop".to_owned());
+        }
+        if matches!(shot.visual, Shows::Still(_)) {
             let effect = if i % 2 == 0 { "zoomInSlow" } else { "zoomOutSlow" };
             clip.effect = Some(effect.to_owned());
         }

@@ -17,6 +17,8 @@ pub const DISSOLVE_FRAMES: u32 = 15;
 pub enum Shows {
     /// A picture, by its place in the list of pictures.
     Still(usize),
+    /// A film, by its place in the same list, and where it begins.
+    Film(usize, u64),
     /// Words on paper.
     Card(String),
 }
@@ -46,24 +48,25 @@ pub struct FlatFilm {
 }
 
 impl FlatFilm {
-    /// A timeline as an edit can show it, and its pictures in the order of the list. Films in it
-    /// become cards that say so; other transitions become dissolves.
+    /// A timeline as an edit can show it, and its pictures and films in the order of the list.
+    /// Transitions of all kinds become dissolves.
     #[must_use]
     pub fn of(film: &Timeline) -> (Self, Vec<String>) {
         let frame = |n: u32| Fps::DEFAULT.frame_at(film.fps.ms_at(n));
         let mut pictures: Vec<String> = Vec::new();
+        let mut place = |asset: &String| {
+            let known = pictures.iter().position(|p| p == asset);
+            known.unwrap_or_else(|| {
+                pictures.push(asset.clone());
+                pictures.len() - 1
+            })
+        };
         let mut shots = Vec::new();
         let starts = film.starts();
         for (i, shot) in film.shots.iter().enumerate() {
             let visual = match &shot.visual {
-                Visual::Still { asset, .. } => {
-                    let known = pictures.iter().position(|p| p == asset);
-                    Shows::Still(known.unwrap_or_else(|| {
-                        pictures.push(asset.clone());
-                        pictures.len() - 1
-                    }))
-                }
-                Visual::Film { .. } => Shows::Card("film".to_owned()),
+                Visual::Still { asset, .. } => Shows::Still(place(asset)),
+                Visual::Film { asset, in_ms } => Shows::Film(place(asset), *in_ms),
                 Visual::Card { text } => Shows::Card(text.clone()),
             };
             let (start, end) = (frame(starts[i]), frame(starts[i] + shot.frames));
@@ -79,7 +82,7 @@ impl FlatFilm {
         (Self { size: film.size, frames, shots, cues: film.cues.clone() }, pictures)
     }
 
-    /// As a timeline whose pictures are these assets. Gaps become empty cards.
+    /// As a timeline whose pictures and films are these assets. Gaps become empty cards.
     #[must_use]
     pub fn timeline(&self, pictures: &[String], seed: u64) -> Timeline {
         let card = |text: &str| Visual::Card { text: text.to_owned() };
@@ -108,6 +111,10 @@ impl FlatFilm {
             let visual = match &flat.visual {
                 Shows::Still(n) => match pictures.get(*n) {
                     Some(asset) => Visual::Still { asset: asset.clone(), focus: [0.5, 0.5] },
+                    None => card(""),
+                },
+                Shows::Film(n, in_ms) => match pictures.get(*n) {
+                    Some(asset) => Visual::Film { asset: asset.clone(), in_ms: *in_ms },
                     None => card(""),
                 },
                 Shows::Card(text) => card(text),
@@ -162,6 +169,7 @@ mod tests {
                 shot(90, still(0), dissolve),
                 shot(45, still(1), Transition::default()),
                 shot(45, still(0), dissolve),
+                shot(60, Visual::Film { asset: "c".repeat(64), in_ms: 1_500 }, dissolve),
             ],
             voice: Vec::new(),
             bed: None,
@@ -170,7 +178,7 @@ mod tests {
         };
         film.check().unwrap();
         let (flat, pictures) = FlatFilm::of(&film);
-        assert_eq!(pictures, assets);
+        assert_eq!(pictures, ["a".repeat(64), "b".repeat(64), "c".repeat(64)]);
         assert_eq!(flat.timeline(&pictures, 4), film);
         let empty = FlatFilm { size: [16, 16], frames: 3, shots: Vec::new(), cues: Vec::new() };
         empty.timeline(&[], 0).check().unwrap();

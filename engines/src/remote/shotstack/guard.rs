@@ -10,7 +10,7 @@ use crate::http::{invalid, is_local_name, is_private};
 use crate::remote::common::number;
 
 /// True for an address that anybody can open.
-fn is_public(text: &str) -> bool {
+pub(crate) fn is_public(text: &str) -> bool {
     let Ok(url) = Url::parse(text.trim()) else { return false };
     let literal = match url.host() {
         Some(url::Host::Ipv4(ip)) => Some(ip.into()),

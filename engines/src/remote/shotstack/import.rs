@@ -1,4 +1,4 @@
-//! An edit as a film of oTo: its pictures, cards, captions and sound. What oTo does not draw is
+//! An edit as a film of oTo: its pictures, films, cards, captions and sound. What oTo does not draw is
 //! listed, so that nobody takes the preview for the whole.
 
 use std::collections::BTreeSet;
@@ -9,6 +9,7 @@ use super::edit::{Clip, Edit};
 use super::export::Sources;
 use super::fit::{Fit, size_of};
 use super::flat::{DISSOLVE_FRAMES, FPS, FlatFilm, FlatShot, Shows};
+use crate::remote::common::number;
 
 /// Longest film that is read.
 const MOST_FRAMES: u32 = 3_600 * FPS;
@@ -39,7 +40,7 @@ struct Placed<'a> {
 
 #[derive(Default)]
 struct Sorted<'a> {
-    /// Pictures and cards.
+    /// Pictures, films and cards.
     seen: Vec<Placed<'a>>,
     cues: Vec<Placed<'a>>,
     captions: Option<Placed<'a>>,
@@ -64,7 +65,18 @@ fn list_unseen(clip: &Clip, place: &str, hidden: &mut Vec<String>) {
             hidden.push(format!("{place}: {name} is not shown"));
         }
     }
-    if clip.kind() == "image"
+    if clip.kind() == "video" {
+        if clip.asset.get("volume").and_then(number) != Some(0.0) {
+            hidden.push(format!("{place}: the sound of the video is not heard"));
+        }
+        let plain = ["type", "src", "trim", "volume", "crop"];
+        for (name, value) in clip.asset.iter().filter(|(n, _)| !plain.contains(&n.as_str())) {
+            if !(name == "speed" && number(value) == Some(1.0)) {
+                hidden.push(format!("{place}: {name} of the video is not shown"));
+            }
+        }
+    }
+    if matches!(clip.kind(), "image" | "video")
         && let Some(fit @ ("cover" | "contain" | "none")) = clip.fit.as_deref()
     {
         hidden.push(format!("{place}: fit “{fit}” is shown as “crop”"));
@@ -113,7 +125,7 @@ fn sort(edit: &Edit) -> Sorted<'_> {
         let mut shown = n < MOST_CLIPS && placed.start < MOST_FRAMES;
         match clip.kind() {
             _ if !shown => {}
-            "image" if has_source => sorted.seen.push(placed),
+            "image" | "video" if has_source => sorted.seen.push(placed),
             "text" if clip.rest.get("position").and_then(|p| p.as_str()) == Some("bottom") => {
                 sorted.cues.push(placed);
             }
@@ -145,12 +157,14 @@ fn soundtrack(edit: &Edit) -> Option<&str> {
     edit.timeline.soundtrack.as_ref()?["src"].as_str().filter(|src| !src.is_empty())
 }
 
-/// Track and place of the clips that a film of oTo stands for.
+/// Track and place of the clips that a film of oTo stands for; not of those that lie under others.
 pub(super) fn taken(edit: &Edit) -> BTreeSet<[usize; 2]> {
     let merged = edit.merged();
     let sorted = sort(&merged);
     let single = sorted.captions.iter().chain(&sorted.sound);
-    sorted.seen.iter().chain(&sorted.cues).chain(single).map(|placed| placed.at).collect()
+    let parts = shown_when(&sorted.seen);
+    let seen = parts.iter().map(|(i, ..)| &sorted.seen[*i]);
+    seen.chain(&sorted.cues).chain(single).map(|placed| placed.at).collect()
 }
 
 /// What is seen when: of clips that cover each other the one on the upper track, with as much of
@@ -183,6 +197,13 @@ fn shown_when(seen: &[Placed<'_>]) -> Vec<(usize, u32, u32)> {
     parts
 }
 
+/// Where a film begins that is seen from this frame on.
+fn begins_ms(placed: &Placed<'_>, start_frame: u32) -> u64 {
+    let trim = placed.clip.asset.get("trim").and_then(number).unwrap_or_default();
+    let covered = f64::from(start_frame.saturating_sub(placed.start)) / f64::from(FPS);
+    ((trim.clamp(0.0, 86_400.0) + covered) * 1_000.0).round() as u64
+}
+
 /// An edit as a film of oTo.
 #[must_use]
 pub fn import(edit: &Edit) -> Imported {
@@ -200,17 +221,23 @@ pub fn import(edit: &Edit) -> Imported {
     let mut shots = Vec::new();
     let parts = shown_when(&sorted.seen);
     for (i, start_frame, end) in &parts {
-        let clip = sorted.seen[*i].clip;
+        let placed = &sorted.seen[*i];
+        let clip = placed.clip;
         let visual = if clip.kind() == "text" {
             Shows::Card(clip.text("text").to_owned())
         } else {
             let src = clip.text("src");
             let known = sources.pictures.iter().position(|other| other == src);
-            Shows::Still(known.unwrap_or_else(|| {
+            let at = known.unwrap_or_else(|| {
                 sources.pictures.push(src.to_owned());
                 fits.push(Fit::parse(clip.fit.as_deref().unwrap_or_default()));
                 sources.pictures.len() - 1
-            }))
+            });
+            if clip.kind() == "video" {
+                Shows::Film(at, begins_ms(placed, *start_frame))
+            } else {
+                Shows::Still(at)
+            }
         };
         shots.push(FlatShot { start_frame: *start_frame, frames: end - start_frame, visual });
     }

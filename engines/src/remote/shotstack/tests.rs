@@ -23,7 +23,7 @@ fn film() -> FlatFilm {
             shot(0, 61 + DISSOLVE_FRAMES, Shows::Card("Trams".to_owned())),
             shot(61, 100 + DISSOLVE_FRAMES, Shows::Still(0)),
             shot(161, 70 + DISSOLVE_FRAMES, Shows::Still(1)),
-            shot(231, 70, Shows::Still(0)),
+            shot(231, 70, Shows::Film(2, 1_500)),
         ],
         cues: vec![cue(2_133, 4_001, "One tram."), cue(4_100, 9_000, "Two\ntrams.")],
     }
@@ -31,7 +31,7 @@ fn film() -> FlatFilm {
 
 fn sources() -> Sources {
     Sources {
-        pictures: vec!["https://a.org/0.png".to_owned(), "https://a.org/1.png".to_owned()],
+        pictures: ["0.png", "1.png", "2.mp4"].map(|name| format!("https://a.org/{name}")).to_vec(),
         sound: Some("https://a.org/voice.mp3".to_owned()),
         captions: None,
     }
@@ -48,7 +48,7 @@ fn a_film_comes_back_as_it_went() {
     let text = serde_json::to_string(&edit).unwrap();
     let back = import(&Edit::parse(&text).unwrap());
     assert_eq!((back.film, back.sources), (film(), sources()));
-    assert_eq!((back.fits, back.hidden), (vec![Fit::Crop; 2], Vec::<String>::new()));
+    assert_eq!((back.fits, back.hidden), (vec![Fit::Crop; 3], Vec::<String>::new()));
     // Clips of one track never overlap.
     for track in &edit.timeline.tracks {
         for pair in track.clips.windows(2) {

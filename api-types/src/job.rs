@@ -230,6 +230,16 @@ pub struct Job {
     pub stages: Vec<JobStage>,
 }
 
+/// One event of `GET /events`: a job changed. A hint; what it is now is told by the job itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobEvent {
+    /// Its id.
+    pub job: String,
+    /// The version it has now.
+    #[serde(default)]
+    pub version: u64,
+}
+
 /// A job that is part of another one. How it stands is told by the job itself, under its own id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobStage {

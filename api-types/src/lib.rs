@@ -13,8 +13,8 @@ pub use asset::Asset;
 pub use engine::{Adapter, CheckResult, CheckState, Engine, EngineConfig, Found, Parameter, Place};
 pub use home::HomeInfo;
 pub use job::{
-    Job, JobCost, JobError, JobEstimate, JobInput, JobKind, JobOutput, JobPage, JobProgress,
-    JobStage, JobStatus, NewJob, Word,
+    Job, JobCost, JobError, JobEstimate, JobEvent, JobInput, JobKind, JobOutput, JobPage,
+    JobProgress, JobStage, JobStatus, NewJob, Word,
 };
 pub use problem::Problem;
 pub use usage::{Budget, Usage, UsageRow};

@@ -67,6 +67,11 @@ impl Home {
         self.get(&format!("/jobs/{id}?wait={wait_secs}&version={version}")).await
     }
 
+    /// The stream of changes of all jobs.
+    pub(crate) async fn events(&self) -> Result<reqwest::Response, ClientError> {
+        self.send(self.call(Method::GET, "/events").header("accept", "text/event-stream")).await
+    }
+
     pub(crate) async fn cancel(&self, id: &str) -> Result<Job, ClientError> {
         self.post(&format!("/jobs/{id}/cancel"), &()).await
     }

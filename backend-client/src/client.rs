@@ -14,7 +14,7 @@ use oto_api_types::{
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::follow::{backoff, fetch, follow};
+use crate::follow::{Stream, backoff, fetch, follow, listen};
 use crate::{ClientError, Home};
 
 /// A file a job needs at its home.
@@ -242,10 +242,13 @@ type Stopped = Arc<Mutex<HashSet<String>>>;
 
 async fn serve(home: Home, mut inbox: UnboundedReceiver<Order>, tell: Tell) {
     let stopped = Stopped::default();
+    let stream = Stream::new();
+    tokio::spawn(listen(home.clone(), stream.clone()));
     while let Some(order) = inbox.recv().await {
         let (home, tell, stopped) = (home.clone(), Arc::clone(&tell), Arc::clone(&stopped));
+        let stream = stream.clone();
         // Dropped with the runtime: jobs go on at their home and are followed again next time.
-        tokio::spawn(async move { carry_out(&home, order, &tell, &stopped).await });
+        tokio::spawn(async move { carry_out(&home, &stream, order, &tell, &stopped).await });
     }
 }
 
@@ -253,7 +256,7 @@ fn is_stopped(stopped: &Stopped, id: &str) -> bool {
     stopped.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
 }
 
-async fn carry_out(home: &Home, order: Order, tell: &Tell, stopped: &Stopped) {
+async fn carry_out(home: &Home, stream: &Stream, order: Order, tell: &Tell, stopped: &Stopped) {
     match order {
         Order::Make { id, job, uploads, folder } => {
             let outcome = async {
@@ -271,13 +274,13 @@ async fn carry_out(home: &Home, order: Order, tell: &Tell, stopped: &Stopped) {
                         // The stop came while it was being sent.
                         home.cancel(&id).await.ok();
                     }
-                    follow_and_fetch(home, id, folder, tell).await;
+                    follow_and_fetch(home, stream, id, folder, tell).await;
                 }
                 Ok(false) => tell(Event::NeverSent { id }),
                 Err(error) => tell(Event::JobLost { id, error }),
             }
         }
-        Order::Follow { id, folder } => follow_and_fetch(home, id, folder, tell).await,
+        Order::Follow { id, folder } => follow_and_fetch(home, stream, id, folder, tell).await,
         Order::Cancel(id) => {
             stopped.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
             // A job that is not there yet is stopped before it is sent.
@@ -342,12 +345,15 @@ async fn patiently<T, F: Future<Output = Result<T, ClientError>>>(
     }
 }
 
-async fn follow_and_fetch(home: &Home, id: String, folder: PathBuf, tell: &Tell) {
+async fn follow_and_fetch(home: &Home, stream: &Stream, id: String, folder: PathBuf, tell: &Tell) {
     // Two jobs may have made the same bytes: each has its own folder.
     let folder = folder.join(&id);
-    let followed = follow(home, &id, |job| tell(Event::Job(Box::new(job.clone())))).await;
+    let followed = follow(home, stream, &id, |job| tell(Event::Job(Box::new(job.clone())))).await;
     let outcome = match followed {
-        Ok(job) => patiently(|| fetch(home, &job, &folder)).await.map(|()| job),
+        Ok(job) => {
+            let _turn = stream.download().await;
+            patiently(|| fetch(home, &job, &folder)).await.map(|()| job)
+        }
         Err(error) => Err(error),
     };
     match outcome {

@@ -1,4 +1,8 @@
-//! Following a job to its end. Polling with a long wait is the truth.
+//! Following a job to its end: one stream of events for all jobs says when to look, and where there is
+//! none, each job is asked with a long wait. Asking is the truth in either case.
+
+mod poll;
+mod stream;
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,42 +11,12 @@ use oto_api_types::{Job, JobStatus};
 
 use crate::{ClientError, Home};
 
+pub(crate) use poll::follow;
+pub(crate) use stream::{Stream, listen};
+
 /// Waits between tries when the home does not answer: 0.25 s, doubled, at most 4 s.
 pub(crate) fn backoff(attempt: u32) -> Duration {
     Duration::from_millis((250u64 << attempt.min(4)).min(4_000))
-}
-
-/// Tells every change until the job is final.
-///
-/// # Errors
-/// When the job is not known there, or the home stays silent for a minute.
-pub(crate) async fn follow(
-    home: &Home,
-    id: &str,
-    mut changed: impl FnMut(&Job),
-) -> Result<Job, ClientError> {
-    let (mut version, mut silent) = (0, 0);
-    loop {
-        match home.job(id, 20, version).await {
-            Ok(job) => {
-                silent = 0;
-                if job.version != version {
-                    version = job.version;
-                    changed(&job);
-                }
-                if job.status.is_final() {
-                    return Ok(job);
-                }
-                // Progress may tick often; nobody sees more than a few steps a second.
-                tokio::time::sleep(Duration::from_millis(80)).await;
-            }
-            Err(ClientError::Unreachable) if silent < 20 => {
-                tokio::time::sleep(backoff(silent)).await;
-                silent += 1;
-            }
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 /// Fetches what a job made into a folder, each under its hash.

@@ -1,5 +1,6 @@
 //! The home inside the desk: 127.0.0.1, a port chosen by the system, a secret made now, its own
-//! threads. It stops when the handle is dropped.
+//! threads. It stops when the handle is dropped: at once, but for what is being sent to an engine that
+//! may charge for it, which has twenty seconds.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub struct Embedded {
     /// Goes with every call.
     pub secret: SecretString,
     stop: CancellationToken,
+    hurry: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -67,7 +69,8 @@ impl Embedded {
         let (shown, base_url) = (SecretString::from(secret.expose()), format!("http://{host}"));
         let (tell, told) = sync_channel(1);
         let stop = CancellationToken::new();
-        let ended = stop.clone();
+        let (ended, hurry) = (stop.clone(), CancellationToken::new());
+        let hurried = hurry.clone();
         let thread = std::thread::Builder::new()
             .name("oto-backend".to_owned())
             .spawn(move || {
@@ -78,7 +81,14 @@ impl Embedded {
                     .build();
                 match runtime {
                     Ok(runtime) => {
-                        runtime.block_on(serve(config, listener, host, secret, ended, &tell));
+                        runtime.block_on(serve(
+                            config,
+                            listener,
+                            host,
+                            secret,
+                            [ended, hurried],
+                            &tell,
+                        ));
                         runtime.shutdown_timeout(Duration::from_secs(2));
                     }
                     // The other side waits for exactly one answer.
@@ -89,10 +99,17 @@ impl Embedded {
             })
             .map_err(BackendError::io("starting the backend"))?;
         match told.recv() {
-            Ok(Ok(())) => Ok(Self { base_url, secret: shown, stop, thread: Some(thread) }),
+            Ok(Ok(())) => Ok(Self { base_url, secret: shown, stop, hurry, thread: Some(thread) }),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(BackendError::Stopped("no answer".to_owned())),
         }
+    }
+}
+
+impl Embedded {
+    /// A stop waits for nothing from now on, not even for what is being sent to an engine.
+    pub fn hurry(&self) {
+        self.hurry.cancel();
     }
 }
 
@@ -112,7 +129,7 @@ async fn serve(
     listener: std::net::TcpListener,
     host: String,
     secret: LaunchSecret,
-    ended: CancellationToken,
+    [ended, hurry]: [CancellationToken; 2],
     tell: &std::sync::mpsc::SyncSender<Result<(), BackendError>>,
 ) {
     let works = config.works;
@@ -127,7 +144,7 @@ async fn serve(
             .map_err(BackendError::io("opening a local port"))?;
         let mut state =
             AppState::new(db, registry, blobs, scratch, config.workers, config.keys, secret, host);
-        state.stop = ended.clone();
+        (state.stop, state.hurry) = (ended.clone(), hurry);
         Ok((state, listener))
     };
     let (state, listener) = match prepared.await {

@@ -7,7 +7,7 @@ use axum::routing::{get, head, post, put};
 
 use crate::auth;
 use crate::error::Refusal;
-use crate::routes::{assets, engines, home, jobs, usage};
+use crate::routes::{assets, engines, events, home, jobs, usage};
 use crate::state::AppState;
 
 /// Largest upload.
@@ -21,6 +21,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/engines/discover", post(engines::discover))
         .route("/engines/{id}", put(engines::add).delete(engines::remove))
         .route("/engines/{id}/check", post(engines::check))
+        .route("/events", get(events::stream))
         .route("/jobs", post(jobs::submit).get(jobs::list))
         .route("/jobs/estimate", post(jobs::estimate))
         .route("/jobs/{id}", get(jobs::show))

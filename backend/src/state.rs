@@ -2,17 +2,24 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use oto_engines::Registry;
 use oto_media::worker::Workers;
 use sea_orm::DatabaseConnection;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::LaunchSecret;
 use crate::blobs::Blobs;
+use crate::db::now_ms;
 use crate::keys::KeySource;
+
+/// Changes that a slow stream may be behind before it is told to look at everything.
+const MOST_UNTOLD: usize = 4_096;
+/// Streams of events that are open at once.
+const MOST_STREAMS: usize = 16;
 
 /// Progress of a job that runs here; kept in memory only.
 #[derive(Debug, Clone, Default)]
@@ -38,11 +45,23 @@ pub(crate) struct AppState {
     /// Names this process in leases.
     pub(crate) owner: String,
     live: Arc<Mutex<HashMap<String, Live>>>,
+    /// How far jobs that are made in stages were seen to be.
+    highest: Arc<Mutex<HashMap<String, f32>>>,
     /// Ticks at every change of any job.
     changed: watch::Sender<u64>,
+    /// Tells which job changed; none when it may be any.
+    told: broadcast::Sender<Option<Arc<str>>>,
+    /// Numbers the events of all streams.
+    events: Arc<AtomicU64>,
+    /// How many streams of events may be open.
+    pub(crate) streams: Arc<Semaphore>,
     /// Rings when there may be work.
     pub(crate) work: Arc<Notify>,
     pub(crate) stop: CancellationToken,
+    /// Nothing is waited for any more.
+    pub(crate) hurry: CancellationToken,
+    /// How many submissions are being sent to engines that may charge for them.
+    pub(crate) sending: watch::Sender<usize>,
 }
 
 impl AppState {
@@ -67,14 +86,34 @@ impl AppState {
             host,
             owner: uuid::Uuid::now_v7().to_string(),
             live: Arc::default(),
+            highest: Arc::default(),
             changed: watch::Sender::new(0),
+            told: broadcast::Sender::new(MOST_UNTOLD),
+            // Grows over restarts, too.
+            events: Arc::new(AtomicU64::new(now_ms().unsigned_abs())),
+            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
             work: Arc::new(Notify::new()),
             stop: CancellationToken::new(),
+            hurry: CancellationToken::new(),
+            sending: watch::Sender::new(0),
         }
     }
 
     pub(crate) fn live(&self) -> MutexGuard<'_, HashMap<String, Live>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Progress as it is shown: a stage that fails or is tried again takes nothing back.
+    pub(crate) fn highest(&self, id: &str, value: f32) -> f32 {
+        let mut all = self.highest.lock().unwrap_or_else(PoisonError::into_inner);
+        let high = all.entry(id.to_owned()).or_default();
+        *high = high.max(value);
+        *high
+    }
+
+    /// A job has ended.
+    pub(crate) fn forget_highest(&self, id: &str) {
+        self.highest.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 
     pub(crate) fn registry(&self) -> Registry {
@@ -88,8 +127,32 @@ impl AppState {
         found.map_or_else(String::new, |a| a.base_url.clone())
     }
 
-    pub(crate) fn tick(&self) {
+    /// A job changed.
+    pub(crate) fn tick(&self, id: &str) {
+        self.tell((self.told.receiver_count() > 0).then(|| Some(Arc::from(id))));
+    }
+
+    /// Any job may have changed.
+    pub(crate) fn tick_all(&self) {
+        self.tell(Some(None));
+    }
+
+    fn tell(&self, told: Option<Option<Arc<str>>>) {
         self.changed.send_modify(|n| *n += 1);
+        if let Some(told) = told {
+            // Without a stream nobody hears it.
+            self.told.send(told).ok();
+        }
+    }
+
+    /// Hears which jobs change from now on.
+    pub(crate) fn told(&self) -> broadcast::Receiver<Option<Arc<str>>> {
+        self.told.subscribe()
+    }
+
+    /// The number of the next event.
+    pub(crate) fn next_event(&self) -> u64 {
+        self.events.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {

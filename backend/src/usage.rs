@@ -206,8 +206,11 @@ pub(crate) async fn report(db: &DatabaseConnection, days: i64) -> Result<Usage, 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use oto_api_types::{JobKind, NewJob};
     use oto_engines::Estimate;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::jobs::queue::{Accepted, accept};
@@ -277,5 +280,99 @@ mod tests {
         let rows: Vec<_> = told.items.iter().map(of).collect();
         assert_eq!(rows, [("Critic".into(), 1, 2, 4, 40), ("Writer".into(), 2, 4, 3, 30)]);
         assert_eq!((told.items[1].media_ms, told.items[1].cost_micro), (3_000, 14));
+    }
+
+    /// What happens at a home.
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// Jobs that may cost so much come at the same time.
+        Ask(Vec<i64>),
+        /// One ends: with a cost that the engine tells, with none, or refused.
+        End(Option<i64>, bool),
+        /// The limit is set.
+        Limit(i64),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            proptest::collection::vec(1..400i64, 1..6).prop_map(Step::Ask),
+            (proptest::option::of(0..500i64), any::<bool>()).prop_map(|(c, b)| Step::End(c, b)),
+            (0..2_000i64).prop_map(Step::Limit),
+        ];
+        proptest::collection::vec(step, 1..14)
+    }
+
+    async fn play(steps: Vec<Step>) {
+        use oto_api_types::{JobError, JobStatus};
+
+        use crate::jobs::queue::{claim, end, succeed};
+        use crate::jobs::row::JobResult;
+
+        let folder = tempfile::tempdir().unwrap();
+        let db = crate::db::open(&folder.path().join("jobs.sqlite")).await.unwrap();
+        let job: NewJob = serde_json::from_str(
+            r#"{"kind": "image", "engine": "core", "prompt": "a tram", "seed": 1}"#,
+        )
+        .unwrap();
+        let (mut under_way, mut spent, mut limit) = (BTreeMap::new(), 0, i64::MAX);
+        for (n, step) in steps.into_iter().enumerate() {
+            match step {
+                Step::Limit(micro) => {
+                    limit = micro;
+                    let month_micro = Some(micro);
+                    set_budget(&db, &Budget { day_micro: None, month_micro }).await.unwrap();
+                }
+                Step::Ask(most) => {
+                    let ids: Vec<String> = (0..most.len()).map(|i| format!("{n:02}-{i}")).collect();
+                    let asked = ids.iter().zip(&most).map(|(id, most)| {
+                        accept(&db, id, &job, Estimate { micro: Some([0, *most]) })
+                    });
+                    let answers = futures_util::future::join_all(asked).await;
+                    let (mut taken, mut refused) = (0, Vec::new());
+                    for ((id, most), answer) in ids.iter().zip(&most).zip(answers) {
+                        match answer.unwrap() {
+                            Accepted::New(_) => {
+                                taken += 1;
+                                under_way.insert(id.clone(), *most);
+                            }
+                            Accepted::OverBudget(_) => refused.push(*most),
+                            _ => panic!("it is new"),
+                        }
+                    }
+                    let all = under_way.values().sum::<i64>() + spent;
+                    assert!(taken == 0 || all <= limit, "{all} of {limit}");
+                    // Nobody was sent away who had room.
+                    assert!(refused.iter().all(|most| all + most > limit));
+                }
+                Step::End(cost_micro, is_refused) => {
+                    let Some(row) = claim(&db, "me").await.unwrap() else { continue };
+                    let most = under_way.remove(&row.id).unwrap();
+                    if is_refused {
+                        let error: JobError = serde_json::from_str(
+                            r#"{"code": "x", "class": "network", "message": "", "retryable": true}"#,
+                        )
+                        .unwrap();
+                        end(&db, &row, JobStatus::Failed, Some(&error)).await.unwrap();
+                    } else {
+                        let result = JobResult { cost_micro, ..JobResult::default() };
+                        succeed(&db, &row, &result).await.unwrap();
+                        spent += cost_micro.unwrap_or(most);
+                    }
+                }
+            }
+            assert_eq!(spent_since(&db, since(MONTH_DAYS)).await.unwrap(), spent);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn limits_hold_and_turn_nobody_away_who_has_room(steps in steps()) {
+            tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()
+                .unwrap()
+                .block_on(play(steps));
+        }
     }
 }

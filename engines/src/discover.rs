@@ -7,12 +7,13 @@ use std::time::Duration;
 use reqwest::{Client, Url};
 use serde_json::Value;
 
-use crate::http::{client_for, read_capped};
+use crate::http::{Sends, client_for, read_capped};
 
 /// A server that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// "ollama", "llamacpp", "lmstudio", "comfyui", "a1111", "sdcpp", "kokoro".
+    /// "ollama", "llamacpp", "lmstudio", "comfyui", "a1111", "sdcpp", "kokoro",
+    /// "vllm", "localai", "comfy-v2".
     pub server: &'static str,
     /// The adapter that speaks to it.
     pub adapter: &'static str,
@@ -32,6 +33,8 @@ struct Probe {
     adapter: &'static str,
     /// What the address ends with.
     base: &'static str,
+    /// The answer that is looked for comes with the status of an error.
+    asks_for_an_error: bool,
     recognised: fn(&Value) -> Option<Vec<String>>,
 }
 
@@ -39,7 +42,7 @@ fn names(list: &Value, key: &str) -> Option<Vec<String>> {
     Some(list.as_array()?.iter().filter_map(|m| m[key].as_str()).map(str::to_owned).collect())
 }
 
-const PROBES: [Probe; 7] = [
+const PROBES: [Probe; 10] = [
     Probe {
         server: "ollama",
         label: "Ollama",
@@ -47,6 +50,7 @@ const PROBES: [Probe; 7] = [
         path: "/api/tags",
         adapter: "openai",
         base: "/v1",
+        asks_for_an_error: false,
         recognised: |v| names(&v["models"], "name"),
     },
     Probe {
@@ -56,6 +60,7 @@ const PROBES: [Probe; 7] = [
         path: "/props",
         adapter: "openai",
         base: "/v1",
+        asks_for_an_error: false,
         recognised: |v| v["default_generation_settings"].is_object().then(Vec::new),
     },
     Probe {
@@ -65,6 +70,7 @@ const PROBES: [Probe; 7] = [
         path: "/api/v0/models",
         adapter: "openai",
         base: "/v1",
+        asks_for_an_error: false,
         recognised: |v| names(&v["data"], "id"),
     },
     Probe {
@@ -74,6 +80,7 @@ const PROBES: [Probe; 7] = [
         path: "/system_stats",
         adapter: "comfy",
         base: "",
+        asks_for_an_error: false,
         recognised: |v| v["system"]["comfyui_version"].is_string().then(Vec::new),
     },
     Probe {
@@ -83,6 +90,7 @@ const PROBES: [Probe; 7] = [
         path: "/sdapi/v1/samplers",
         adapter: "a1111",
         base: "",
+        asks_for_an_error: false,
         recognised: |v| v[0]["aliases"].is_array().then(Vec::new),
     },
     Probe {
@@ -92,6 +100,7 @@ const PROBES: [Probe; 7] = [
         path: "/sdcpp/v1/capabilities",
         adapter: "sdcpp",
         base: "",
+        asks_for_an_error: false,
         recognised: |v| v["supported_modes"].is_array().then(Vec::new),
     },
     Probe {
@@ -101,12 +110,55 @@ const PROBES: [Probe; 7] = [
         path: "/v1/models",
         adapter: "openai",
         base: "/v1",
+        asks_for_an_error: false,
         // A model of its own name: others use this port too.
         recognised: |v| {
             names(&v["data"], "id").filter(|ids| ids.iter().any(|id| id.contains("kokoro")))
         },
     },
+    Probe {
+        server: "vllm",
+        label: "vLLM",
+        port: 8_000,
+        path: "/v1/models",
+        adapter: "openai",
+        base: "/v1",
+        asks_for_an_error: false,
+        // Half of all programs use this port.
+        recognised: |v| owned(v, "vllm"),
+    },
+    Probe {
+        server: "localai",
+        label: "LocalAI",
+        port: 8_080,
+        path: "/v1/models/capabilities",
+        adapter: "openai",
+        base: "/v1",
+        asks_for_an_error: false,
+        // llama.cpp uses this port too, and does not have this page.
+        recognised: |v| (v["object"] == "list").then(|| names(&v["data"], "id")).flatten(),
+    },
+    Probe {
+        server: "comfy-v2",
+        label: "Comfy",
+        port: 8_189,
+        // A job that nobody made: the contract names the error.
+        path: "/api/v2/jobs/00000000-0000-0000-0000-000000000000",
+        adapter: "comfy-v2",
+        base: "",
+        asks_for_an_error: true,
+        recognised: |v| {
+            let code = v["error"]["code"].as_str()?;
+            matches!(code, "not_found" | "unauthorized").then(Vec::new)
+        },
+    },
 ];
+
+/// Models of a server that names itself as their owner.
+fn owned(answer: &Value, owner: &str) -> Option<Vec<String>> {
+    let owns = answer["data"].as_array()?.iter().any(|m| m["owned_by"] == owner);
+    owns.then(|| names(&answer["data"], "id")).flatten()
+}
 
 /// Looks for servers at their usual ports.
 pub async fn discover() -> Vec<Found> {
@@ -126,10 +178,11 @@ async fn look(probe: &Probe, port: u16) -> Option<Found> {
     let url = base.join(probe.path).ok()?;
     let answer = tokio::time::timeout(wait, async {
         let response = client.get(url).send().await.ok()?;
-        if !response.status().is_success() {
+        let is_fine = response.status().is_success();
+        if is_fine == probe.asks_for_an_error {
             return None;
         }
-        read_capped(response, 1 << 20).await.ok()
+        read_capped(response, 1 << 20, Sends::Nothing).await.ok()
     });
     let value: Value = serde_json::from_slice(&answer.await.ok()??).ok()?;
     let models = (probe.recognised)(&value)?;

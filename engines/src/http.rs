@@ -17,16 +17,17 @@ use reqwest::{Client, Url};
 
 pub(crate) use answer::{invalid, nonsense, refusal};
 pub(crate) use call::Sends;
-pub(crate) use download::fetch_public;
-pub use download::read_capped;
+pub(crate) use download::{fetch_public, read_capped, too_large};
 pub(crate) use events::Events;
 pub(crate) use provider::{Auth, Provider};
 pub use wait::retry_after_ms;
 
 use crate::{EngineError, ErrorClass};
 
-/// Largest JSON answer.
+/// Largest JSON answer, which may bring media in base64.
 pub const MAX_JSON: u64 = 64 << 20;
+/// Largest JSON answer about how something stands.
+pub const MAX_STATUS: u64 = 4 << 20;
 /// Largest picture.
 pub const MAX_IMAGE: u64 = 64 << 20;
 /// Largest sound.

@@ -26,7 +26,9 @@ pub use outcome::{
 };
 pub use pipeline::{Next, Pipeline, Stage, StageState, Stages};
 pub use registry::{Added, Registry};
-pub use request::{Clock, Context, Input, Kind, Looks, Probe, ProgressSink, Request};
+pub use request::{
+    Clock, Context, Input, Kind, Looks, Meter, Probe, ProgressSink, Request, TokenUsage,
+};
 
 /// A future that can be boxed in a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

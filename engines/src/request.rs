@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use oto_media::MediaError;
 use oto_media::worker::Workers;
@@ -89,6 +89,33 @@ impl Request {
 /// Hears how far a request is: 0..=1 and a few words.
 pub type ProgressSink = Arc<dyn Fn(f32, &str) + Send + Sync>;
 
+/// Tokens that a work took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TokenUsage {
+    /// Tokens that went in; none when the engine does not tell.
+    pub input: Option<u64>,
+    /// Tokens that came out.
+    pub output: Option<u64>,
+}
+
+/// Hears how many tokens a work took. Beside the outcome, because engines that know no tokens have
+/// nothing to say about them. Clones hear the same.
+#[derive(Debug, Clone, Default)]
+pub struct Meter(Arc<Mutex<TokenUsage>>);
+
+impl Meter {
+    /// What an engine said last is what holds.
+    pub fn set(&self, usage: TokenUsage) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = usage;
+    }
+
+    /// What was said; nothing when nothing was.
+    #[must_use]
+    pub fn usage(&self) -> TokenUsage {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What an engine may use for one call.
 #[derive(Clone)]
 pub struct Context {
@@ -100,6 +127,8 @@ pub struct Context {
     pub folder: PathBuf,
     /// Hears the progress.
     pub progress: ProgressSink,
+    /// Hears the tokens.
+    pub meter: Meter,
     /// Becomes canceled when the user stops the job.
     pub cancel: CancellationToken,
     /// Milliseconds since 1970.

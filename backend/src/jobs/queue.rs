@@ -44,6 +44,14 @@ pub(crate) async fn newest(db: &DatabaseConnection, limit: i64) -> Result<Vec<Jo
     rows.iter().map(JobRow::read).collect()
 }
 
+/// Those that have not ended.
+pub(crate) async fn under_way(db: &DatabaseConnection) -> Result<Vec<JobRow>, DbErr> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM job WHERE status IN ('queued', 'running', 'canceling') ORDER BY created_at_ms, id"
+    );
+    all(db, &sql, vec![]).await?.iter().map(JobRow::read).collect()
+}
+
 pub(super) fn immediate() -> TransactionOptions {
     TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -338,17 +346,30 @@ pub(crate) async fn cancel(db: &DatabaseConnection, id: &str) -> Result<(), DbEr
     Ok(())
 }
 
-/// After a start: what another process held and no longer renews is taken up again. What was sent
-/// to an engine keeps its handle, or is looked up before anything is sent again. `everything` is for
-/// a home whose database only one process uses: no other can be alive.
+/// Whose leases are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lost<'a> {
+    /// At a start, in a database that only one process uses: nobody else can be alive.
+    Everything,
+    /// Those that ran out, but for these jobs, which are worked on here.
+    RanOut(&'a [String]),
+}
+
+/// What nobody renews any more is taken up again. What was sent to an engine keeps its handle, or is
+/// looked up before anything is sent again.
 pub(crate) async fn recover(
     db: &DatabaseConnection,
     owner: &str,
-    everything: bool,
+    which: Lost<'_>,
 ) -> Result<u64, DbErr> {
     let now = now_ms();
-    let horizon = if everything { i64::MAX } else { now };
-    let lost = "status IN ('running', 'canceling') AND lease_owner <> $1 AND lease_until_ms <= $2";
+    let (horizon, busy) = match which {
+        Lost::Everything => (i64::MAX, &[][..]),
+        Lost::RanOut(busy) => (now, busy),
+    };
+    let busy = serde_json::to_string(busy).map_err(|e| DbErr::Custom(e.to_string()))?;
+    let lost = "status IN ('running', 'canceling') AND lease_until_ms <= $2
+        AND (lease_owner <> $1 OR id NOT IN (SELECT value FROM json_each($4)))";
     // What brings the home down every time must not do so for ever.
     let poisoned = JobError {
         code: "poisoned".to_owned(),
@@ -358,26 +379,35 @@ pub(crate) async fn recover(
         provider_status: None,
     };
     let poisoned = serde_json::to_string(&poisoned).map_err(|e| DbErr::Custom(e.to_string()))?;
-    execute(
-        db,
-        &format!("UPDATE job SET status = 'failed', error = $3, finished_at_ms = $4, lease_seq = lease_seq + 1, version = version + 1 WHERE {lost} AND attempt >= {MOST_ENDS} AND submit_state = 'none'"),
-        vec![owner.into(), horizon.into(), poisoned.into(), now.into()],
-    )
-    .await?;
     let mut n = execute(
         db,
+        &format!("UPDATE job SET status = 'failed', error = $5, finished_at_ms = $3, lease_seq = lease_seq + 1, version = version + 1 WHERE {lost} AND attempt >= {MOST_ENDS} AND submit_state = 'none'"),
+        vec![owner.into(), horizon.into(), now.into(), busy.clone().into(), poisoned.into()],
+    )
+    .await?;
+    n += execute(
+        db,
         &format!("UPDATE job SET status = 'canceled', finished_at_ms = $3, lease_seq = lease_seq + 1, version = version + 1 WHERE {lost} AND status = 'canceling' AND submit_state = 'none'"),
-        vec![owner.into(), horizon.into(), now.into()],
+        vec![owner.into(), horizon.into(), now.into(), busy.clone().into()],
     )
     .await?;
     // What runs at an engine while somebody wants it stopped is stopped there first.
     n += execute(
         db,
         &format!("UPDATE job SET status = 'queued', run_at_ms = $3, lease_seq = lease_seq + 1, stage = CASE WHEN status = 'canceling' OR stage = 'stop' THEN 'stop' ELSE 'resumed' END, version = version + 1 WHERE {lost}"),
-        vec![owner.into(), horizon.into(), now.into()],
+        vec![owner.into(), horizon.into(), now.into(), busy.into()],
     )
     .await?;
     Ok(n)
+}
+
+/// The home stops: what was not sent, or is at its engine, waits for the next start, and this was no
+/// try. What is being sent stays as it is, to be looked up; and so does what somebody wants stopped.
+pub(super) async fn give_back(db: &DatabaseConnection, row: &JobRow) -> Result<bool, DbErr> {
+    let sql = "UPDATE job SET status = 'queued', attempt = attempt - 1, run_at_ms = $3, stage = 'resumed', version = version + 1
+         WHERE id = $1 AND lease_seq = $2 AND status = 'running' AND (submit_state = 'none' OR handle IS NOT NULL)";
+    let values = vec![row.id.clone().into(), row.lease_seq.into(), now_ms().into()];
+    Ok(execute(db, sql, values).await? == 1)
 }
 
 /// Ends jobs that waited past their deadline. What an engine has is asked for once more first.
@@ -422,4 +452,52 @@ pub(super) async fn unneeded(
         }
     }
     Ok(unneeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn leases_that_ran_out_are_taken_up_and_those_that_hold_are_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = crate::db::open(&folder.path().join("jobs.sqlite")).await.unwrap();
+        let job: NewJob = serde_json::from_str(
+            r#"{"kind": "text", "engine": "core", "prompt": "a tram", "seed": 1}"#,
+        )
+        .unwrap();
+        let mut rows = Vec::new();
+        for (id, owner) in [("away", "other"), ("fresh", "other"), ("orphan", "me"), ("busy", "me")]
+        {
+            accept(&db, id, &job, Estimate::FREE).await.unwrap();
+            rows.push(claim(&db, owner).await.unwrap().unwrap());
+        }
+        let ran_out = "UPDATE job SET lease_until_ms = 1 WHERE id <> 'fresh'";
+        execute(&db, ran_out, vec![]).await.unwrap();
+        let busy = ["busy".to_owned()];
+        assert_eq!(recover(&db, "me", Lost::RanOut(&busy)).await.unwrap(), 2);
+        assert_eq!(recover(&db, "me", Lost::RanOut(&busy)).await.unwrap(), 0);
+        let status = async |id: &str| find(&db, id).await.unwrap().unwrap().status;
+        for (id, is) in [
+            ("away", JobStatus::Queued),
+            ("fresh", JobStatus::Running),
+            ("orphan", JobStatus::Queued),
+            ("busy", JobStatus::Running),
+        ] {
+            assert_eq!(status(id).await, is, "{id}");
+        }
+        // Whoever was given up on changes nothing any more.
+        assert!(!end(&db, &rows[0], JobStatus::Failed, None).await.unwrap());
+        assert!(!give_back(&db, &rows[0]).await.unwrap());
+        // What runs here is given back, and was no try; what is being sent is not.
+        assert!(give_back(&db, &rows[3]).await.unwrap());
+        let back = find(&db, "busy").await.unwrap().unwrap();
+        assert_eq!((back.status, back.attempt), (JobStatus::Queued, 0));
+        submitting(&db, &rows[1], "fresh-1").await.unwrap();
+        assert!(!give_back(&db, &rows[1]).await.unwrap());
+        // Deadlines of those that wait.
+        execute(&db, "UPDATE job SET deadline_at_ms = 1", vec![]).await.unwrap();
+        assert_eq!(expire(&db).await.unwrap(), 3);
+        assert_eq!(status("away").await, JobStatus::Expired);
+    }
 }

@@ -94,7 +94,9 @@ pub(crate) struct JobRow {
     stage: String,
     result: Option<String>,
     error: Option<String>,
-    /// Its key in the whole it is a stage of.
+    /// The whole it is a stage of.
+    pub(crate) parent_id: Option<String>,
+    /// Its key there.
     pub(crate) child_key: Option<String>,
     child_of: Option<String>,
     /// It has begun stages and goes on when none of them runs any more.
@@ -111,7 +113,7 @@ pub(crate) struct ChildOf {
     pub(crate) from_inputs: Vec<usize>,
 }
 
-pub(crate) const COLUMNS: &str = "id, fingerprint, request, status, lease_seq, attempt, submit_state, handle, submission, estimate_micro, deadline_at_ms, run_at_ms, created_at_ms, started_at_ms, finished_at_ms, version, stage, result, error, child_key, child_of, waits";
+pub(crate) const COLUMNS: &str = "id, fingerprint, request, status, lease_seq, attempt, submit_state, handle, submission, estimate_micro, deadline_at_ms, run_at_ms, created_at_ms, started_at_ms, finished_at_ms, version, stage, result, error, parent_id, child_key, child_of, waits";
 
 pub(crate) fn status_word(status: JobStatus) -> &'static str {
     match status {
@@ -151,6 +153,7 @@ impl JobRow {
             stage: row.try_get("", "stage")?,
             result: row.try_get("", "result")?,
             error: row.try_get("", "error")?,
+            parent_id: row.try_get("", "parent_id")?,
             child_key: row.try_get("", "child_key")?,
             child_of: row.try_get("", "child_of")?,
             waits: row.try_get::<i64>("", "waits")? != 0,

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oto_api_types::{JobError, JobOutput, JobStatus};
-use oto_engines::{Body, Context, Engine, EngineError, ErrorClass, Outcome, Request};
+use oto_engines::{Body, Context, Engine, EngineError, ErrorClass, Outcome, Request, TokenUsage};
 use oto_media::sniff::{Sniffed, sniff};
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
+use super::queue::{self, Lost};
 use super::row::{JobResult, JobRow, SubmitState};
+use super::stages;
 use super::stages::Turn;
 use super::submission::Submission;
-use super::{queue, stages};
 use crate::BackendError;
 use crate::convert::request_of;
 use crate::db::now_ms;
@@ -27,22 +29,70 @@ const KEYRING_MS: u64 = 60_000;
 
 /// How the work on a job ended here.
 enum Ended {
-    /// The lease was lost or the home stops: nothing more is written.
+    /// The lease was lost: nothing more is written.
     Lost,
+    /// The home stops.
+    Stopped,
     /// Its stages were begun.
     Parked,
-    /// The result, and whether it is a draft.
-    Made(Outcome, bool),
+    /// The result, whether it is a draft, and the tokens it took.
+    Made(Outcome, bool, TokenUsage),
     /// Not made.
     Failed(EngineError),
 }
 
-/// Runs until the home stops.
+/// How often leases and deadlines are looked after.
+const SWEEP: Duration = Duration::from_secs(30);
+/// How long a quit waits for what is being sent to an engine that may charge for it.
+pub(super) const SENDING: Duration = Duration::from_secs(20);
+/// How long a quit waits for everything else.
+const ENDING: Duration = Duration::from_secs(2);
+
+/// Runs until the home stops, and until what runs has been given back.
 pub(crate) async fn work(state: AppState) {
-    if let Err(error) = queue::recover(&state.db, &state.owner, true).await {
+    let tasks = TaskTracker::new();
+    tokio::join!(claim_all(&state, &tasks), sweep_all(&state));
+    tasks.close();
+    let mut sending = state.sending.subscribe();
+    tokio::select! {
+        _ = sending.wait_for(|n| *n == 0) => {}
+        () = state.hurry.cancelled() => {}
+        // A little later than the sending itself is given up.
+        () = tokio::time::sleep(SENDING + ENDING) => {}
+    }
+    if tokio::time::timeout(ENDING, tasks.wait()).await.is_err() {
+        tracing::warn!("jobs that did not stop are taken up again at the next start");
+    }
+}
+
+/// Looks after what no worker looks after: leases that ran out, and jobs whose time is over.
+async fn sweep_all(state: &AppState) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP) => {}
+            () = state.stop.cancelled() => return,
+        }
+        let busy: Vec<String> = state.live().keys().cloned().collect();
+        let outcome = async {
+            let recovered = queue::recover(&state.db, &state.owner, Lost::RanOut(&busy)).await?;
+            Ok::<_, sea_orm::DbErr>(recovered + queue::expire(&state.db).await?)
+        };
+        match outcome.await {
+            Ok(0) => {}
+            Ok(_) => {
+                state.tick_all();
+                state.work.notify_one();
+            }
+            Err(error) => tracing::error!(%error, "leases and deadlines could not be looked after"),
+        }
+    }
+}
+
+async fn claim_all(state: &AppState, tasks: &TaskTracker) {
+    if let Err(error) = queue::recover(&state.db, &state.owner, Lost::Everything).await {
         tracing::error!(%error, "jobs of the last start could not be recovered");
     }
-    if let Err(error) = stages::sweep(&state).await {
+    if let Err(error) = stages::sweep(state).await {
         tracing::error!(%error, "old stages could not be dropped");
     }
     let slots = Arc::new(Semaphore::new(SLOTS));
@@ -59,7 +109,7 @@ pub(crate) async fn work(state: AppState) {
         match claimed {
             Ok(Some(row)) => {
                 let state = state.clone();
-                tokio::spawn(async move {
+                tasks.spawn(async move {
                     let (own, lost) = (state.clone(), row.clone());
                     if tokio::spawn(async move { run(&own, row).await }).await.is_err() {
                         give_up(&state, &lost).await;
@@ -98,7 +148,7 @@ async fn give_up(state: &AppState, row: &JobRow) {
     {
         tracing::error!(job.id = %row.id, %error, "the end of job {} could not be written", row.id);
     }
-    state.tick();
+    state.tick(&row.id);
 }
 
 async fn run(state: &AppState, row: JobRow) {
@@ -111,13 +161,13 @@ async fn run(state: &AppState, row: JobRow) {
     {
         cancel.cancel();
     }
-    state.tick();
+    state.tick(&row.id);
     let outcome = under_lease(state, &row, cancel).await;
     if let Err(error) = finish(state, &row, outcome).await {
         tracing::error!(job.id = %row.id, %error, "the end of job {} could not be written", row.id);
     }
     state.live().remove(&row.id);
-    state.tick();
+    state.tick(&row.id);
 }
 
 /// Lets the engine work while the lease is renewed.
@@ -162,9 +212,9 @@ async fn under_lease(
     match outcome {
         // The home stops: the next start runs the job again.
         Err(error) if state.stop.is_cancelled() && error.class == ErrorClass::Canceled => {
-            Ended::Lost
+            Ended::Stopped
         }
-        Ok(outcome) => Ended::Made(outcome, engine.describe().draft),
+        Ok(outcome) => Ended::Made(outcome, engine.describe().draft, context.meter.usage()),
         Err(error) => Ended::Failed(error),
     }
 }
@@ -235,13 +285,14 @@ async fn prepare(
             message.clone_into(&mut live.message);
             live.ticks += 1;
         }
-        sink.tick();
+        sink.tick(&id);
     });
     let context = Context {
         key,
         workers: state.workers.clone(),
         folder: folder.to_owned(),
         progress,
+        meter: oto_engines::Meter::default(),
         cancel,
         now_ms: Arc::new(now_ms),
         probe: Arc::new(state.workers.clone()),
@@ -253,6 +304,9 @@ async fn finish(state: &AppState, row: &JobRow, outcome: Ended) -> Result<(), Ba
     let folder = state.scratch.join(&row.id);
     match outcome {
         Ended::Lost => {}
+        Ended::Stopped => {
+            queue::give_back(&state.db, row).await?;
+        }
         Ended::Parked => {
             queue::park(&state.db, row).await?;
             let now = queue::find(&state.db, &row.id).await?;
@@ -261,10 +315,11 @@ async fn finish(state: &AppState, row: &JobRow, outcome: Ended) -> Result<(), Ba
                 stages::cancel(state, &row.id).await?;
             }
         }
-        Ended::Made(mut outcome, draft) => {
+        Ended::Made(mut outcome, draft, tokens) => {
             outcome.title = row.kept_title().unwrap_or(outcome.title);
             let blobs = state.blobs.clone();
-            let stored = tokio::task::spawn_blocking(move || store(&blobs, outcome, draft)).await;
+            let stored =
+                tokio::task::spawn_blocking(move || store(&blobs, outcome, draft, tokens)).await;
             match stored {
                 Ok(Ok(result)) => {
                     queue::succeed(&state.db, row, &result).await?;
@@ -329,6 +384,7 @@ fn store(
     blobs: &crate::blobs::Blobs,
     outcome: Outcome,
     draft: bool,
+    tokens: TokenUsage,
 ) -> Result<JobResult, BackendError> {
     let mut outputs = Vec::new();
     for output in outcome.outputs {
@@ -358,8 +414,8 @@ fn store(
         label: outcome.label,
         draft,
         cost_micro: outcome.cost_micro,
-        tokens_in: None,
-        tokens_out: None,
+        tokens_in: tokens.input,
+        tokens_out: tokens.output,
     })
 }
 

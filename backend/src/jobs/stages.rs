@@ -236,8 +236,10 @@ pub(crate) async fn shown(state: &AppState, row: &JobRow) -> Result<Job, DbErr> 
             let title = now.map_or("", |(s, _)| s.title.as_str());
             format!("{title} · {done} of {}", seen.len())
         };
-        let value = own.value.max(pipeline.progress(&parts));
+        let value = state.highest(&row.id, own.value.max(pipeline.progress(&parts)));
         job.progress = Some(JobProgress { value, message });
+    } else if job.status.is_final() {
+        state.forget_highest(&row.id);
     }
     Ok(job)
 }
@@ -254,8 +256,8 @@ pub(crate) async fn cancel(state: &AppState, id: &str) -> Result<(), DbErr> {
         if let Some(live) = state.live().get(&id) {
             live.cancel.cancel();
         }
+        state.tick(&id);
     }
-    state.tick();
     // A whole may be waiting for what was stopped.
     state.work.notify_one();
     Ok(())

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::queue;
 use super::row::{JobRow, SubmitState};
+use super::run::SENDING;
 use crate::db::now_ms;
 use crate::state::AppState;
 
@@ -65,40 +66,68 @@ impl<'a> Submission<'a> {
                 Lookup::Unsupported => return Err(unknown()),
             }
         }
+        let is_free = self.engine.describe().free;
+        let sending = (!is_free).then(|| Sending::begin(self.state));
         // A stop that came before the sending prevents it.
         if self.context.cancel.is_cancelled() {
             return Err(EngineError::canceled());
         }
         // Written down before anything is sent that may cost.
-        if !self.engine.describe().free
+        if !is_free
             && !queue::submitting(&self.state.db, self.row, &request.submission_id)
                 .await
                 .map_err(|e| database(&e))?
         {
             return Err(lost_lease());
         }
-        match self.engine.submit(self.context, request).await {
-            Ok(Submitted::Finished(outcome)) => Ok(outcome),
-            Ok(Submitted::Accepted { handle }) => {
-                self.keep(&handle).await?;
-                self.follow(handle).await
-            }
+        let answer = if is_free {
+            self.engine.submit(self.context, request).await
+        } else {
+            self.send(request).await
+        };
+        let handle = match answer {
+            Ok(Submitted::Finished(outcome)) => return Ok(outcome),
+            Ok(Submitted::Accepted { handle }) => handle,
             Err(error) if error.class == ErrorClass::UnknownOutcome => {
                 match self.engine.lookup(&self.after_stop, &request.submission_id).await {
-                    Ok(Lookup::Found(handle)) => {
-                        self.keep(&handle).await?;
-                        self.follow(handle).await
-                    }
+                    Ok(Lookup::Found(handle)) => handle,
                     Ok(Lookup::Absent) => {
-                        Err(EngineError { class: ErrorClass::Unavailable, ..error })
+                        return Err(EngineError { class: ErrorClass::Unavailable, ..error });
                     }
-                    _ if self.engine.describe().free => {
-                        Err(EngineError { class: ErrorClass::Unavailable, ..error })
+                    _ if is_free => {
+                        return Err(EngineError { class: ErrorClass::Unavailable, ..error });
                     }
-                    _ => Err(EngineError { code: "submission_unknown", ..error }),
+                    _ => return Err(EngineError { code: "submission_unknown", ..error }),
                 }
             }
-            Err(error) => Err(error),
+            Err(error) => return Err(error),
+        };
+        self.keep(&handle).await?;
+        // From here on a quit need not wait.
+        drop(sending);
+        self.follow(handle).await
+    }
+
+    /// Sends what may cost, once. It is not broken off at once when the home stops: nobody could say
+    /// afterwards whether it arrived.
+    async fn send(&self, request: &Request) -> Result<Submitted, EngineError> {
+        let stop = CancellationToken::new();
+        let context = Context { cancel: stop.clone(), ..self.context.clone() };
+        let given_up = async {
+            self.context.cancel.cancelled().await;
+            if !self.state.stop.is_cancelled() {
+                // Somebody wants it stopped: the engine says what became of it.
+                stop.cancel();
+                std::future::pending::<()>().await;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(SENDING) => {}
+                () = self.state.hurry.cancelled() => {}
+            }
+        };
+        tokio::select! {
+            answer = self.engine.submit(&context, request) => answer,
+            () = given_up => Err(EngineError::canceled()),
         }
     }
 
@@ -207,6 +236,22 @@ impl<'a> Submission<'a> {
             // Whatever it says, the job has ended here.
             drop(tokio::time::timeout(Duration::from_secs(5), stop).await);
         }
+    }
+}
+
+/// One more that is being sent, until it is dropped.
+struct Sending<'a>(&'a AppState);
+
+impl<'a> Sending<'a> {
+    fn begin(state: &'a AppState) -> Self {
+        state.sending.send_modify(|n| *n += 1);
+        Self(state)
+    }
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.0.sending.send_modify(|n| *n -= 1);
     }
 }
 

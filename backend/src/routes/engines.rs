@@ -109,6 +109,7 @@ pub(crate) async fn check(
         workers: state.workers.clone(),
         folder: folder.clone(),
         progress: Arc::new(|_, _| {}),
+        meter: oto_engines::Meter::default(),
         cancel: CancellationToken::new(),
         now_ms: Arc::new(db::now_ms),
         probe: Arc::new(state.workers.clone()),

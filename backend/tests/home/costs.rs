@@ -9,7 +9,7 @@ async fn priced(cost: f64) -> String {
     use axum::{Json, Router, routing::post};
     let answer = json!({
         "choices": [{ "message": { "content": "The tram climbs." } }],
-        "usage": { "cost": cost },
+        "usage": { "cost": cost, "prompt_tokens": 11, "completion_tokens": 5 },
     });
     let routes =
         Router::new().route("/v1/chat/completions", post(move || async move { Json(answer) }));
@@ -58,6 +58,7 @@ async fn what_was_made_is_summed_and_limits_hold() {
     );
     assert_eq!(row["bytes"].as_i64(), Some(3 * 16));
     assert_eq!((row["agent"].as_str(), row["attempts"].as_i64()), (Some("Writer"), Some(3)));
+    assert_eq!((row["tokens_in"].as_i64(), row["tokens_out"].as_i64()), (Some(33), Some(15)));
     let local = of("local-text");
     assert_eq!(
         (local["calls"].as_i64(), local["succeeded"].as_i64(), local["cost_micro"].as_i64()),

@@ -6,3 +6,4 @@ mod costs;
 mod films;
 mod jobs;
 mod providers;
+mod streams;

@@ -22,13 +22,20 @@ struct Seen {
     stopped: Vec<String>,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    AtOnce,
+    Late,
+    Never,
+}
+
 #[derive(Clone)]
 struct Lab {
     seen: Arc<Mutex<Seen>>,
     /// How long making takes.
     takes: Duration,
-    /// The first answer never comes.
-    is_mute: bool,
+    /// When a submission is answered.
+    answers: Answers,
 }
 
 async fn create(State(lab): State<Lab>, Path(who): Path<String>) -> Response {
@@ -41,8 +48,10 @@ async fn create(State(lab): State<Lab>, Path(who): Path<String>) -> Response {
         seen.most_running = seen.most_running.max(now);
         id
     };
-    if lab.is_mute {
-        std::future::pending::<()>().await;
+    match lab.answers {
+        Answers::AtOnce => {}
+        Answers::Late => tokio::time::sleep(Duration::from_millis(1_500)).await,
+        Answers::Never => std::future::pending::<()>().await,
     }
     let answer = json!({ "id": id, "status": "starting", "urls": {
         "get": format!("/{who}/predictions/{id}"),
@@ -74,8 +83,8 @@ async fn stop(State(lab): State<Lab>, Path((_, id)): Path<(String, String)>) -> 
 }
 
 /// The provider, at an address of its own. Many accounts, told apart by the first part of the path.
-async fn provider(takes: Duration, is_mute: bool) -> (Lab, String) {
-    let lab = Lab { seen: Arc::default(), takes, is_mute };
+async fn provider(takes: Duration, answers: Answers) -> (Lab, String) {
+    let lab = Lab { seen: Arc::default(), takes, answers };
     let routes = Router::new()
         .route("/{who}/models/o/m/predictions", post(create))
         .route("/{who}/predictions/{id}", get(look))
@@ -112,18 +121,21 @@ async fn until(what: impl Fn() -> bool) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_at_an_engine_is_taken_up_again_and_never_sent_twice() {
     let folder = tempfile::tempdir().unwrap();
-    let (lab, base) = provider(Duration::from_millis(2_500), false).await;
+    let (lab, base) = provider(Duration::from_millis(2_500), Answers::AtOnce).await;
     let (home, caller) = start(folder.path());
     add(&caller, "lab", &base).await;
     caller.submit(&id(1), &job("lab")).await;
     until(|| lab.seen.lock().unwrap().created.len() == 1).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
+    let quitting = Instant::now();
     drop(home);
+    println!("a quit with a job at an engine took {:?}", quitting.elapsed());
+    assert!(quitting.elapsed() < Duration::from_secs(1), "polls are not waited for");
     let (_home, caller) = start(folder.path());
     let done = caller.until_final(&id(1)).await;
     assert_eq!(
-        (done["status"].as_str(), done["text"].as_str()),
-        (Some("succeeded"), Some("A tram climbs."))
+        (done["status"].as_str(), done["text"].as_str(), done["attempt"].as_u64()),
+        (Some("succeeded"), Some("A tram climbs."), Some(1))
     );
     let seen = lab.seen.lock().unwrap();
     assert_eq!((seen.created.len(), seen.stopped.len()), (1, 0), "paid once, not stopped");
@@ -132,12 +144,16 @@ async fn a_job_at_an_engine_is_taken_up_again_and_never_sent_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_have_arrived_is_not_sent_again_by_itself() {
     let folder = tempfile::tempdir().unwrap();
-    let (lab, base) = provider(Duration::ZERO, true).await;
+    let (lab, base) = provider(Duration::ZERO, Answers::Never).await;
     let (home, caller) = start(folder.path());
     add(&caller, "lab", &base).await;
     caller.submit(&id(2), &job("lab")).await;
     until(|| lab.seen.lock().unwrap().created.len() == 1).await;
+    // Somebody does not want to wait for the answer.
+    home.hurry();
+    let quitting = Instant::now();
     drop(home);
+    assert!(quitting.elapsed() < Duration::from_secs(2));
     let (_home, caller) = start(folder.path());
     let done = caller.until_final(&id(2)).await;
     assert_eq!(done["status"], "failed");
@@ -147,9 +163,27 @@ async fn what_may_have_arrived_is_not_sent_again_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_quit_waits_for_what_is_being_sent_and_keeps_its_handle() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lab, base) = provider(Duration::from_millis(200), Answers::Late).await;
+    let (home, caller) = start(folder.path());
+    add(&caller, "lab", &base).await;
+    caller.submit(&id(2), &job("lab")).await;
+    until(|| lab.seen.lock().unwrap().created.len() == 1).await;
+    let quitting = Instant::now();
+    drop(home);
+    let took = quitting.elapsed();
+    assert!((1_000..4_000).contains(&took.as_millis()), "{took:?}");
+    let (_home, caller) = start(folder.path());
+    let done = caller.until_final(&id(2)).await;
+    assert_eq!((done["status"].as_str(), done["attempt"].as_u64()), (Some("succeeded"), Some(1)));
+    assert_eq!(lab.seen.lock().unwrap().created.len(), 1, "paid once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stop_reaches_the_engine() {
     let folder = tempfile::tempdir().unwrap();
-    let (lab, base) = provider(Duration::from_secs(60), false).await;
+    let (lab, base) = provider(Duration::from_secs(60), Answers::AtOnce).await;
     let (_home, caller) = start(folder.path());
     add(&caller, "lab", &base).await;
     caller.submit(&id(3), &job("lab")).await;
@@ -165,7 +199,7 @@ async fn a_stop_reaches_the_engine() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_jobs_at_four_engines_are_fair_and_lose_no_slot() {
     let folder = tempfile::tempdir().unwrap();
-    let (lab, base) = provider(Duration::from_millis(5), false).await;
+    let (lab, base) = provider(Duration::from_millis(5), Answers::AtOnce).await;
     let (_home, caller) = start(folder.path());
     let engines = ["one", "two", "three", "four"];
     for engine in engines {

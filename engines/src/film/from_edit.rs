@@ -211,6 +211,7 @@ mod tests {
             progress: Arc::new(|_, _| {}),
             cancel: tokio_util::sync::CancellationToken::new(),
             now_ms: Arc::new(|| 0),
+            meter: crate::Meter::default(),
             probe: Arc::new(workers),
         }
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::call::Sends;
 use super::read_capped;
-use super::wait::retry_after_ms;
+use super::wait::{retry_after_ms, should_retry};
 use crate::{EngineError, ErrorClass};
 
 /// How one provider says things that others say otherwise: status and body to class and code.
@@ -25,28 +25,29 @@ pub(crate) fn nonsense() -> EngineError {
     )
 }
 
-/// What a failed call means. `sent` tells whether the request may have reached the provider.
-pub(crate) fn from_transport(error: &reqwest::Error, sent: bool) -> EngineError {
+/// What a failed call means, also one whose answer was cut off: whatever only reads may be asked
+/// again.
+pub(crate) fn from_transport(error: &reqwest::Error, sends: Sends) -> EngineError {
     let (class, code, sentence) = if error.is_connect() || error.is_builder() {
         (
             ErrorClass::Network,
             "unreachable",
             "The engine does not answer at its address. Check that it is running and that the network works.",
         )
+    } else if sends == Sends::Nothing {
+        (ErrorClass::Network, "network", "The connection to the engine was lost. Try again.")
     } else if error.is_decode() || error.is_body() {
         (
             ErrorClass::BadResponse,
             "cut_off",
             "The engine’s answer was cut off. Try again; a paid engine may charge twice.",
         )
-    } else if sent {
+    } else {
         (
             ErrorClass::UnknownOutcome,
             "no_answer",
             "The engine took the request and gave no answer. Try again; a paid engine may charge twice.",
         )
-    } else {
-        (ErrorClass::Network, "network", "The connection to the engine was lost. Try again.")
     };
     EngineError::new(class, code, sentence)
 }
@@ -139,6 +140,24 @@ fn by_status(status: StatusCode, sends: Sends) -> (ErrorClass, &'static str) {
     }
 }
 
+/// What `x-should-retry` says, which beats the status. A "yes" proves nothing about work that may
+/// have begun; and work that goes on elsewhere is never given up because a question about it was
+/// answered with "no".
+fn advised(
+    by_status: (ErrorClass, &'static str),
+    again: Option<bool>,
+    sends: Sends,
+) -> (ErrorClass, &'static str) {
+    use ErrorClass as E;
+    match (again, by_status.0) {
+        (Some(true), E::InvalidRequest | E::Auth | E::NoCredit) => (E::Unavailable, "unavailable"),
+        (Some(false), E::RateLimited | E::Unavailable) if sends != Sends::Nothing => {
+            (E::InvalidRequest, "not_again")
+        }
+        _ => by_status,
+    }
+}
+
 fn sentence(class: ErrorClass, code: &str) -> &'static str {
     match (class, code) {
         (ErrorClass::ContentRefused, _) => {
@@ -165,6 +184,9 @@ fn sentence(class: ErrorClass, code: &str) -> &'static str {
             "The engine no longer knows this job; it was restarted or let it go. Run it again."
         }
         (_, "not_found") => "The engine does not offer this kind of work or this model.",
+        (_, "not_again") => {
+            "The engine has a problem, and says that asking again does not help now. Try again later."
+        }
         (_, "too_much") => {
             "This is more than the engine accepts at once. Use less or smaller sources."
         }
@@ -192,13 +214,14 @@ pub(super) async fn accepted(
         return Ok(response);
     }
     let wait = retry_after_ms(response.headers(), now_ms);
+    let again = should_retry(response.headers());
     // The provider's own words help, when there are any.
-    let body = read_capped(response, 64 << 10).await.unwrap_or_default();
+    let body = read_capped(response, 64 << 10, Sends::Nothing).await.unwrap_or_default();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let (class, code) = reading
         .and_then(|reading| reading(status.as_u16(), &body))
         .or_else(|| common(&words(&body)))
-        .unwrap_or_else(|| by_status(status, sends));
+        .unwrap_or_else(|| advised(by_status(status, sends), again, sends));
     Err(EngineError {
         provider_status: Some(status.as_u16()),
         retry_after_ms: wait,

@@ -27,6 +27,8 @@ pub(crate) struct Call {
     pub(super) sends: Sends,
     pub(super) reading: Option<Reading>,
     pub(super) now_ms: i64,
+    /// Longest JSON that is read.
+    pub(super) cap: u64,
     /// Taken out of what the provider says, should it repeat it.
     pub(super) key: Option<SecretString>,
 }
@@ -53,11 +55,17 @@ impl Call {
         self
     }
 
+    /// The answer may hold the result itself, or the sources of the request.
+    pub(crate) fn with_media(mut self) -> Self {
+        self.cap = MAX_JSON;
+        self
+    }
+
     /// Sends it, once.
     pub(crate) async fn response(self) -> Result<Response, EngineError> {
-        let Self { builder, sends, reading, now_ms, key } = self;
+        let Self { builder, sends, reading, now_ms, cap: _, key } = self;
         let sent = builder.send().await;
-        let response = sent.map_err(|e| from_transport(&e, sends != Sends::Nothing))?;
+        let response = sent.map_err(|e| from_transport(&e, sends))?;
         accepted(response, sends, reading, now_ms).await.map_err(|error| match key {
             Some(key) => {
                 EngineError { message: error.message.replace(key.expose_secret(), "…"), ..error }
@@ -68,14 +76,16 @@ impl Call {
 
     /// The JSON of the answer.
     pub(crate) async fn value(self) -> Result<Value, EngineError> {
-        let bytes = read_capped(self.response().await?, MAX_JSON).await?;
+        let (cap, sends) = (self.cap, self.sends);
+        let bytes = read_capped(self.response().await?, cap, sends).await?;
         serde_json::from_slice(&bytes).or(Err(nonsense()))
     }
 
     /// Headers and bytes of the answer.
     pub(crate) async fn bytes(self, cap: u64) -> Result<(HeaderMap, Vec<u8>), EngineError> {
+        let sends = self.sends;
         let response = self.response().await?;
         let headers = response.headers().clone();
-        Ok((headers, read_capped(response, cap).await?))
+        Ok((headers, read_capped(response, cap, sends).await?))
     }
 }

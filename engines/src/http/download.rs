@@ -7,10 +7,11 @@ use reqwest::{Response, Url};
 use tokio::io::AsyncWriteExt;
 
 use super::answer::from_transport;
+use super::call::Sends;
 use super::{is_local_name, is_private, public_client};
 use crate::{EngineError, ErrorClass};
 
-fn too_large() -> EngineError {
+pub(crate) fn too_large() -> EngineError {
     EngineError::new(
         ErrorClass::BadResponse,
         "too_large",
@@ -26,11 +27,12 @@ pub(super) fn bad_link() -> EngineError {
     )
 }
 
-/// Reads a body up to `cap` bytes, whatever its length says.
-///
-/// # Errors
-/// When it is longer or cut off.
-pub async fn read_capped(mut response: Response, cap: u64) -> Result<Vec<u8>, EngineError> {
+/// Reads a body up to `cap` bytes, whatever its length says, of a call that sent this.
+pub(crate) async fn read_capped(
+    mut response: Response,
+    cap: u64,
+    sends: Sends,
+) -> Result<Vec<u8>, EngineError> {
     let mut bytes = Vec::new();
     loop {
         match response.chunk().await {
@@ -39,7 +41,7 @@ pub async fn read_capped(mut response: Response, cap: u64) -> Result<Vec<u8>, En
             }
             Ok(Some(_)) => return Err(too_large()),
             Ok(None) => return Ok(bytes),
-            Err(error) => return Err(from_transport(&error, true)),
+            Err(error) => return Err(from_transport(&error, sends)),
         }
     }
 }
@@ -71,7 +73,7 @@ pub(super) async fn write_capped(
                 }
             }
             Ok(None) => break file.flush().await.map_err(disk),
-            Err(error) => break Err(from_transport(&error, true)),
+            Err(error) => break Err(from_transport(&error, Sends::Nothing)),
         }
     };
     match outcome {
@@ -105,7 +107,7 @@ pub(super) async fn open_public(mut url: Url) -> Result<Response, EngineError> {
         }
         let client = public_client(Duration::from_secs(60))?;
         let sent = client.get(url.clone()).send().await;
-        let response = sent.map_err(|e| from_transport(&e, false))?;
+        let response = sent.map_err(|e| from_transport(&e, Sends::Nothing))?;
         if !response.status().is_redirection() {
             return there(response);
         }

@@ -7,7 +7,9 @@ use futures_util::stream::BoxStream;
 use reqwest::Response;
 
 use super::answer::from_transport;
-use crate::{Context, EngineError, ErrorClass};
+use super::call::Sends;
+use super::download::too_large;
+use crate::{Context, EngineError};
 
 /// Longest line and most data of one event.
 const MOST: usize = 32 << 20;
@@ -70,7 +72,7 @@ impl Lines {
     }
 }
 
-/// The events of one answer, as they come.
+/// The events of one answer that brings what was made, as they come.
 pub(crate) struct Events {
     stream: BoxStream<'static, Result<bytes::Bytes, reqwest::Error>>,
     lines: Lines,
@@ -96,13 +98,9 @@ impl Events {
             match chunk {
                 Some(Ok(bytes)) if self.lines.push(&bytes) => {}
                 Some(Ok(_)) => {
-                    return Err(EngineError::new(
-                        ErrorClass::BadResponse,
-                        "too_large",
-                        "The engine’s answer is larger than oTo accepts.",
-                    ));
+                    return Err(too_large());
                 }
-                Some(Err(error)) => return Err(from_transport(&error, true)),
+                Some(Err(error)) => return Err(from_transport(&error, Sends::Whole)),
                 None => {
                     let rest = std::mem::take(&mut self.lines.waiting);
                     self.lines.line(&String::from_utf8_lossy(&rest));

@@ -12,7 +12,7 @@ use super::answer::{from_transport, invalid};
 use super::call::{Call, Sends};
 use super::download::{bad_link, open_public, target, there, write_capped};
 use super::upload::put_signed;
-use super::{check_base_url, client_for, is_local_name, read_capped};
+use super::{MAX_JSON, MAX_STATUS, check_base_url, client_for, is_local_name, read_capped};
 use crate::{Check, CheckState, Context, EngineError, ErrorClass};
 
 /// How a provider wants its key.
@@ -114,6 +114,7 @@ impl Provider {
             sends,
             reading: None,
             now_ms: (context.now_ms)(),
+            cap: if sends == Sends::Whole { MAX_JSON } else { MAX_STATUS },
             key: context.key.clone(),
         })
     }
@@ -143,7 +144,7 @@ impl Provider {
             }
             let builder = self.client(Sends::Nothing)?.get(url.clone());
             let sent = self.with_key(builder, context).send().await;
-            let response = sent.map_err(|e| from_transport(&e, false))?;
+            let response = sent.map_err(|e| from_transport(&e, Sends::Nothing))?;
             if !response.status().is_redirection() {
                 return there(response);
             }
@@ -159,7 +160,7 @@ impl Provider {
         link: &str,
         cap: u64,
     ) -> Result<Vec<u8>, EngineError> {
-        read_capped(self.open(context, link).await?, cap).await
+        read_capped(self.open(context, link).await?, cap, Sends::Nothing).await
     }
 
     /// The same into a file of this name in the folder of the context.

@@ -55,6 +55,6 @@ pub(super) async fn put_signed(base: &Url, link: &str, path: &Path) -> Result<()
     // Stores take no chunks without a length. A content type is left out: the signature of S3
     // covers it, and nobody told it to the one who signed.
     let call = client.put(url).header(CONTENT_LENGTH, length).body(Body::from(file));
-    let response = call.send().await.map_err(|e| from_transport(&e, false))?;
+    let response = call.send().await.map_err(|e| from_transport(&e, super::Sends::Nothing))?;
     if response.status().is_success() { Ok(()) } else { Err(refused(response.status().as_u16())) }
 }

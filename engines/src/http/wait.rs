@@ -24,6 +24,15 @@ pub fn retry_after_ms(headers: &HeaderMap, now_ms: i64) -> Option<u64> {
     bounded((since.as_millis() as f64 - now_ms as f64).max(0.0))
 }
 
+/// What an answer says about asking again: `x-should-retry`, as OpenAI and others send it.
+pub(super) fn should_retry(headers: &HeaderMap) -> Option<bool> {
+    match headers.get("x-should-retry")?.to_str().ok()?.trim() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,11 @@ pub(super) fn number(value: &Value) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|v| v.is_finite())
 }
 
+/// How many: a whole number, not below zero; what is absurd is not known.
+pub(super) fn count(value: &Value) -> Option<u64> {
+    number(value).filter(|n| (0.0..=1e12).contains(n)).map(|n| n as u64)
+}
+
 /// A text, also of a number.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {

@@ -10,7 +10,7 @@ mod videos;
 use crate::http::{Auth, Provider, nonsense};
 use crate::{
     Added, BoxFuture, Check, CheckState, Context, Description, Engine, EngineError, ErrorClass,
-    Kind, Outcome, Output, Parameter, Place, Polled, Request, Stopped, Submitted,
+    Kind, Outcome, Output, Parameter, Place, Polled, Request, Stopped, Submitted, TokenUsage,
 };
 
 use super::common::{asks_something, outcome};
@@ -78,6 +78,15 @@ fn cost_micro(usage: &serde_json::Value) -> Option<i64> {
     let dollars = super::common::number(&usage["cost"])?;
     // What is absurd is not known.
     (0.0..=10_000.0).contains(&dollars).then(|| (dollars * 1e6).round() as i64)
+}
+
+/// Tokens: chats and images name them differently.
+fn tokens(usage: &serde_json::Value) -> TokenUsage {
+    let count = |names: [&str; 2]| names.iter().find_map(|n| super::common::count(&usage[*n]));
+    TokenUsage {
+        input: count(["prompt_tokens", "input_tokens"]),
+        output: count(["completion_tokens", "output_tokens"]),
+    }
 }
 
 impl Engine for OpenAiCompatible {

@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::common::{
-    asks_something, expired, handle_from, handle_of, is_model, links, lost, outcome, params, text,
+    asks_something, count, expired, handle_from, handle_of, is_model, links, lost, outcome, params,
+    text,
 };
 use super::media::{data_url, output_in, text_output};
 use crate::http::{Auth, MAX_FILM, Provider, Sends, invalid, nonsense, refusal};
 use crate::outcome::title_from;
 use crate::{
     Added, BoxFuture, Check, Context, Description, Engine, EngineError, ErrorClass, Kind, Outcome,
-    Parameter, Pending, Place, Polled, Request, Stopped, Submitted,
+    Parameter, Pending, Place, Polled, Request, Stopped, Submitted, TokenUsage,
 };
 
 /// Results of predictions are deleted after an hour.
@@ -73,7 +74,8 @@ impl Replicate {
         };
         body["input"] = Value::Object(input);
         context.report(0.02, "asking");
-        let call = self.provider.post(context, &path, Sends::Work)?.json(&body);
+        // Every answer repeats the sources.
+        let call = self.provider.post(context, &path, Sends::Work)?.json(&body).with_media();
         let answer = call.header("cancel-after", "30m").value().await?;
         let id = text(&answer["id"]).ok_or_else(nonsense)?;
         let link =
@@ -92,7 +94,7 @@ impl Replicate {
 
     async fn look(&self, context: &Context, handle: &Handle) -> Result<Polled, EngineError> {
         let url: Url = self.provider.own(&handle.get)?;
-        let call = self.provider.call(context, Method::GET, url, Sends::Nothing)?;
+        let call = self.provider.call(context, Method::GET, url, Sends::Nothing)?.with_media();
         let answer = match call.value().await {
             Err(error) if error.provider_status == Some(404) => return Err(lost()),
             other => other?,
@@ -117,6 +119,11 @@ impl Replicate {
         handle: &Handle,
         answer: &Value,
     ) -> Result<Outcome, EngineError> {
+        // Official language models count their tokens.
+        context.meter.set(TokenUsage {
+            input: count(&answer["metrics"]["input_token_count"]),
+            output: count(&answer["metrics"]["output_token_count"]),
+        });
         let output = &answer["output"];
         if handle.kind == Kind::Text {
             let words = match output {
@@ -198,7 +205,7 @@ impl Engine for Replicate {
         Box::pin(async move {
             let handle: Handle = handle_from(handle)?;
             let url = self.provider.own(&handle.cancel)?;
-            let call = self.provider.call(context, Method::POST, url, Sends::Nothing)?;
+            let call = self.provider.call(context, Method::POST, url, Sends::Nothing)?.with_media();
             let answer = call.value().await?;
             Ok(match answer["status"].as_str().unwrap_or_default() {
                 "canceled" | "aborted" => Stopped::Done,

@@ -113,7 +113,7 @@ impl RunPod {
 
     async fn look(&self, context: &Context, handle: Handle) -> Result<Polled, EngineError> {
         let url = self.provider.own(&handle.get)?;
-        let call = self.provider.call(context, Method::GET, url, Sends::Nothing)?;
+        let call = self.provider.call(context, Method::GET, url, Sends::Nothing)?.with_media();
         let answer = match call.value().await {
             Err(error) if error.provider_status == Some(404) => {
                 if (context.now_ms)() - handle.sent_ms < FRESH_MS {

@@ -76,7 +76,7 @@ impl SdCpp {
 
     async fn job(&self, context: &Context, handle: &Handle) -> Result<Value, EngineError> {
         let url = self.provider.own(&handle.get)?;
-        let call = self.provider.call(context, Method::GET, url, Sends::Nothing)?;
+        let call = self.provider.call(context, Method::GET, url, Sends::Nothing)?.with_media();
         match call.value().await {
             Err(error) if error.provider_status == Some(404) => Err(lost()),
             Err(error) if error.provider_status == Some(410) => Err(expired()),

@@ -4,6 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use oto_engines::*;
+use serde_json::{Value, json};
 
 use crate::provider::*;
 
@@ -244,6 +245,50 @@ async fn waits_that_are_absurd_are_bounded() {
 }
 
 #[tokio::test]
+async fn what_the_provider_says_about_asking_again_beats_the_status() {
+    use ErrorClass as E;
+    let quota = "{\"error\":{\"code\":\"insufficient_quota\"}}";
+    for (subject, status, body, says, class) in [
+        (0, 409, "{}", "true", E::Unavailable),
+        (0, 500, "{}", "false", E::InvalidRequest),
+        (0, 429, "{}", "false", E::InvalidRequest),
+        (0, 429, "{}", "maybe", E::RateLimited),
+        // Words say more than a header, and no header proves that nothing was begun.
+        (0, 429, quota, "true", E::NoCredit),
+        (1, 500, "{}", "true", E::UnknownOutcome),
+        (1, 503, "{}", "false", E::InvalidRequest),
+    ] {
+        let subject = &subjects()[subject];
+        let fake = Fake::start(move |_, _| bad(status, body).header("x-should-retry", says));
+        let engine = fake.engine(subject.adapter, subject.path, subject.model);
+        let error = Bench::new().run(engine.as_ref(), &subject.asks()).await.unwrap_err();
+        told(subject, says, &error);
+        assert_eq!((error.class, fake.heard().len()), (class, 1), "{status} {says}");
+    }
+}
+
+#[tokio::test]
+async fn a_handle_is_small_and_a_result_may_be_large() {
+    let large = |then: Value| {
+        let mut answer = then;
+        answer["padding"] = json!("x".repeat(5 << 20));
+        answer.to_string()
+    };
+    // A film's handle, and a picture that comes whole.
+    let handle = large(json!({ "id": "v1", "status": "queued" }));
+    let picture = large(json!({ "data": [{ "b64_json": "iVBORw0KGgoAAAANSUhEUg==" }] }));
+    for (subject, body, is_read) in [(1, handle, false), (0, picture, true)] {
+        let subject = &subjects()[subject];
+        let fake = Fake::start(move |_, _| bad(200, &body));
+        let bench = Bench::new();
+        let engine = fake.engine(subject.adapter, subject.path, subject.model);
+        let answer = engine.submit(&bench.context, &subject.asks()).await;
+        assert_eq!(answer.is_ok(), is_read, "{answer:?}");
+        assert!(is_read || answer.unwrap_err().code == "too_large");
+    }
+}
+
+#[tokio::test]
 async fn a_request_without_words_or_key_is_not_sent() {
     for subject in subjects() {
         let (fake, bench) = (Fake::start((subject.good)()), Bench::new());
@@ -278,6 +323,9 @@ async fn later_answers_that_are_wrong_end_in_a_class_and_a_sentence() {
         ("429", bad(429, "{}").header("retry-after", "1"), &[E::RateLimited]),
         ("html", Reply::bytes("text/html", html), &[E::BadResponse]),
         ("truncated", bad(200, "{\"status\":\"succ"), &[E::BadResponse]),
+        ("cut off", bad(200, "{\"status\":").manner(Manner::CutOff), &[E::Network]),
+        // Work that goes on elsewhere is not given up because of one answer.
+        ("503 no", bad(503, "").header("x-should-retry", "false"), &[E::Unavailable]),
         ("endless", bad(200, "").manner(Manner::Endless), &[E::BadResponse]),
         ("silent", bad(200, "").manner(Manner::Silent), &[E::Network]),
         ("404 old", bad(404, "{}"), &[E::EngineLostJob, E::Expired]),
@@ -335,7 +383,12 @@ async fn results_that_are_no_media_are_gone_or_lie_elsewhere_are_refused() {
         ("html", Reply::bytes("image/png", "<html>"), &[E::BadResponse]),
         ("no bytes", Reply::bytes("image/png", ""), &[E::BadResponse]),
         ("404", bad(404, ""), &[E::Expired]),
-        ("cut off", Reply::bytes("image/png", PNG).manner(Manner::CutOff), &[E::BadResponse]),
+        // What was made is fetched again; what was made in the same call is never paid again.
+        (
+            "cut off",
+            Reply::bytes("image/png", PNG).manner(Manner::CutOff),
+            &[E::Network, E::UnknownOutcome],
+        ),
         ("metadata", away("http://169.254.169.254/x.png"), &[E::BadResponse]),
         ("loopback", away("https://127.0.0.1/x.png"), &[E::BadResponse]),
         ("file", away("file:///etc/passwd"), &[E::BadResponse]),

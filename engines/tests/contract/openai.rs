@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::provider::*;
 
-const STREAM: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"The tram \"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"climbs.\"},\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"total_tokens\":9,\"cost\":0.0012}}\n\ndata: [DONE]\n\n";
+const STREAM: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"The tram \"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"climbs.\"},\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2,\"total_tokens\":9,\"cost\":0.0012}}\n\ndata: [DONE]\n\n";
 
 /// The provider as it should be.
 pub(crate) fn good() -> impl FnMut(&Asked, &str) -> Reply + Send + 'static {
@@ -14,9 +14,10 @@ pub(crate) fn good() -> impl FnMut(&Asked, &str) -> Reply + Send + 'static {
     move |asked, origin| match asked.line().as_str() {
         "GET /v1/models" => Reply::json(json!({ "data": [{ "id": "m1" }, { "id": "m2" }] })),
         "POST /v1/chat/completions" => Reply::bytes("text/event-stream", STREAM),
-        "POST /v1/images/generations" | "POST /v1/images/edits" => Reply::json(
-            json!({ "created": 1, "data": [{ "url": format!("{origin}/v1/out.png") }] }),
-        ),
+        "POST /v1/images/generations" | "POST /v1/images/edits" => {
+            Reply::json(json!({ "created": 1, "data": [{ "url": format!("{origin}/v1/out.png") }],
+                "usage": { "input_tokens": 50, "output_tokens": 4_160, "total_tokens": 4_210 } }))
+        }
         "GET /v1/out.png" => Reply::bytes("image/png", PNG),
         "POST /v1/audio/speech" => Reply::bytes("audio/wav", WAV),
         "POST /v1/videos" => {
@@ -49,12 +50,16 @@ async fn a_streamed_chat_becomes_a_text_and_the_key_goes_in_its_header_only() {
     asks.inputs.push(bench.picture());
     let outcome = bench.run(lab(&fake).as_ref(), &asks).await.unwrap();
     assert_eq!((outcome.text.as_str(), outcome.cost_micro), ("The tram climbs.", Some(1_200)));
+    let took = bench.context.meter.usage();
+    assert_eq!(took, TokenUsage { input: Some(7), output: Some(2) });
+    assert_eq!(bench.reported.lock().unwrap().last().unwrap().1, "3 words");
     let heard = fake.heard();
     assert_eq!((heard.len(), heard[0].line().as_str()), (1, "POST /v1/chat/completions"));
     assert_eq!(heard[0].header("authorization"), format!("Bearer {KEY}"));
     assert!(!heard[0].path.contains(KEY) && !heard[0].text().contains(KEY));
     let body = heard[0].json();
     assert_eq!((body["model"].as_str(), body["stream"].as_bool()), (Some("m1"), Some(true)));
+    assert_eq!(body["stream_options"]["include_usage"], true);
     assert_eq!(body["temperature"], 0.5);
     let parts = &body["messages"][0]["content"];
     assert_eq!(parts[0]["text"], "a tram in the rain");
@@ -64,11 +69,37 @@ async fn a_streamed_chat_becomes_a_text_and_the_key_goes_in_its_header_only() {
 
 #[tokio::test]
 async fn a_chat_without_a_stream_is_read_too() {
-    let fake = Fake::start(|_, _| {
-        Reply::json(json!({ "choices": [{ "message": { "content": "At once." } }] }))
-    });
-    let outcome = Bench::new().run(lab(&fake).as_ref(), &request(Kind::Text)).await.unwrap();
-    assert_eq!((outcome.text.as_str(), outcome.cost_micro), ("At once.", None));
+    let none = TokenUsage::default();
+    for (usage, took) in [
+        (json!(null), none),
+        (
+            json!({ "prompt_tokens": 7, "completion_tokens": "2" }),
+            TokenUsage { input: Some(7), output: Some(2) },
+        ),
+        // What is absurd is not known.
+        (json!({ "prompt_tokens": -1, "completion_tokens": 1e300 }), none),
+    ] {
+        let choices = json!([{ "message": { "content": "At once." } }]);
+        let answer = json!({ "choices": choices, "usage": usage });
+        let (fake, bench) = (Fake::start(move |_, _| Reply::json(answer.clone())), Bench::new());
+        let outcome = bench.run(lab(&fake).as_ref(), &request(Kind::Text)).await.unwrap();
+        assert_eq!((outcome.text.as_str(), outcome.cost_micro), ("At once.", None));
+        assert_eq!(bench.context.meter.usage(), took);
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_does_not_end_is_refused_streamed_or_whole() {
+    let piece = format!(
+        "data: {}\n\n",
+        json!({ "choices": [{ "delta": { "content": "word ".repeat(2_000) } }] })
+    );
+    let whole = json!({ "choices": [{ "message": { "content": "word ".repeat(300_000) } }] });
+    for reply in [Reply::bytes("text/event-stream", piece.repeat(150)), Reply::json(whole)] {
+        let fake = Fake::start(move |_, _| reply.clone());
+        let failed = Bench::new().run(lab(&fake).as_ref(), &request(Kind::Text)).await;
+        assert_eq!(failed.unwrap_err().code, "too_large");
+    }
 }
 
 #[tokio::test]
@@ -95,6 +126,8 @@ async fn pictures_are_made_and_changed() {
     let (fake, bench) = (Fake::start(good()), Bench::new());
     let made = bench.run(lab(&fake).as_ref(), &request(Kind::Image)).await.unwrap();
     assert_eq!((Bench::bytes(&made), made.outputs[0].size_px), (PNG.to_vec(), [64, 48]));
+    let took = TokenUsage { input: Some(50), output: Some(4_160) };
+    assert_eq!(bench.context.meter.usage(), took);
     let mut asks = request(Kind::Image);
     asks.inputs.push(bench.picture());
     bench.run(lab(&fake).as_ref(), &asks).await.unwrap();

@@ -280,6 +280,7 @@ impl Bench {
             progress: Arc::new(move |value, message| {
                 hears.lock().unwrap().push((value, message.to_owned()));
             }),
+            meter: Meter::default(),
             cancel: CancellationToken::new(),
             now_ms: Arc::new(move || time.load(Ordering::Relaxed)),
             probe: Arc::new(Trusting),

@@ -1,6 +1,7 @@
 //! Engines that are found and added.
 
 use oto_engines::*;
+use serde_json::json;
 
 use crate::provider::*;
 
@@ -18,6 +19,42 @@ async fn found_servers_are_recognised_by_their_answer() {
     );
     assert!(ollama.heard().iter().all(|a| a.header("authorization").is_empty()));
     assert!(discover::discover_at(|_| 9).await.is_empty());
+}
+
+/// Shapes from vllm (`vllm/entrypoints/openai/protocol.py`, ModelCard), LocalAI
+/// (`core/http/endpoints/openai/list_capabilities.go`), Comfy's published v2 contract, and of
+/// others that use the same ports.
+#[tokio::test]
+async fn servers_that_share_ports_and_shapes_are_told_apart() {
+    let nobody = "/api/v2/jobs/00000000-0000-0000-0000-000000000000";
+    let card = |owner: &str| json!({ "object": "list", "data": [{ "id": "qwen", "object": "model", "created": 1, "owned_by": owner, "root": "qwen" }] });
+    let abilities = json!({ "object": "list", "data": [{ "id": "phi", "object": "model", "capabilities": ["chat"], "input_modalities": ["text"] }] });
+    let refused = |code: &str| json!({ "error": { "code": code, "message": "no" } });
+    for (path, status, answer, server, models) in [
+        ("/v1/models", 200, card("vllm"), Some("vllm"), 1),
+        ("/v1/models", 200, card("sglang"), None, 0),
+        ("/v1/models", 200, json!({ "object": "list", "data": [] }), None, 0),
+        ("/v1/models/capabilities", 200, abilities, Some("localai"), 1),
+        ("/v1/models/capabilities", 200, json!({ "data": {} }), None, 0),
+        (nobody, 404, refused("not_found"), Some("comfy-v2"), 0),
+        (nobody, 401, refused("unauthorized"), Some("comfy-v2"), 0),
+        (nobody, 404, json!({ "detail": "Not Found" }), None, 0),
+        (nobody, 200, refused("not_found"), None, 0),
+        (nobody, 500, refused("internal"), None, 0),
+    ] {
+        let fake = Fake::start(move |asked, _| {
+            if asked.path == path {
+                Reply::json(answer.clone()).status(status)
+            } else {
+                Reply::bytes("text/html", "<html>").status(404)
+            }
+        });
+        let port: u16 = fake.origin.split(':').nth(2).unwrap().parse().unwrap();
+        let found = discover::discover_at(|_| port).await;
+        let seen = found.first().map(|f| (f.server, f.models.len()));
+        assert_eq!(seen, server.map(|s| (s, models)), "{path} {status}");
+        assert!(found.len() < 2);
+    }
 }
 
 #[test]

@@ -91,3 +91,22 @@ async fn ends_are_told_apart() {
         assert_eq!(fake.heard()[0].json()["version"], "v9");
     }
 }
+
+#[tokio::test]
+async fn official_language_models_count_their_tokens() {
+    // Shape: replicate.com/docs, "metrics" of a prediction.
+    let fake = Fake::start(|asked, origin| {
+        let urls = json!({ "get": format!("{origin}/v1/predictions/p1") });
+        if asked.method == "POST" {
+            return Reply::json(json!({ "id": "p1", "status": "starting", "urls": urls }))
+                .status(201);
+        }
+        Reply::json(json!({ "id": "p1", "status": "succeeded", "output": ["The ", "tram."],
+            "metrics": { "predict_time": 0.7, "input_token_count": 12, "output_token_count": 3 } }))
+    });
+    let bench = Bench::new();
+    let engine = fake.engine("replicate", "/v1", "o/m");
+    let made = bench.run(engine.as_ref(), &request(Kind::Text)).await.unwrap();
+    assert_eq!(made.text, "The tram.");
+    assert_eq!(bench.context.meter.usage(), TokenUsage { input: Some(12), output: Some(3) });
+}

@@ -46,7 +46,8 @@ impl Comfy {
 
     /// A server that has no such page says nothing about the prompt.
     async fn read(&self, context: &Context, path: &str) -> Result<Value, EngineError> {
-        match self.provider.get(context, path)?.value().await {
+        // The queue repeats every workflow in it.
+        match self.provider.get(context, path)?.with_media().value().await {
             Err(error) if error.provider_status == Some(404) => Ok(Value::Null),
             other => other,
         }

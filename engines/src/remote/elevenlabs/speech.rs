@@ -9,7 +9,7 @@ use super::super::media::{from_base64, output_of};
 use super::parts::{head, most_of, split, tail};
 use super::times::words;
 use super::{ElevenLabs, reading};
-use crate::http::{Sends, invalid, nonsense};
+use crate::http::{MAX_SOUND, Sends, invalid, nonsense, too_large};
 use crate::outcome::title_from;
 use crate::{Body, Context, EngineError, ErrorClass, Outcome, Output, OutputRole, Request};
 
@@ -169,8 +169,7 @@ impl ElevenLabs {
             let answer = answer.map_err(|e| in_the_middle(e, i, parts.len()))?;
             let from_ms = samples.len() as u64 * 1_000 / u64::from(rate);
             spoken.extend(words(&answer["alignment"], from_ms));
-            let bytes = sound_of(&answer)?;
-            samples.extend(bytes.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])));
+            join(&mut samples, &sound_of(&answer)?, MAX_SOUND)?;
             let done = i + 1;
             let part = done as f32 / parts.len() as f32;
             context.report(0.05 + 0.9 * part, &format!("part {done} of {}", parts.len()));
@@ -179,7 +178,30 @@ impl ElevenLabs {
     }
 }
 
+/// Hangs a part of 16 bits a sample on, unless the whole gets too large.
+fn join(samples: &mut Vec<i16>, part: &[u8], cap: u64) -> Result<(), EngineError> {
+    if (samples.len() * 2 + part.len()) as u64 > cap {
+        return Err(too_large());
+    }
+    samples.extend(part.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])));
+    Ok(())
+}
+
 fn sound_of(answer: &Value) -> Result<Vec<u8>, EngineError> {
     let bytes = from_base64(answer["audio_base64"].as_str().ok_or_else(nonsense)?)?;
     if bytes.is_empty() { Err(nonsense()) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::join;
+
+    #[test]
+    fn parts_are_joined_up_to_a_cap_for_all_of_them() {
+        let mut samples = Vec::new();
+        join(&mut samples, &[1, 0, 255, 255], 6).unwrap();
+        assert_eq!(join(&mut samples, &[0; 4], 6).unwrap_err().code, "too_large");
+        join(&mut samples, &[2, 0], 6).unwrap();
+        assert_eq!(samples, [1, -1, 2]);
+    }
 }

@@ -57,7 +57,11 @@ impl Fal {
         handle: &Handle,
     ) -> Result<Outcome, EngineError> {
         let url = self.provider.own(&handle.response)?;
-        let call = self.provider.call(context, Method::GET, url, Sends::Nothing)?.reading(reading);
+        let call = self
+            .provider
+            .call(context, Method::GET, url, Sends::Nothing)?
+            .reading(reading)
+            .with_media();
         let answer = match call.value().await {
             Err(error) if matches!(error.provider_status, Some(404 | 410)) => {
                 return Err(expired());

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::super::common::typed;
 use super::super::media::{data_url, text_output};
-use super::{OpenAiCompatible, cost_micro};
-use crate::http::{Events, MAX_JSON, Sends, nonsense, read_capped, refusal};
+use super::{OpenAiCompatible, cost_micro, tokens};
+use crate::http::{Events, MAX_JSON, Sends, nonsense, read_capped, refusal, too_large};
 use crate::outcome::title_from;
 use crate::{Context, EngineError, ErrorClass, Kind, Outcome, Request};
 
@@ -20,7 +20,25 @@ const PARAMS: [&str; 5] =
 #[derive(Default)]
 struct Answer {
     text: String,
+    words: Words,
     cost_micro: Option<i64>,
+}
+
+/// Counts words as they come, without looking back.
+#[derive(Default)]
+struct Words {
+    n_words: usize,
+    is_inside: bool,
+}
+
+impl Words {
+    fn hear(&mut self, text: &str) {
+        for letter in text.chars() {
+            let is_inside = !letter.is_whitespace();
+            self.n_words += usize::from(is_inside && !self.is_inside);
+            self.is_inside = is_inside;
+        }
+    }
 }
 
 impl OpenAiCompatible {
@@ -47,10 +65,15 @@ impl OpenAiCompatible {
         let response = call.json(&body).response().await?;
         let answer = if is_json(&response) {
             // Some servers ignore `stream`.
-            let bytes = read_capped(response, MAX_JSON).await?;
+            let bytes = read_capped(response, MAX_JSON, Sends::Whole).await?;
             let value: Value = serde_json::from_slice(&bytes).or(Err(nonsense()))?;
             let text = value["choices"][0]["message"]["content"].as_str().ok_or_else(nonsense)?;
-            Answer { text: text.to_owned(), cost_micro: cost_micro(&value["usage"]) }
+            if text.len() > MAX_TEXT {
+                return Err(too_large());
+            }
+            context.meter.set(tokens(&value["usage"]));
+            let cost_micro = cost_micro(&value["usage"]);
+            Answer { text: text.to_owned(), cost_micro, ..Answer::default() }
         } else {
             read_stream(response, context).await?
         };
@@ -112,10 +135,18 @@ async fn read_stream(response: Response, context: &Context) -> Result<Answer, En
             ));
         }
         // With `include_usage` the last event has no choices.
+        // Others repeat what was used so far in every event.
+        if value["usage"].is_object() {
+            context.meter.set(tokens(&value["usage"]));
+        }
         answer.cost_micro = cost_micro(&value["usage"]).or(answer.cost_micro);
         let choice = &value["choices"][0];
         if let Some(more) = choice["delta"]["content"].as_str() {
+            if answer.text.len() + more.len() > MAX_TEXT {
+                return Err(too_large());
+            }
             answer.text.push_str(more);
+            answer.words.hear(more);
         }
         match choice["finish_reason"].as_str() {
             Some("content_filter") => {
@@ -124,14 +155,7 @@ async fn read_stream(response: Response, context: &Context) -> Result<Answer, En
             Some(_) => done = true,
             None => {}
         }
-        if answer.text.len() > MAX_TEXT {
-            return Err(EngineError::new(
-                ErrorClass::BadResponse,
-                "too_large",
-                "The engine’s answer is larger than oTo accepts.",
-            ));
-        }
-        let words = answer.text.split_whitespace().count();
+        let words = answer.words.n_words;
         let part = words as f32 / (words as f32 + 200.0);
         context.report(0.1 + 0.85 * part, &format!("{words} words"));
     }
@@ -143,4 +167,20 @@ async fn read_stream(response: Response, context: &Context) -> Result<Answer, En
         "cut_off",
         "The engine’s answer was cut off. Try again; a paid engine may charge twice.",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Words;
+
+    #[test]
+    fn words_are_counted_as_they_come_however_they_are_cut() {
+        let text = " The tram\u{2003}climbs,\n\n slowly .  ";
+        for size in 1..=text.chars().count() {
+            let letters: Vec<char> = text.chars().collect();
+            let mut words = Words::default();
+            letters.chunks(size).for_each(|c| words.hear(&c.iter().collect::<String>()));
+            assert_eq!(words.n_words, text.split_whitespace().count());
+        }
+    }
 }

@@ -5,7 +5,7 @@ use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
 use super::super::media::{bytes_of, data_url, from_base64, output_in, output_of};
-use super::{Dialect, OpenAiCompatible, cost_micro};
+use super::{Dialect, OpenAiCompatible, cost_micro, tokens};
 use crate::http::{MAX_IMAGE, Sends, invalid, nonsense};
 use crate::outcome::title_from;
 use crate::{Context, EngineError, Input, Kind, Outcome, Request};
@@ -31,6 +31,7 @@ impl OpenAiCompatible {
             (Dialect::Standard, false) => self.edit(context, request, &model, &pictures).await?,
             _ => self.generate(context, request, &model, &pictures).await?,
         };
+        context.meter.set(tokens(&value["usage"]));
         let first = &value["data"][0];
         context.report(0.8, "fetching the picture");
         let main = if let Some(text) = first["b64_json"].as_str() {

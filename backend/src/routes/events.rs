@@ -1,0 +1,141 @@
+//! Changes of all jobs in one stream, so that who follows a hundred jobs needs one connection. Hints
+//! only: what a job is now is asked with `GET /jobs/{id}`, which stays the truth.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::Stream;
+use oto_api_types::JobEvent;
+use sea_orm::DbErr;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::{OwnedSemaphorePermit, broadcast};
+
+use crate::error::Refusal;
+use crate::jobs::queue;
+use crate::jobs::row::JobRow;
+use crate::jobs::stages::shown;
+use crate::state::AppState;
+
+/// Progress ticks often; changes of so long go together.
+const GATHER: Duration = Duration::from_millis(50);
+/// Silence after which a comment is sent.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// `GET /events`: first the present versions of all jobs that have not ended, then `job` with
+/// `{job, version}` at each change, or `all` when any job may have changed. A stream that is opened
+/// again with `Last-Event-ID` gets the same beginning: versions need no memory of what was sent.
+pub(crate) async fn stream(
+    State(state): State<AppState>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
+    let permit = Arc::clone(&state.streams).try_acquire_owned().or(Err(Refusal::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too_many_streams",
+        "Too many programs listen already; ask for each job instead.",
+    )))?;
+    // Before the beginning is read, so that nothing falls between.
+    let told = state.told();
+    let mut listener =
+        Listener { state, told, sent: HashMap::new(), ready: VecDeque::new(), _permit: permit };
+    for row in queue::under_way(&listener.state.db).await? {
+        listener.look_at(&row).await?;
+    }
+    let events = futures_util::stream::unfold(listener, |mut listener| async move {
+        listener.next().await.map(|event| (Ok(event), listener))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+}
+
+/// One stream.
+struct Listener {
+    state: AppState,
+    told: Receiver<Option<Arc<str>>>,
+    /// Versions that were sent of jobs that have not ended.
+    sent: HashMap<String, u64>,
+    ready: VecDeque<Event>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Listener {
+    /// None when the home stops, or its database does not answer: the other side asks then.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            let first = tokio::select! {
+                first = self.told.recv() => first,
+                () = self.state.stop.cancelled() => return None,
+            };
+            tokio::time::sleep(GATHER).await;
+            match self.gathered(first) {
+                Some(ids) => self.look(ids).await.ok()?,
+                None => {
+                    let id = self.state.next_event().to_string();
+                    self.ready.push_back(Event::default().id(id).event("all").data("{}"));
+                }
+            }
+        }
+    }
+
+    /// The jobs that changed; none when it may be any.
+    fn gathered(
+        &mut self,
+        first: Result<Option<Arc<str>>, broadcast::error::RecvError>,
+    ) -> Option<BTreeSet<Arc<str>>> {
+        let mut ids = BTreeSet::new();
+        let mut is_any = match first {
+            Ok(Some(id)) => !ids.insert(id),
+            Ok(None) | Err(RecvError::Lagged(_) | RecvError::Closed) => true,
+        };
+        loop {
+            match self.told.try_recv() {
+                Ok(Some(id)) => {
+                    ids.insert(id);
+                }
+                Ok(None) | Err(TryRecvError::Lagged(_)) => is_any = true,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        (!is_any).then_some(ids)
+    }
+
+    async fn look(&mut self, ids: BTreeSet<Arc<str>>) -> Result<(), DbErr> {
+        let mut wholes = BTreeSet::new();
+        for id in &ids {
+            if let Some(row) = queue::find(&self.state.db, id).await? {
+                self.look_at(&row).await?;
+                wholes.extend(row.parent_id);
+            }
+        }
+        // A whole changes with its stages.
+        for id in wholes {
+            if let Some(row) = queue::find(&self.state.db, &id).await? {
+                self.look_at(&row).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_at(&mut self, row: &JobRow) -> Result<(), DbErr> {
+        let job = shown(&self.state, row).await?;
+        let before = if job.status.is_final() {
+            self.sent.remove(&job.id)
+        } else {
+            self.sent.insert(job.id.clone(), job.version)
+        };
+        if before == Some(job.version) {
+            return Ok(());
+        }
+        let told = JobEvent { job: job.id, version: job.version };
+        let data = serde_json::to_string(&told).map_err(|e| DbErr::Custom(e.to_string()))?;
+        let id = self.state.next_event().to_string();
+        self.ready.push_back(Event::default().id(id).event("job").data(data));
+        Ok(())
+    }
+}

@@ -70,6 +70,12 @@ pub trait Pipeline: Sync {
     /// When the request cannot be carried out, or a stage has failed and nothing can stand in.
     fn next(&self, request: &Request, stages: &Stages) -> Result<Next, EngineError>;
 
+    /// A stage's words as people read and change them, when they differ from what its engine wrote;
+    /// the pipeline understands both.
+    fn readable(&self, _key: &str, _text: &str) -> Option<String> {
+        None
+    }
+
     /// How far the whole is, 0..=1, when its stages are this far; a stage that is not begun counts
     /// as nothing.
     fn progress(&self, stages: &[(&str, f32)]) -> f32;

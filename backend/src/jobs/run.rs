@@ -317,6 +317,12 @@ async fn finish(state: &AppState, row: &JobRow, outcome: Ended) -> Result<(), Ba
         }
         Ended::Made(mut outcome, draft, tokens) => {
             outcome.title = row.kept_title().unwrap_or(outcome.title);
+            if let Some(text) = stages::readable(state, row, &outcome.text).await? {
+                if let Some(main) = outcome.outputs.first_mut() {
+                    main.body = Body::Memory(text.clone().into_bytes());
+                }
+                outcome.text = text;
+            }
             let blobs = state.blobs.clone();
             let stored =
                 tokio::task::spawn_blocking(move || store(&blobs, outcome, draft, tokens)).await;

@@ -203,6 +203,21 @@ async fn take_over(
     Ok(execute(txn, sql, values).await? == 1)
 }
 
+/// The words of a stage as people read them, when its whole has a way to say them.
+pub(super) async fn readable(
+    state: &AppState,
+    row: &JobRow,
+    text: &str,
+) -> Result<Option<String>, DbErr> {
+    let Some(key) = row.child_key.as_ref().filter(|_| !text.is_empty()) else { return Ok(None) };
+    let sql =
+        format!("SELECT {COLUMNS} FROM job WHERE id = (SELECT parent_id FROM job WHERE id = $1)");
+    let found = one(&state.db, &sql, vec![row.id.clone().into()]).await?;
+    let Some(whole) = found.as_ref().map(JobRow::read).transpose()? else { return Ok(None) };
+    let engine = whole.new_job().and_then(|job| state.registry().get(&job.engine));
+    Ok(engine.and_then(|e| e.pipeline()?.readable(key, text)))
+}
+
 /// A job as people see it, with its stages.
 pub(crate) async fn shown(state: &AppState, row: &JobRow) -> Result<Job, DbErr> {
     let mut job = row.job(state.live().get(&row.id));

@@ -140,6 +140,10 @@ async fn a_film_is_made_of_jobs_at_several_engines() {
         assert_eq!((job["status"].as_str(), &job["engine"]), (Some("succeeded"), &json!("lab")));
     }
     assert_eq!(done["stages"][1]["from_stages"], json!(["script"]));
+    let script = caller.until_final(done["stages"][0]["id"].as_str().unwrap()).await;
+    assert!(
+        script["text"].as_str().unwrap().starts_with("Title: Trams\n\nScene 1\nNarration: A tram")
+    );
     let asked = lab.lock().unwrap().asked.clone();
     assert_eq!(asked.len(), 5);
     let said: BTreeSet<&str> =

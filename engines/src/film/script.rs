@@ -20,6 +20,8 @@ pub const MAX_VISUAL: usize = 1_000;
 /// Most letters of a title.
 pub const MAX_TITLE: usize = 80;
 
+/// Before what is said, in a script that is written out.
+const NARRATION_LABEL: &str = "Narration:";
 /// Words that are said in a second.
 const WORDS_A_SECOND: f32 = 2.4;
 /// Longest scene in seconds.
@@ -43,6 +45,36 @@ pub struct ScriptScene {
     pub visual: String,
     /// How long it should last; the voice decides otherwise.
     pub seconds: Option<f32>,
+}
+
+impl Script {
+    /// As people read and change it; [`read`] reads it again.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        if !self.title.is_empty() {
+            text = format!("Title: {}\n\n", self.title);
+        }
+        for (i, scene) in self.scenes.iter().enumerate() {
+            text.push_str(&format!("Scene {}\n{NARRATION_LABEL} {}\n", i + 1, scene.narration));
+            text.push_str(&format!("Visual: {}\n", scene.visual));
+            if let Some(seconds) = scene.seconds {
+                text.push_str(&format!("Seconds: {seconds}\n"));
+            }
+            text.push('\n');
+        }
+        text.trim_end().to_owned()
+    }
+}
+
+/// The words of a text that may be a script written out: as such, or as plain text.
+#[must_use]
+pub fn of_any_text(text: &str, prompt: &str) -> Script {
+    let is_script = text.lines().any(|line| line.starts_with(NARRATION_LABEL));
+    match read(text) {
+        Ok(script) if is_script => script,
+        _ => of_text(text, prompt, None),
+    }
 }
 
 /// What an image engine is asked for a scene, and what it is asked to leave out. The film's prompt

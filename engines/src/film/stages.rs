@@ -124,7 +124,7 @@ pub(super) fn script_of(
     }
     let texts = texts(request);
     if !texts.is_empty() {
-        return Ok(ScriptNow::Here(script::of_text(&said(&texts), &subject, None)));
+        return Ok(ScriptNow::Here(script::of_any_text(&said(&texts), &subject)));
     }
     let local = Stage {
         key: SCRIPT.to_owned(),
@@ -396,6 +396,14 @@ impl Pipeline for super::Film {
         }
         let waits = stages.values().any(|s| *s == StageState::UnderWay);
         Ok(if waits { Next::Wait } else { Next::Assemble })
+    }
+
+    /// Scripts come as JSON, and nobody wants to read that on a note.
+    fn readable(&self, key: &str, text: &str) -> Option<String> {
+        let script = SCRIPT_KEYS.contains(&key).then(|| script::read(text).ok()).flatten()?;
+        let readable = script.to_text();
+        // Only if nothing is lost by it.
+        (script::read(&readable).as_ref() == Ok(&script)).then_some(readable)
     }
 
     /// The script is a fifth, the parts come up to seven tenths, what is left is the assembly.

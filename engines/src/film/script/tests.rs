@@ -458,3 +458,24 @@ fn a_picture_is_asked_for_in_the_style_of_the_film() {
     assert!(visual_prompt(&empty, "Lisbon", Style::Comic).0.starts_with("Lisbon, comic"));
     assert!(visual_prompt(&empty, "", Style::Comic).0.starts_with("comic"));
 }
+
+#[test]
+fn a_script_that_is_written_out_is_read_again() {
+    let scene = |narration: &str, visual: &str, seconds| ScriptScene {
+        narration: narration.to_owned(),
+        visual: visual.to_owned(),
+        seconds,
+    };
+    let script = Script {
+        title: "The Last Ferry".to_owned(),
+        scenes: vec![
+            scene("Every evening at nine: the ferry leaves.", "an old white ferry", Some(6.0)),
+            scene("Nobody knows why.", "a captain, 2 dogs and a cat", None),
+        ],
+    };
+    assert_eq!(read(&script.to_text()).unwrap(), script);
+    assert_eq!(of_any_text(&script.to_text(), "x"), script);
+    // Prose stays prose, whatever it counts.
+    let prose = "Scene 1 of my life was short. Scene 2 was long.";
+    assert_eq!(of_any_text(prose, "x"), of_text(prose, "x", None));
+}

@@ -69,6 +69,9 @@ pub struct JobInput {
     /// BLAKE3 of the word times that belong to a voice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub captions: Option<String>,
+    /// What the engine that made it said it is, when it is a draft.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub label: String,
 }
 
 /// Body of `POST /jobs`. The `Idempotency-Key` header becomes the job's id.

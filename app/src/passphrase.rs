@@ -93,14 +93,31 @@ mod terminal {
         }
     }
 
+    /// Ctrl+C ends the program, and shows again what is typed.
+    fn watch(terminal: &File) -> Result<signal_hook::iterator::Handle> {
+        let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGINT])?;
+        let (handle, own) = (signals.handle(), Silent(terminal.try_clone()?));
+        std::thread::Builder::new().name("oto-interrupt".to_owned()).spawn(move || {
+            if signals.forever().next().is_some() {
+                drop(own);
+                std::process::exit(130);
+            }
+            // Closed: whoever asked shows what is typed again.
+            std::mem::forget(own);
+        })?;
+        Ok(handle)
+    }
+
     pub(super) fn ask(question: &str) -> Result<SecretString> {
         let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").context(
             "there is no terminal to type the passphrase on; name a file that holds it in OTO_PASSPHRASE_FILE",
         )?;
         let silent = Silent::new(&terminal)?;
+        let watch = watch(&terminal)?;
         terminal.write_all(question.as_bytes())?;
         let mut line = Zeroizing::new(String::with_capacity(super::MOST_BYTES as usize));
         BufReader::new(terminal.try_clone()?).read_line(&mut line)?;
+        watch.close();
         drop(silent);
         terminal.write_all(b"\n")?;
         super::line_of(&line)

@@ -50,6 +50,11 @@ pub enum Event {
         /// Why.
         error: ClientError,
     },
+    /// The home was told that the results of a job are here.
+    Released {
+        /// Its id.
+        id: String,
+    },
     /// The engines of the home.
     Engines(Result<Vec<Engine>, ClientError>),
     /// What was made and what it cost.
@@ -291,6 +296,7 @@ async fn carry_out(home: &Home, stream: &Stream, order: Order, tell: &Tell, stop
         Order::Release(id) => {
             // What is not released stays at the home; nothing is lost by it.
             home.release(&id).await.ok();
+            tell(Event::Released { id });
         }
         Order::Engines => tell(Event::Engines(home.engines().await)),
         Order::Usage(days) => tell(Event::Usage(home.usage(days).await)),

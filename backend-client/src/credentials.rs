@@ -61,7 +61,9 @@ pub enum CredentialError {
     #[error("a passphrase has at least eight characters")]
     WeakPassphrase,
     /// The file is no file of keys.
-    #[error("the file of keys is damaged or of a newer version of oTo")]
+    #[error(
+        "the file of keys (keys.enc in the data folder) is damaged or of a newer version of oTo; put it aside and set the keys again"
+    )]
     FileDamaged,
     /// The system does not let it be read or written.
     #[error("the file of keys cannot be read or written")]
@@ -340,12 +342,15 @@ impl Credentials {
         if session.is_some() {
             return Ok(session);
         }
-        if self.is_in_file(engine)?
-            && let Some(file) = &self.file
-        {
-            return file.get(engine);
+        match (self.is_in_file(engine), &self.file) {
+            (Ok(true), Some(file)) => file.get(engine),
+            (Ok(_), _) => self.stored(engine),
+            // A file that cannot be read takes nothing away that is in the keyring.
+            (Err(error), _) => match self.stored(engine) {
+                Ok(Some(key)) => Ok(Some(key)),
+                _ => Err(error),
+            },
         }
-        self.stored(engine)
     }
 
     /// As [`Self::get`], for a job: a locked file is waited for.

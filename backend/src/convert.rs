@@ -48,6 +48,7 @@ pub(crate) fn input_of(input: &JobInput, blobs: &Blobs) -> Result<Input, EngineE
         file: file(&input.hash)?,
         hash: input.hash.clone().unwrap_or_default(),
         captions: file(&input.captions)?,
+        label: input.label.clone(),
         ..Input::default()
     })
 }

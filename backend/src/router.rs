@@ -22,8 +22,11 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/engines/{id}", put(engines::add).delete(engines::remove))
         .route("/engines/{id}/check", post(engines::check))
         .route("/events", get(events::stream))
-        .route("/jobs", post(jobs::submit).get(jobs::list))
-        .route("/jobs/estimate", post(jobs::estimate))
+        .route(
+            "/jobs",
+            post(jobs::submit).get(jobs::list).layer(DefaultBodyLimit::max(jobs::MAX_JOB)),
+        )
+        .route("/jobs/estimate", post(jobs::estimate).layer(DefaultBodyLimit::max(jobs::MAX_JOB)))
         .route("/jobs/{id}", get(jobs::show))
         .route("/jobs/{id}/cancel", post(jobs::cancel))
         .route("/jobs/{id}/release", post(jobs::release))

@@ -40,7 +40,8 @@ impl Engine for Film {
         let elsewhere = |(name, engine): (&String, &String)| {
             name.ends_with(".engine") && !engine.is_empty() && !engine.starts_with("local-")
         };
-        if request.params.iter().any(elsewhere) { Estimate::UNKNOWN } else { Estimate::FREE }
+        let paid = !stages::is_assembly(request) && request.params.iter().any(elsewhere);
+        if paid { Estimate::UNKNOWN } else { Estimate::FREE }
     }
 
     fn check<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Check> {

@@ -42,8 +42,8 @@ pub enum StageState {
     Made(Input),
     /// It could not be made: the sentence.
     Failed(String),
-    /// Somebody stopped it.
-    Stopped,
+    /// Somebody stopped it, or it never had its turn: in a few words.
+    Stopped(String),
 }
 
 /// Stages that were begun, by key.
@@ -69,6 +69,13 @@ pub trait Pipeline: Sync {
     /// # Errors
     /// When the request cannot be carried out, or a stage has failed and nothing can stand in.
     fn next(&self, request: &Request, stages: &Stages) -> Result<Next, EngineError>;
+
+    /// Engines its stages will need: the name of the setting, the engine's id and what it must make.
+    /// Asked before anything is begun, so that nothing is paid for a whole that cannot be finished.
+    ///
+    /// # Errors
+    /// When the request cannot be carried out.
+    fn needs(&self, request: &Request) -> Result<Vec<(String, String, Kind)>, EngineError>;
 
     /// A stage's words as people read and change them, when they differ from what its engine wrote;
     /// the pipeline understands both.

@@ -42,7 +42,7 @@ pub struct Input {
     pub hash: String,
     /// The key of the stage that made it; none for a source of the user.
     pub stage: Option<String>,
-    /// What the engine that made it says it is; empty for a source of the user.
+    /// What the engine that made it says it is; empty for what the user made.
     pub label: String,
     /// Length in milliseconds, for stages that have one.
     pub duration_ms: u64,

@@ -209,7 +209,8 @@ fn read_stamp(text: &str) -> Option<u32> {
         ms = ms.checked_mul(60)?.checked_add(whole.parse::<u32>().ok()?.checked_mul(1000)?)?;
         ms = ms.checked_add(thousandths.parse::<u32>().ok()?)?;
     }
-    Some(ms)
+    // A day: later times are no times of a sound.
+    (ms <= 86_400_000).then_some(ms)
 }
 
 /// Words (or lines) with their times from WebVTT; what cannot be read is left out.

@@ -34,6 +34,13 @@ pub const MAX_SECONDS: u32 = 900;
 /// Most shots of one film.
 pub const MAX_SHOTS: usize = 400;
 
+/// Most letters of a card or a caption.
+const MAX_LETTERS: usize = 2_000;
+/// Where a film in the film begins at most: a day in.
+const MAX_IN_MS: u64 = 86_400_000;
+/// No caption ends later, in milliseconds.
+const FAR_MS: u32 = 86_400_000;
+
 /// Frames a second, as a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fps {
@@ -408,6 +415,20 @@ impl Timeline {
         }
         if self.cues.len() > 5_000 || self.cues.iter().any(|c| c.end_ms < c.start_ms) {
             return wrong("its captions have no order");
+        }
+        let letters = |text: &str, most: usize| text.chars().take(most + 1).count() > most;
+        let too_long = self.shots.iter().any(|s| match &s.visual {
+            Visual::Card { text } => letters(text, MAX_LETTERS),
+            Visual::Film { in_ms, .. } => *in_ms > MAX_IN_MS,
+            Visual::Still { .. } => false,
+        });
+        let cues = || self.cues.iter().flat_map(|c| &c.words).map(|w| &w.text);
+        if too_long
+            || self.cues.iter().any(|c| letters(&c.text, MAX_LETTERS) || c.end_ms > FAR_MS)
+            || cues().any(|word| letters(word, MAX_LETTERS))
+            || self.cues.iter().map(|c| c.words.len()).sum::<usize>() > 50_000
+        {
+            return wrong("its cards or captions are too long, or a film in it begins too late");
         }
         let is_hash = |a: &String| a.len() == 64 && a.bytes().all(|b| b.is_ascii_hexdigit());
         if !self.assets().iter().all(is_hash) {

@@ -66,6 +66,8 @@ struct Desk {
     data: DataDir,
     /// Stages begun here, in their order.
     stages: Vec<JobId>,
+    /// Results whose release at their home was not confirmed.
+    releasing: u32,
     /// Ctrl+C was pressed.
     interrupted: Arc<AtomicBool>,
 }
@@ -145,9 +147,11 @@ impl Desk {
                     self.apply(edit, Origin::Job)?;
                     // Only now, with everything on disk here.
                     home.client.release(told.id.clone());
+                    self.releasing += 1;
                 }
                 return Ok(told.id == job.to_string());
             }
+            Event::Released { .. } => self.releasing = self.releasing.saturating_sub(1),
             Event::JobLost { id, error } => {
                 let Ok(lost) = id.parse::<JobId>() else { return Ok(false) };
                 if error.may_pass() {
@@ -227,25 +231,50 @@ impl Desk {
                 ended |= self.handle(home, event, job)?;
             }
         }
+        self.release(home);
         Ok(note)
     }
 
     /// Follows what an earlier start left unfinished, until each is done or says why not. What
     /// cannot be settled now is left for the next time.
-    fn settle(&mut self, home: &LocalHome) {
+    fn settle(&mut self, home: &LocalHome) -> Result<()> {
         for (_, job) in making::all_waiting(&self.loaded.board) {
             eprintln!("oto: finishing an earlier work of this board first");
             home.client.follow(job.to_string(), self.data.downloads());
+            let mut stopping = false;
             loop {
-                let event = home.client.wait_event(Duration::from_secs(3600));
+                if self.interrupted.swap(false, Ordering::Relaxed) {
+                    if stopping {
+                        bail!("left; the earlier work goes on the next time");
+                    }
+                    stopping = true;
+                    eprintln!("\noto: stopping the earlier work … (Ctrl+C again to leave it)");
+                    home.client.cancel(job.to_string());
+                }
+                let event = home.client.wait_event(Duration::from_millis(100));
                 match event.map(|e| self.handle(home, e, job)) {
-                    Some(Ok(false)) => {}
+                    Some(Ok(false)) | None => {}
                     Some(Err(error)) => {
                         eprintln!("oto: an earlier work could not be finished: {error:#}");
                         break;
                     }
-                    Some(Ok(true)) | None => break,
+                    Some(Ok(true)) => break,
                 }
+            }
+            if stopping {
+                bail!("stopped");
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits a moment until the home has let go of what is here now, so that nothing is kept twice.
+    fn release(&mut self, home: &LocalHome) {
+        let patience = Instant::now();
+        while self.releasing > 0 && patience.elapsed() < Duration::from_secs(2) {
+            let event = home.client.wait_event(Duration::from_millis(50));
+            if matches!(event, Some(Event::Released { .. })) {
+                self.releasing -= 1;
             }
         }
     }
@@ -291,15 +320,21 @@ fn params_of(set: &[String]) -> Result<Vec<(String, String)>> {
 pub(super) fn run(data: &DataDir, args: &MakeArgs) -> Result<()> {
     let params = params_of(&args.set)?;
     let (loaded, writer) = open_board(&data.board(&args.board))?;
-    let mut desk =
-        Desk { loaded, writer, data: data.clone(), stages: Vec::new(), interrupted: interrupts()? };
+    let mut desk = Desk {
+        loaded,
+        writer,
+        data: data.clone(),
+        stages: Vec::new(),
+        releasing: 0,
+        interrupted: interrupts()?,
+    };
     let sources =
         args.from.iter().map(|f| find_note(&desk.loaded.board, f)).collect::<Result<Vec<_>>>()?;
     if args.prompt.trim().is_empty() && sources.is_empty() {
         bail!("say what to make with --prompt, or name notes to make it from with --from");
     }
     let home = LocalHome::start(data, Arc::new(|| {}))?;
-    desk.settle(&home);
+    desk.settle(&home)?;
     let agent = desk.agent(&args.agent)?;
     let seed = args.seed.unwrap_or_else(|| mint::id() as u64 & 0xffff_ffff);
     let mut recipe = desk.recipe(agent, sources, seed)?;
@@ -376,8 +411,14 @@ pub(super) fn tour(data: &DataDir, args: &TourArgs) -> Result<()> {
         None => data.boards().join(format!("tour-{}.oto", mint::now_ms())),
     };
     let (loaded, writer) = create_board(&path)?;
-    let mut desk =
-        Desk { loaded, writer, data: data.clone(), stages: Vec::new(), interrupted: interrupts()? };
+    let mut desk = Desk {
+        loaded,
+        writer,
+        data: data.clone(),
+        stages: Vec::new(),
+        releasing: 0,
+        interrupted: interrupts()?,
+    };
     let home = LocalHome::start(data, Arc::new(|| {}))?;
     let prompt = "Lisbon at dawn, tram 28 climbing a wet street";
     let mut made: Vec<NoteId> = Vec::new();

@@ -35,6 +35,9 @@ fn input_of(note: &Note, board: &Board) -> JobInput {
         }
         _ => ("text", None, None),
     };
+    // A draft says so wherever it is used.
+    let run = note.kind.work().and_then(|w| board.run(w.run()?));
+    let label = run.filter(|r| r.draft).map(|r| r.label.clone()).unwrap_or_default();
     let words = if note.text.is_empty() { &note.title } else { &note.text };
     JobInput {
         role: role.to_owned(),
@@ -42,6 +45,7 @@ fn input_of(note: &Note, board: &Board) -> JobInput {
         text: matches!(role, "text" | "voice").then(|| words.clone()),
         hash: asset.map(|a| a.to_string()),
         captions: captions.map(|a| a.to_string()),
+        label,
     }
 }
 

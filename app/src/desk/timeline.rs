@@ -147,7 +147,11 @@ impl Editor {
             return false;
         }
         parts::shorten_transitions(&mut next);
-        if next == self.timeline || next.check().is_err() {
+        // What is said is never cut off by the end of the film.
+        let cut = |t: &Timeline| t.voice.iter().map(|c| c.start_sample + c.samples).max();
+        let lost = cut(&next) > Some(next.samples())
+            && cut(&self.timeline) <= Some(self.timeline.samples());
+        if lost || next == self.timeline || next.check().is_err() {
             return false;
         }
         let before = std::mem::replace(&mut self.timeline, next);

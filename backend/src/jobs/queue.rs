@@ -131,6 +131,8 @@ pub(super) async fn insert(
 ) -> Result<u64, DbErr> {
     let now = now_ms();
     let minutes = match job.kind {
+        // A stage waits for its turn among many, and over a pause: it has the time of its whole.
+        _ if child.is_some() => 720,
         JobKind::Text => 15,
         JobKind::Image | JobKind::Voice => 30,
         JobKind::Video | JobKind::Unknown => 720,
@@ -338,7 +340,7 @@ pub(super) async fn park(db: &DatabaseConnection, row: &JobRow) -> Result<bool, 
 }
 
 /// Asks for a stop: a waiting job ends at once, a running one is told.
-pub(crate) async fn cancel(db: &DatabaseConnection, id: &str) -> Result<(), DbErr> {
+pub(crate) async fn cancel(db: &impl ConnectionTrait, id: &str) -> Result<(), DbErr> {
     let waiting = "UPDATE job SET status = 'canceled', finished_at_ms = $2, version = version + 1 WHERE id = $1 AND status = 'queued'";
     if execute(db, waiting, vec![id.into(), now_ms().into()]).await? == 0 {
         execute(db, "UPDATE job SET status = 'canceling', version = version + 1 WHERE id = $1 AND status = 'running'", vec![id.into()]).await?;
@@ -410,9 +412,21 @@ pub(super) async fn give_back(db: &DatabaseConnection, row: &JobRow) -> Result<b
     Ok(execute(db, sql, values).await? == 1)
 }
 
-/// Ends jobs that waited past their deadline. What an engine has is asked for once more first.
+/// Ends jobs that waited past their deadline, and stages whose whole was stopped or has expired. What
+/// an engine has is asked for once more first.
 pub(crate) async fn expire(db: &DatabaseConnection) -> Result<u64, DbErr> {
-    execute(db, "UPDATE job SET status = 'expired', finished_at_ms = $1, version = version + 1 WHERE status = 'queued' AND deadline_at_ms < $1 AND handle IS NULL AND submit_state = 'none'", vec![now_ms().into()]).await
+    let late = JobError {
+        code: "expired".to_owned(),
+        class: "expired".to_owned(),
+        message: "This waited longer than its limit and was not begun. Try again.".to_owned(),
+        retryable: true,
+        provider_status: None,
+    };
+    let late = serde_json::to_string(&late).map_err(|e| DbErr::Custom(e.to_string()))?;
+    let now = now_ms();
+    let expired = execute(db, "UPDATE job SET status = 'expired', error = $2, finished_at_ms = $1, version = version + 1 WHERE status = 'queued' AND deadline_at_ms < $1 AND handle IS NULL AND submit_state = 'none'", vec![now.into(), late.into()]).await?;
+    let stopped = execute(db, "UPDATE job SET status = 'canceled', finished_at_ms = $1, version = version + 1 WHERE status = 'queued' AND parent_id IN (SELECT id FROM job WHERE status IN ('canceled', 'expired'))", vec![now.into()]).await?;
+    Ok(expired + stopped)
 }
 
 /// Marks a job's results as taken over; gives the media that nothing needs any more: neither a

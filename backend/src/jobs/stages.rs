@@ -46,6 +46,20 @@ pub(super) async fn turn(
 ) -> Result<Turn, EngineError> {
     let Some(pipeline) = engine.pipeline() else { return Ok(Turn::Ready(request)) };
     let rows = of(&state.db, &row.id).await.map_err(|e| database(&e))?;
+    if rows.is_empty() {
+        for (setting, id, kind) in pipeline.needs(&request)? {
+            let found = state.registry().get(&id);
+            if !found.is_some_and(|e| e.describe().kinds.contains(&kind)) {
+                return Err(EngineError::new(
+                    ErrorClass::InvalidRequest,
+                    "no_engine",
+                    format!(
+                        "No engine “{id}” here can do what “{setting}” asks. Choose another one on the agent."
+                    ),
+                ));
+            }
+        }
+    }
     let mut stages = Stages::new();
     for child in &rows {
         if let Some(key) = &child.child_key {
@@ -90,19 +104,21 @@ fn state_of(child: &JobRow, key: &str, blobs: &Blobs) -> Result<StageState, Engi
                 text: (!result.text.is_empty()).then(|| result.text.clone()),
                 hash: hash_of("main"),
                 captions: hash_of("captions"),
+                label: result.label,
             };
             let duration_ms = result.outputs.first().map_or(0, |o| o.duration_ms);
             StageState::Made(Input {
                 stage: Some(key.to_owned()),
-                label: result.label,
                 duration_ms,
                 ..input_of(&made, blobs)?
             })
         }
-        JobStatus::Failed | JobStatus::Expired => {
+        JobStatus::Failed => {
             StageState::Failed(child.error().map(|e| e.message).unwrap_or_default())
         }
-        JobStatus::Canceled => StageState::Stopped,
+        // No fault of its engine: nothing stands in for it.
+        JobStatus::Expired => StageState::Stopped("it waited too long.".to_owned()),
+        JobStatus::Canceled => StageState::Stopped("it was stopped.".to_owned()),
         _ => StageState::UnderWay,
     })
 }
@@ -145,7 +161,10 @@ async fn begin(state: &AppState, parent: &JobRow, stages: &[Stage]) -> Result<()
             from_inputs: stage.from_inputs.clone(),
         };
         let of = serde_json::to_string(&of).unwrap_or_default();
-        let (request, fingerprint) = queue::written(&job).map_err(|e| database(&e))?;
+        // The same work whatever its agent is called by then.
+        let nameless = NewJob { agent: None, ..job.clone() };
+        let (_, fingerprint) = queue::written(&nameless).map_err(|e| database(&e))?;
+        let (request, _) = queue::written(&job).map_err(|e| database(&e))?;
         if take_over(&txn, &state.blobs, &fingerprint, [&parent.id, &stage.key, &of])
             .await
             .map_err(|e| database(&e))?
@@ -262,11 +281,14 @@ pub(crate) async fn shown(state: &AppState, row: &JobRow) -> Result<Job, DbErr> 
 /// Asks for a stop of a job and of everything it is made of.
 pub(crate) async fn cancel(state: &AppState, id: &str) -> Result<(), DbErr> {
     let mut ids = vec![id.to_owned()];
-    queue::cancel(&state.db, id).await?;
-    for stage in of(&state.db, id).await?.into_iter().filter(|s| !s.status.is_final()) {
-        queue::cancel(&state.db, &stage.id).await?;
+    // All of them or none: a crash between them would let some go on.
+    let txn = state.db.begin_with_options(queue::immediate()).await?;
+    queue::cancel(&txn, id).await?;
+    for stage in of(&txn, id).await?.into_iter().filter(|s| !s.status.is_final()) {
+        queue::cancel(&txn, &stage.id).await?;
         ids.push(stage.id);
     }
+    txn.commit().await?;
     for id in ids {
         if let Some(live) = state.live().get(&id) {
             live.cancel.cancel();

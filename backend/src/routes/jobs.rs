@@ -17,6 +17,8 @@ use crate::jobs::queue::{self, Accepted};
 use crate::jobs::stages::{self, shown};
 use crate::state::AppState;
 
+/// Longest request, with workflows and timelines in it.
+pub(crate) const MAX_JOB: usize = 8 << 20;
 /// Longest prompt.
 const MAX_PROMPT: usize = 100_000;
 
@@ -60,7 +62,12 @@ pub(crate) async fn submit(
 
 /// A job that somebody here can do.
 fn checked(state: &AppState, body: Result<Json<NewJob>, JsonRejection>) -> Result<NewJob, Refusal> {
-    let Json(job) = body.map_err(|e| Refusal::validation(e.body_text()))?;
+    let Json(job) = body.map_err(|e| match e.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::validation(
+            "This asks for more than 8 MB of words and settings at once; shorten it.",
+        ),
+        _ => Refusal::validation(e.body_text()),
+    })?;
     if job.prompt.len() > MAX_PROMPT {
         return Err(Refusal::validation("A prompt has up to 100,000 bytes; shorten it."));
     }

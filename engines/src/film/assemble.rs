@@ -119,7 +119,7 @@ fn lay_out(
         seen.extend(visuals(request).into_iter().map(|at| see(&request.inputs[at])));
     }
     let subject = subject_of(request);
-    let title = if script.title.trim().is_empty() { title_from(&subject) } else { script.title };
+    let title = if script.title.trim().is_empty() { title_of(&subject) } else { script.title };
     let music = made(&stages, MUSIC);
     if let Some(input) = music
         && let Some(path) = &input.file
@@ -131,6 +131,12 @@ fn lay_out(
     let film = timeline(settings, request.seed, shown, &parts, &narration, &seen, bed);
     film.check().map_err(bad)?;
     Ok((film, title))
+}
+
+/// What stands on the title card: the subject, if it is short enough to be read at a glance.
+fn title_of(subject: &str) -> String {
+    let line = subject.lines().next().unwrap_or_default().trim();
+    if line.chars().count() <= 80 { line.to_owned() } else { title_from(subject) }
 }
 
 /// A timeline that was edited: its sounds are read again.
@@ -221,7 +227,7 @@ fn label_of(request: &Request, film: &Timeline) -> String {
     let mut label =
         format!("Film assembled here from {n} {}", if n == 1 { "work" } else { "works" });
     let mut told: Vec<&str> =
-        request.inputs.iter().map(|i| i.label.as_str()).filter(|l| !l.is_empty()).collect();
+        request.inputs.iter().flat_map(|i| i.label.split("; ")).filter(|l| !l.is_empty()).collect();
     told.sort_unstable();
     told.dedup();
     for part in told {

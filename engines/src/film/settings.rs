@@ -107,8 +107,42 @@ fn short_edge(text: &str) -> Option<(u32, Option<[u32; 2]>)> {
     Some((text.trim_end_matches('p').parse().ok()?, None))
 }
 
+/// Names that are no settings of the film but belong to it.
+const OTHERS: [&str; 3] = ["quality", "timeline", "edit"];
+/// Settings of a stage are passed on to its engine, whatever they are.
+const STAGES: [&str; 4] = ["script.", "voice.", "visual.", "music."];
+
+/// A name that nobody would look at is a slip.
+fn check_names(request: &Request) -> Result<(), EngineError> {
+    for name in request.params.keys() {
+        let known = PARAMETERS.iter().any(|(n, _, _)| n == name)
+            || OTHERS.contains(&name.as_str())
+            || STAGES.iter().any(|stage| name.starts_with(stage));
+        if !known {
+            let all: Vec<&str> = PARAMETERS.iter().map(|(n, _, _)| *n).collect();
+            return Err(bad(format!(
+                "A film has no setting “{name}”; it has: {}.",
+                all.join(", ")
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Of the engines inside oTo each stage has its own.
+fn check_local(by: &By, stage: &str, own: &str) -> Result<(), EngineError> {
+    if by.is_local() && by.engine != own {
+        let engine = &by.engine;
+        return Err(bad(format!(
+            "“{stage}.engine” is {own} or an engine of yours, not “{engine}”."
+        )));
+    }
+    Ok(())
+}
+
 impl Settings {
     pub(super) fn of(request: &Request) -> Result<Self, EngineError> {
+        check_names(request)?;
         let style = request.param("style", "cinematic");
         let style = Style::parse(style).ok_or_else(|| {
             bad(format!("There is no style “{style}”; there are: {}.", Style::NAMES.join(", ")))
@@ -170,6 +204,25 @@ impl Settings {
         if !wanted.is_empty() {
             voice.params.entry("voice".to_owned()).or_insert_with(|| wanted.to_owned());
         }
+        let language = request.param("language", "auto");
+        let languages = PARAMETERS.iter().find(|(n, _, _)| *n == "language").map(|(_, _, c)| *c);
+        if voice.is_local() && !languages.is_some_and(|all| all.contains(&language)) {
+            let all = languages.unwrap_or_default().join(", ");
+            return Err(bad(format!("The local voice speaks {all}, not “{language}”.")));
+        }
+        let (script, visual) =
+            (by(request, "script", "local-text"), by(request, "visual", "local-image"));
+        let music_by = by(request, "music", "local-music");
+        check_local(&script, "script", "local-text")?;
+        check_local(&voice, "voice", "local-voice")?;
+        check_local(&visual, "visual", "local-image")?;
+        check_local(&music_by, "music", "local-music")?;
+        if films && visual.is_local() {
+            return Err(bad(
+                "The painter inside oTo makes pictures only; name an engine that makes films as visual.engine."
+                    .to_owned(),
+            ));
+        }
         Ok(Self {
             style,
             aspect,
@@ -180,13 +233,13 @@ impl Settings {
             captions,
             music,
             titles: yes(request, "titles")?,
-            language: request.param("language", "auto").to_owned(),
+            language: language.to_owned(),
             films,
             fallback: yes(request, "fallback")?,
-            script: by(request, "script", "local-text"),
+            script,
             voice,
-            visual: by(request, "visual", "local-image"),
-            music_by: by(request, "music", "local-music"),
+            visual,
+            music_by,
         })
     }
 }
@@ -239,6 +292,12 @@ mod tests {
             ("music", "loud"),
             ("titles", "perhaps"),
             ("visual.kind", "dance"),
+            ("visual.kind", "film"),
+            ("visual.engine", "local-nonsense"),
+            ("voice.engine", "local-image"),
+            ("script.engine", "local-film"),
+            ("language", "klingon"),
+            ("nonsense", "1"),
         ] {
             let error = Settings::of(&request(&[(name, value)])).unwrap_err();
             assert!(

@@ -86,7 +86,7 @@ fn begin(
     match stages.get(&stage.key) {
         None => Ok(Some(stage)),
         Some(StageState::UnderWay | StageState::Made(_)) => Ok(None),
-        Some(StageState::Stopped) => Err(failed(&stage.title, "it was stopped.")),
+        Some(StageState::Stopped(why)) => Err(failed(&stage.title, why)),
         Some(StageState::Failed(why)) => match stand_in {
             Some(draft) => {
                 let draft = Stage { key: format!("{}{DRAFT}", stage.key), ..draft };
@@ -171,7 +171,7 @@ pub(super) fn script_of(
                             return Ok(ScriptNow::Here(script));
                         }
                     }
-                    Some(StageState::Failed(_) | StageState::Stopped) => {}
+                    Some(StageState::Failed(_) | StageState::Stopped(_)) => {}
                 }
                 // Twice no script: what it wrote is read as it stands, if it is a text at all.
                 let plain = script::of_text(&text, &subject, Some(settings.seconds));
@@ -365,9 +365,32 @@ fn length_of(scene: &ScriptScene) -> f32 {
     if spoken > 0.0 { spoken } else { scene.seconds.unwrap_or(4.0) }
 }
 
+/// True when everything is there already: a timeline, or an edit from elsewhere.
+pub(super) fn is_assembly(request: &Request) -> bool {
+    ["timeline", "edit"].iter().any(|name| !request.param(name, "").is_empty())
+}
+
 impl Pipeline for super::Film {
+    fn needs(&self, request: &Request) -> Result<Vec<(String, String, Kind)>, EngineError> {
+        if is_assembly(request) {
+            return Ok(Vec::new());
+        }
+        let settings = Settings::of(request)?;
+        let seen = if settings.films { Kind::Video } else { Kind::Image };
+        let all = [
+            ("script", &settings.script, Kind::Text),
+            ("voice", &settings.voice, Kind::Voice),
+            ("visual", &settings.visual, seen),
+            ("music", &settings.music_by, Kind::Voice),
+        ];
+        let of = |(stage, by, kind): (&str, &By, Kind)| {
+            (format!("{stage}.engine"), by.engine.clone(), kind)
+        };
+        Ok(all.into_iter().map(of).collect())
+    }
+
     fn next(&self, request: &Request, stages: &Stages) -> Result<Next, EngineError> {
-        if ["timeline", "edit"].iter().any(|name| !request.param(name, "").is_empty()) {
+        if is_assembly(request) {
             return Ok(Next::Assemble);
         }
         if request.prompt.trim().is_empty() && sources(request).next().is_none() {

@@ -51,6 +51,13 @@ pub fn export(
     let mut last = MediaError::Unsupported("no encoder works on this machine".to_owned());
     for (chain, container) in CHAINS.into_iter().enumerate() {
         match attempt(workers, renderer, sound, &part, chain as u32, progress) {
+            // The last frame would stand still to the end, and nobody would be told.
+            Ok(()) if renderer.is_broken() => {
+                last = MediaError::Damaged(
+                    "a film in this film broke off while it was read; try again".to_owned(),
+                );
+                break;
+            }
             Ok(()) => {
                 fs::rename(&part, path).map_err(MediaError::io("naming the film"))?;
                 let duration_ms = renderer.timeline().duration_ms();

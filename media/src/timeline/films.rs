@@ -12,6 +12,11 @@ use crate::worker::{FramePlayer, Workers};
 pub trait FrameSource: Send {
     /// The frame shown at a time, none behind the end.
     fn frame_at(&mut self, ms: u64) -> Option<Picture>;
+
+    /// True when it could not be read to its end: what it shows is not what is in it.
+    fn is_broken(&self) -> bool {
+        false
+    }
 }
 
 /// What a timeline shows, by the names of its assets.
@@ -138,6 +143,10 @@ impl<P: Player> OpenFilm<P> {
 }
 
 impl<P: Player> FrameSource for OpenFilm<P> {
+    fn is_broken(&self) -> bool {
+        self.lost
+    }
+
     fn frame_at(&mut self, ms: u64) -> Option<Picture> {
         let span = self.kept.front().map(|f| f.0).zip(self.kept.back().map(|b| b.0));
         let far = match span {

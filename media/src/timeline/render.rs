@@ -106,6 +106,11 @@ fn overlaps(shots: &[Shot]) -> Vec<[u32; 2]> {
 }
 
 impl Renderer {
+    /// True when a film in it broke off while it was read.
+    pub(super) fn is_broken(&self) -> bool {
+        self.films.iter().any(|film| locked(film).source.is_broken())
+    }
+
     /// Prepares pictures; what the timeline names and `pictures` lacks is shown as missing.
     #[must_use]
     pub fn new(timeline: Timeline, pictures: Pictures) -> Self {

@@ -262,6 +262,7 @@ fn hear(
                     }));
                 }
             }
+            Event::Released { .. } => {}
             Event::Engines(Ok(engines)) => ui.engines = engines,
             Event::Engines(Err(error)) => ui.log(Level::Error, error.to_string()),
             Event::Adapters(adapters) => ui.adapters = adapters,

@@ -291,8 +291,13 @@ fn small_if_ready(workers: &Workers, derived: &Derived, asset: AssetId, film: &m
     if film.1 {
         return;
     }
-    let small = derived.ready(asset).and_then(|path| workers.film(&path, FILM).ok());
-    if let Some(mut small) = small {
+    let Some(path) = derived.ready(asset) else { return };
+    let small = workers.film(&path, FILM);
+    if small.is_err() {
+        // Damaged: made again the next time.
+        std::fs::remove_file(&path).ok();
+    }
+    if let Ok(mut small) = small {
         // The length is that of the film itself.
         small.info = film.0.info;
         *film = (small, true);

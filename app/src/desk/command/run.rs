@@ -167,6 +167,13 @@ fn again(bench: &mut Bench, new_seed: bool) {
     let mut recipe = work.recipe;
     if new_seed {
         recipe.seed = mint::id() as u64 & 0xffff_ffff;
+        // A film that was cut keeps its seed in its timeline.
+        for (_, json) in recipe.params.iter_mut().filter(|(name, _)| name == "timeline") {
+            if let Ok(mut timeline) = Timeline::parse(json) {
+                timeline.seed = recipe.seed;
+                *json = timeline.to_json();
+            }
+        }
     }
     recipe.sources.retain(|s| bench.open.board().note(*s).is_some());
     if bench.open.board().note(recipe.agent).is_some() {

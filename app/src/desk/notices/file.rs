@@ -14,9 +14,11 @@ const MOST_BYTES: u64 = 1 << 20;
 pub(super) fn read(path: &Path, now_ms: i64) -> (Vec<Notice>, Option<PathBuf>) {
     let Ok(about) = std::fs::metadata(path) else { return (Vec::new(), None) };
     let bytes = if about.len() <= MOST_BYTES { std::fs::read(path).ok() } else { None };
-    let text = bytes.and_then(|b| String::from_utf8(b).ok());
-    let lines: Option<Vec<Option<Notice>>> =
-        text.map(|t| t.lines().map(|l| serde_json::from_str(l).ok()).collect());
+    // Line by line: a byte that is no text costs its line only.
+    let line_of = |line: &[u8]| serde_json::from_slice(line).ok();
+    let lines: Option<Vec<Option<Notice>>> = bytes.map(|bytes| {
+        bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty()).map(line_of).collect()
+    });
     let whole = lines.as_ref().is_some_and(|l| l.iter().all(Option::is_some));
     let items = lines.unwrap_or_default().into_iter().flatten().collect();
     if whole {

@@ -24,7 +24,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_fstat,
     libc::SYS_close,
     libc::SYS_dup,
-    libc::SYS_fcntl,
     libc::SYS_ftruncate,
     libc::SYS_fsync,
     libc::SYS_fdatasync,
@@ -188,6 +187,19 @@ fn conditional(reading: bool) -> Option<Vec<(c_long, Vec<SeccompCondition>)>> {
         (libc::SYS_newfstatat, vec![small(3, SeccompCmpOp::MaskedEq(handle), handle)?]),
         (libc::SYS_statx, vec![small(2, SeccompCmpOp::MaskedEq(handle), handle)?]),
     ];
+    // Flags and seals of open files; never whom a signal about one goes to.
+    for command in [
+        libc::F_DUPFD,
+        libc::F_DUPFD_CLOEXEC,
+        libc::F_GETFD,
+        libc::F_SETFD,
+        libc::F_GETFL,
+        libc::F_SETFL,
+        libc::F_ADD_SEALS,
+        libc::F_GET_SEALS,
+    ] {
+        rules.push((libc::SYS_fcntl, vec![small(1, SeccompCmpOp::Eq, command as u64)?]));
+    }
     // Names of threads and of memory, for those who look at the process from outside.
     for option in [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA] {
         rules.push((libc::SYS_prctl, vec![small(0, SeccompCmpOp::Eq, option as u64)?]));

@@ -72,10 +72,58 @@ pub(crate) fn open(data: &DataDir, board: Option<PathBuf>) -> Result<()> {
     })
 }
 
+/// At `trace` this module writes whole requests, the key in their header with them.
+fn without_requests(filter: tracing_subscriber::EnvFilter) -> tracing_subscriber::EnvFilter {
+    match "tungstenite::handshake::client=debug".parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    }
+}
+
 /// Messages of the program on stderr; `RUST_LOG` says which. Never prompts, keys or file contents.
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,wgpu=error,naga=error"));
+    let filter = without_requests(filter);
     // A second start in one process keeps the first log.
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init().ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::without_requests;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn requests_with_their_key_are_not_logged_however_much_is_asked_for() {
+        for asked in ["trace", "tungstenite=trace", "trace,tungstenite::handshake::client=trace"] {
+            let (kept, filter) = (Kept::default(), tracing_subscriber::EnvFilter::new(asked));
+            let writer = kept.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .with_env_filter(without_requests(filter))
+                .with_writer(move || writer.clone())
+                .finish();
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::trace!(target: "tungstenite::handshake::client", "Request: Bearer x");
+                tracing::trace!(target: "tungstenite::protocol", "a frame");
+            });
+            let told = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+            assert!(!told.contains("Bearer") && told.contains("a frame"), "{asked}: {told}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod download;
 mod events;
 mod provider;
 mod upload;
+mod veil;
 mod wait;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -20,6 +21,7 @@ pub(crate) use call::Sends;
 pub(crate) use download::{fetch_public, read_capped, too_large};
 pub(crate) use events::Events;
 pub(crate) use provider::{Auth, Provider};
+pub(crate) use veil::Veil;
 pub use wait::retry_after_ms;
 
 use crate::{EngineError, ErrorClass};

@@ -5,8 +5,8 @@ use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
 use super::call::Sends;
-use super::read_capped;
 use super::wait::{retry_after_ms, should_retry};
+use super::{Veil, read_capped};
 use crate::{EngineError, ErrorClass};
 
 /// How one provider says things that others say otherwise: status and body to class and code.
@@ -208,6 +208,7 @@ pub(super) async fn accepted(
     sends: Sends,
     reading: Option<Reading>,
     now_ms: i64,
+    veil: &Veil,
 ) -> Result<Response, EngineError> {
     let status = response.status();
     if status.is_success() {
@@ -217,14 +218,17 @@ pub(super) async fn accepted(
     let again = should_retry(response.headers());
     // The provider's own words help, when there are any.
     let body = read_capped(response, 64 << 10, Sends::Nothing).await.unwrap_or_default();
-    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let mut body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    // Before anything is cut, which could go through the key.
+    veil.value(&mut body);
     let (class, code) = reading
         .and_then(|reading| reading(status.as_u16(), &body))
         .or_else(|| common(&words(&body)))
         .unwrap_or_else(|| advised(by_status(status, sends), again, sends));
+    let said = veil.sentence(said(&body));
     Err(EngineError {
         provider_status: Some(status.as_u16()),
         retry_after_ms: wait,
-        ..refusal(class, code, &said(&body))
+        ..refusal(class, code, &said)
     })
 }

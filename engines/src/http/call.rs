@@ -3,11 +3,10 @@
 use reqwest::header::HeaderMap;
 use reqwest::multipart::Form;
 use reqwest::{RequestBuilder, Response};
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::answer::{Reading, accepted, from_transport, nonsense};
-use super::{MAX_JSON, read_capped};
+use super::{MAX_JSON, Veil, read_capped};
 use crate::EngineError;
 
 /// What a call does, which decides what a missing answer means.
@@ -30,7 +29,7 @@ pub(crate) struct Call {
     /// Longest JSON that is read.
     pub(super) cap: u64,
     /// Taken out of what the provider says, should it repeat it.
-    pub(super) key: Option<SecretString>,
+    pub(super) veil: Veil,
 }
 
 impl Call {
@@ -63,29 +62,33 @@ impl Call {
 
     /// Sends it, once.
     pub(crate) async fn response(self) -> Result<Response, EngineError> {
-        let Self { builder, sends, reading, now_ms, cap: _, key } = self;
+        self.veiled_response().await.map(|(response, _)| response)
+    }
+
+    async fn veiled_response(self) -> Result<(Response, Veil), EngineError> {
+        let Self { builder, sends, reading, now_ms, cap: _, veil } = self;
         let sent = builder.send().await;
         let response = sent.map_err(|e| from_transport(&e, sends))?;
-        accepted(response, sends, reading, now_ms).await.map_err(|error| match key {
-            Some(key) => {
-                EngineError { message: error.message.replace(key.expose_secret(), "…"), ..error }
-            }
-            None => error,
-        })
+        let response = accepted(response, sends, reading, now_ms, &veil).await?;
+        Ok((response, veil))
     }
 
-    /// The JSON of the answer.
+    /// The JSON of the answer, without the key.
     pub(crate) async fn value(self) -> Result<Value, EngineError> {
         let (cap, sends) = (self.cap, self.sends);
-        let bytes = read_capped(self.response().await?, cap, sends).await?;
-        serde_json::from_slice(&bytes).or(Err(nonsense()))
+        let (response, veil) = self.veiled_response().await?;
+        let bytes = read_capped(response, cap, sends).await?;
+        let mut value = serde_json::from_slice(&bytes).or(Err(nonsense()))?;
+        veil.value(&mut value);
+        Ok(value)
     }
 
-    /// Headers and bytes of the answer.
+    /// Headers and bytes of the answer. No medium has the key in it.
     pub(crate) async fn bytes(self, cap: u64) -> Result<(HeaderMap, Vec<u8>), EngineError> {
         let sends = self.sends;
-        let response = self.response().await?;
+        let (response, veil) = self.veiled_response().await?;
         let headers = response.headers().clone();
-        Ok((headers, read_capped(response, cap, sends).await?))
+        let bytes = read_capped(response, cap, sends).await?;
+        if veil.is_in(&bytes) { Err(nonsense()) } else { Ok((headers, bytes)) }
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use reqwest::{Response, Url};
 use tokio::io::AsyncWriteExt;
 
-use super::answer::from_transport;
+use super::answer::{from_transport, nonsense};
 use super::call::Sends;
-use super::{is_local_name, is_private, public_client};
+use super::{Veil, is_local_name, is_private, public_client};
 use crate::{EngineError, ErrorClass};
 
 pub(crate) fn too_large() -> EngineError {
@@ -46,11 +46,13 @@ pub(crate) async fn read_capped(
     }
 }
 
-/// Writes a body of at most `cap` bytes into a file. What was written of a longer one is removed.
+/// Writes a body of at most `cap` bytes into a file. What was written of a longer one is removed,
+/// and one that repeats the key is no medium and does not reach the disk.
 pub(super) async fn write_capped(
     mut response: Response,
     cap: u64,
     path: &Path,
+    veil: &Veil,
 ) -> Result<PathBuf, EngineError> {
     let disk = |e: std::io::Error| {
         EngineError::new(
@@ -61,6 +63,7 @@ pub(super) async fn write_capped(
     };
     let mut file = tokio::fs::File::create(path).await.map_err(disk)?;
     let mut written = 0u64;
+    let mut end = Vec::new();
     let outcome = loop {
         match response.chunk().await {
             Ok(Some(chunk)) => {
@@ -68,6 +71,11 @@ pub(super) async fn write_capped(
                 if written > cap {
                     break Err(too_large());
                 }
+                end.extend_from_slice(&chunk);
+                if veil.is_in(&end) {
+                    break Err(nonsense());
+                }
+                end.drain(..end.len().saturating_sub(veil.overlap()));
                 if let Err(error) = file.write_all(&chunk).await {
                     break Err(disk(error));
                 }
@@ -119,7 +127,7 @@ pub(super) async fn open_public(mut url: Url) -> Result<Response, EngineError> {
 /// Fetches what anybody can open into a file of at most `cap` bytes, by the rules for results.
 pub(crate) async fn fetch_public(link: &str, cap: u64, path: &Path) -> Result<(), EngineError> {
     let url = Url::parse(link).or(Err(bad_link()))?;
-    write_capped(open_public(url).await?, cap, path).await?;
+    write_capped(open_public(url).await?, cap, path, &Veil::of(None)).await?;
     Ok(())
 }
 

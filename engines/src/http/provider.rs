@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::answer::{from_transport, invalid};
+use super::answer::{from_transport, invalid, nonsense};
 use super::call::{Call, Sends};
 use super::download::{bad_link, open_public, target, there, write_capped};
 use super::upload::put_signed;
-use super::{MAX_JSON, MAX_STATUS, check_base_url, client_for, is_local_name, read_capped};
+use super::{MAX_JSON, MAX_STATUS, Veil, check_base_url, client_for, is_local_name, read_capped};
 use crate::{Check, CheckState, Context, EngineError, ErrorClass};
 
 /// How a provider wants its key.
@@ -31,6 +31,8 @@ pub(crate) enum Auth {
 pub(crate) struct Provider {
     pub(crate) base: Url,
     auth: Auth,
+    /// A key that it does not get and must not tell either.
+    other_key: Option<SecretString>,
     /// One for calls that read, one for those that wait until something is made.
     clients: Arc<[OnceLock<Client>; 2]>,
 }
@@ -45,7 +47,17 @@ impl Provider {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        Ok(Self { base, auth, clients: Arc::default() })
+        Ok(Self { base, auth, other_key: None, clients: Arc::default() })
+    }
+
+    /// The same, whose answers are kept free of a key that it does not get.
+    pub(crate) fn without(self, other_key: Option<SecretString>) -> Self {
+        Self { other_key, ..self }
+    }
+
+    /// For what it says.
+    fn veil(&self, context: &Context) -> Veil {
+        Veil::of(context.key.as_ref().or(self.other_key.as_ref()))
     }
 
     /// True when it is on this machine or network.
@@ -109,14 +121,9 @@ impl Provider {
         sends: Sends,
     ) -> Result<Call, EngineError> {
         let builder = self.with_key(self.client(sends)?.request(method, url), context);
-        Ok(Call {
-            builder,
-            sends,
-            reading: None,
-            now_ms: (context.now_ms)(),
-            cap: if sends == Sends::Whole { MAX_JSON } else { MAX_STATUS },
-            key: context.key.clone(),
-        })
+        let (now_ms, veil) = ((context.now_ms)(), self.veil(context));
+        let cap = if sends == Sends::Whole { MAX_JSON } else { MAX_STATUS };
+        Ok(Call { builder, sends, reading: None, now_ms, cap, veil })
     }
 
     /// Reads below the base.
@@ -160,7 +167,9 @@ impl Provider {
         link: &str,
         cap: u64,
     ) -> Result<Vec<u8>, EngineError> {
-        read_capped(self.open(context, link).await?, cap, Sends::Nothing).await
+        let response = self.open(context, link).await?;
+        let bytes = read_capped(response, cap, Sends::Nothing).await?;
+        if self.veil(context).is_in(&bytes) { Err(nonsense()) } else { Ok(bytes) }
     }
 
     /// The same into a file of this name in the folder of the context.
@@ -172,7 +181,7 @@ impl Provider {
         name: &str,
     ) -> Result<PathBuf, EngineError> {
         let response = self.open(context, link).await?;
-        write_capped(response, cap, &context.folder.join(name)).await
+        write_capped(response, cap, &context.folder.join(name), &self.veil(context)).await
     }
 
     /// Sends a file to an address that the provider signed for it, without the key.

@@ -95,6 +95,7 @@ impl Vast {
         let cost = typed(request.param("cost", "100"));
         let route = self.route(context, provider, endpoint, &cost).await?;
         let worker = worker::at(provider, route["url"].as_str().unwrap_or_default())?;
+        let worker = worker.without(context.key.clone());
         // The worker is somebody's computer: it gets the signature for this call and no key.
         let keyless = Context { key: None, ..context.clone() };
         context.report(0.1, "making");

@@ -5,37 +5,11 @@ use oto_engines::*;
 use serde_json::json;
 
 use crate::provider::*;
-
-const STREAM: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"The tram \"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"climbs.\"},\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2,\"total_tokens\":9,\"cost\":0.0012}}\n\ndata: [DONE]\n\n";
+use crate::shapes;
 
 /// The provider as it should be.
 pub(crate) fn good() -> impl FnMut(&Asked, &str) -> Reply + Send + 'static {
-    let mut looks = 0;
-    move |asked, origin| match asked.line().as_str() {
-        "GET /v1/models" => Reply::json(json!({ "data": [{ "id": "m1" }, { "id": "m2" }] })),
-        "POST /v1/chat/completions" => Reply::bytes("text/event-stream", STREAM),
-        "POST /v1/images/generations" | "POST /v1/images/edits" => {
-            Reply::json(json!({ "created": 1, "data": [{ "url": format!("{origin}/v1/out.png") }],
-                "usage": { "input_tokens": 50, "output_tokens": 4_160, "total_tokens": 4_210 } }))
-        }
-        "GET /v1/out.png" => Reply::bytes("image/png", PNG),
-        "POST /v1/audio/speech" => Reply::bytes("audio/wav", WAV),
-        "POST /v1/videos" => {
-            Reply::json(json!({ "id": "v1", "object": "video", "status": "queued" }))
-        }
-        "GET /v1/videos/v1" => {
-            looks += 1;
-            let (status, progress) = match looks {
-                1 => ("queued", 0),
-                2 => ("in_progress", 40),
-                _ => ("completed", 100),
-            };
-            Reply::json(json!({ "id": "v1", "status": status, "progress": progress }))
-        }
-        "GET /v1/videos/v1/content" => Reply::bytes("video/mp4", MP4),
-        "DELETE /v1/videos/v1" => Reply::json(json!({ "id": "v1", "deleted": true })),
-        other => panic!("not in the contract: {other}"),
-    }
+    by_contract(shapes::openai())
 }
 
 fn lab(fake: &Fake) -> std::sync::Arc<dyn Engine> {
@@ -51,7 +25,7 @@ async fn a_streamed_chat_becomes_a_text_and_the_key_goes_in_its_header_only() {
     let outcome = bench.run(lab(&fake).as_ref(), &asks).await.unwrap();
     assert_eq!((outcome.text.as_str(), outcome.cost_micro), ("The tram climbs.", Some(1_200)));
     let took = bench.context.meter.usage();
-    assert_eq!(took, TokenUsage { input: Some(7), output: Some(2) });
+    assert_eq!(took, TokenUsage { input: Some(4), output: Some(5) });
     assert_eq!(bench.reported.lock().unwrap().last().unwrap().1, "3 words");
     let heard = fake.heard();
     assert_eq!((heard.len(), heard[0].line().as_str()), (1, "POST /v1/chat/completions"));
@@ -187,11 +161,9 @@ async fn a_check_reads_and_pays_nothing() {
     let check = lab(&fake).check(&bench.context).await;
     assert_eq!((check.state, check.models.len()), (CheckState::Ready, 2));
     assert!(fake.heard().iter().all(|a| a.method == "GET"));
-    for (status, state) in [
-        (401, CheckState::Unauthorised),
-        (402, CheckState::OutOfCredit),
-        (500, CheckState::Unreachable),
-    ] {
+    let fake = Fake::start(|_, _| shapes::openai_refusal());
+    assert_eq!(lab(&fake).check(&bench.context).await.state, CheckState::Unauthorised);
+    for (status, state) in [(402, CheckState::OutOfCredit), (500, CheckState::Unreachable)] {
         let fake = Fake::start(move |_, _| Reply::json(json!({})).status(status));
         assert_eq!(lab(&fake).check(&bench.context).await.state, state);
     }

@@ -5,38 +5,11 @@ use oto_engines::*;
 use serde_json::json;
 
 use crate::provider::*;
+use crate::shapes;
 
 /// The provider as it should be: starting, processing, succeeded.
 pub(crate) fn good() -> impl FnMut(&Asked, &str) -> Reply + Send + 'static {
-    let mut looks = 0;
-    move |asked, origin| {
-        let urls = json!({
-            "get": format!("{origin}/v1/predictions/p1"),
-            "cancel": format!("{origin}/v1/predictions/p1/cancel"),
-        });
-        match asked.line().as_str() {
-            "POST /v1/models/o/m/predictions" => Reply::json(
-                json!({ "id": "p1", "status": "starting", "urls": urls, "output": null }),
-            )
-            .status(201),
-            "GET /v1/predictions/p1" => {
-                looks += 1;
-                let (status, output) = match looks {
-                    1 => ("starting", json!(null)),
-                    2 => ("processing", json!(null)),
-                    _ => ("succeeded", json!([format!("{origin}/v1/out.png")])),
-                };
-                let logs = " 42%|####  | 21/50";
-                Reply::json(json!({ "id": "p1", "status": status, "output": output, "logs": logs }))
-            }
-            "GET /v1/out.png" => Reply::bytes("image/png", PNG),
-            "POST /v1/predictions/p1/cancel" => {
-                Reply::json(json!({ "id": "p1", "status": "canceled" }))
-            }
-            "GET /v1/account" => Reply::json(json!({ "username": "ada", "type": "user" })),
-            other => panic!("not in the contract: {other}"),
-        }
-    }
+    by_contract(shapes::replicate())
 }
 
 #[tokio::test]
@@ -65,6 +38,9 @@ async fn it_is_checked_and_stopped() {
     let (fake, bench) = (Fake::start(good()), Bench::new());
     let engine = fake.engine("replicate", "/v1", "o/m");
     assert_eq!(engine.check(&bench.context).await.state, CheckState::Ready);
+    let refuses = Fake::start(|_, _| shapes::replicate_refusal());
+    let check = refuses.engine("replicate", "/v1", "o/m").check(&bench.context).await;
+    assert_eq!(check.state, CheckState::Unauthorised);
     let Submitted::Accepted { handle } =
         engine.submit(&bench.context, &request(Kind::Image)).await.unwrap()
     else {

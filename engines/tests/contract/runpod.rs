@@ -6,34 +6,13 @@ use serde_json::{Value, json};
 
 use crate::comfy_v2::WORKFLOW;
 use crate::provider::*;
+use crate::shapes;
 
 const PNG_TEXT: &str = "iVBORw0KGgoAAAANSUhEUg==";
 
 /// The provider as it should be: in the queue, in progress, completed with a link.
 pub(crate) fn good() -> impl FnMut(&Asked, &str) -> Reply + Send + 'static {
-    let mut looks = 0;
-    move |asked, origin| match asked.line().as_str() {
-        "POST /v2/ep1/run" => Reply::json(json!({ "id": "r1-e1", "status": "IN_QUEUE" })),
-        "GET /v2/ep1/status/r1-e1" => {
-            looks += 1;
-            Reply::json(match looks {
-                1 => json!({ "id": "r1-e1", "status": "IN_QUEUE" }),
-                2 => json!({ "status": "IN_PROGRESS", "output": "step 21/50" }),
-                // It never goes back.
-                3 => json!({ "status": "RUNNING", "output": "step 1/50" }),
-                _ => json!({
-                    "status": "COMPLETED", "delayTime": 12, "executionTime": 34,
-                    "output": { "image_url": format!("{origin}/v2/out.png"), "seed": 5 },
-                }),
-            })
-        }
-        "GET /v2/out.png" => Reply::bytes("image/png", PNG),
-        "POST /v2/ep1/cancel/r1-e1" => Reply::json(json!({ "id": "r1-e1", "status": "CANCELLED" })),
-        "GET /v2/ep1/health" => {
-            Reply::json(json!({ "jobs": { "inQueue": 0 }, "workers": { "idle": 1, "running": 0 } }))
-        }
-        other => panic!("not in the contract: {other}"),
-    }
+    by_contract(shapes::runpod())
 }
 
 /// A provider whose jobs stand so.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::common::typed;
 use super::super::media::{data_url, text_output};
 use super::{OpenAiCompatible, cost_micro, tokens};
-use crate::http::{Events, MAX_JSON, Sends, nonsense, read_capped, refusal, too_large};
+use crate::http::{Events, MAX_JSON, Sends, Veil, nonsense, read_capped, refusal, too_large};
 use crate::outcome::title_from;
 use crate::{Context, EngineError, ErrorClass, Kind, Outcome, Request};
 
@@ -63,7 +63,7 @@ impl OpenAiCompatible {
         context.report(0.05, "asking");
         let call = self.provider.post(context, "chat/completions", Sends::Whole)?;
         let response = call.json(&body).response().await?;
-        let answer = if is_json(&response) {
+        let mut answer = if is_json(&response) {
             // Some servers ignore `stream`.
             let bytes = read_capped(response, MAX_JSON, Sends::Whole).await?;
             let value: Value = serde_json::from_slice(&bytes).or(Err(nonsense()))?;
@@ -84,6 +84,8 @@ impl OpenAiCompatible {
                 "The engine answered with nothing. Try again or change the prompt.",
             ));
         }
+        // It came in pieces, of which none needs to hold all of the key.
+        answer.text = Veil::of(context.key.as_ref()).text(answer.text);
         let main = text_output(&answer.text);
         let outcome = self.outcome(&model, title_from(&request.prompt), main);
         Ok(Outcome { text: answer.text, cost_micro: answer.cost_micro, ..outcome })
@@ -120,11 +122,13 @@ fn is_json(response: &Response) -> bool {
 async fn read_stream(response: Response, context: &Context) -> Result<Answer, EngineError> {
     let mut events = Events::new(response);
     let (mut answer, mut done) = (Answer::default(), false);
+    let veil = Veil::of(context.key.as_ref());
     while let Some(event) = events.next(context).await? {
         if event.data == "[DONE]" {
             return Ok(answer);
         }
-        let value: Value = serde_json::from_str(&event.data).or(Err(nonsense()))?;
+        let mut value: Value = serde_json::from_str(&event.data).or(Err(nonsense()))?;
+        veil.value(&mut value);
         if value["error"].is_object() {
             let said: String =
                 value["error"]["message"].as_str().unwrap_or_default().chars().take(300).collect();

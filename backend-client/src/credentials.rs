@@ -39,10 +39,10 @@ pub enum CredentialError {
     #[error("there is no keyring on this computer (on Linux: gnome-keyring or KWallet over D-Bus)")]
     NoKeyring,
     /// It is locked or says no.
-    #[error("the keyring is locked or refused")]
+    #[error("the keyring is locked or refused; unlock it")]
     Locked,
     /// It did not answer.
-    #[error("the keyring did not answer in time")]
+    #[error("the keyring did not answer in time; unlock it")]
     Silent,
     /// The text is no key.
     #[error("a key is one line of printable characters")]

@@ -261,8 +261,7 @@ async fn prepare(
             // A server on this machine works without a key, and so without a keyring.
             Err(_) if !engine.describe().needs_key => None,
             Err(e) => {
-                let sentence =
-                    format!("The key could not be read: {e}. Unlock the keyring and try again.");
+                let sentence = format!("The key could not be read: {e}. Then try again.");
                 let error = EngineError::new(ErrorClass::Auth, "keyring", sentence);
                 if row.submit_state == SubmitState::None {
                     return Err(error);

@@ -177,8 +177,7 @@ pub fn write(about: &str, form: &str, seed: u64) -> String {
         "auto" => "narration",
         other => other,
     };
-    let clauses: Vec<&str> =
-        about.split([',', ';', '\n', '.', ':']).map(str::trim).filter(|c| !c.is_empty()).collect();
+    let clauses = clauses_of(about);
     let first = clauses.first().copied().unwrap_or(about);
     let second = clauses.get(1).or(clauses.first()).copied().unwrap_or(about);
     let fill =
@@ -236,9 +235,36 @@ fn capitalised(text: &str) -> String {
     letters.next().map_or_else(String::new, |c| c.to_uppercase().chain(letters).collect())
 }
 
+/// The parts between commas, stops and the like; those inside a number are part of it.
+fn clauses_of(about: &str) -> Vec<&str> {
+    let mut clauses = Vec::new();
+    let mut from = 0;
+    let letters: Vec<(usize, char)> = about.char_indices().collect();
+    for (i, (at, c)) in letters.iter().enumerate() {
+        let digit =
+            |i: Option<usize>| i.and_then(|i| letters.get(i)).is_some_and(|l| l.1.is_ascii_digit());
+        let in_number = digit(i.checked_sub(1)) && digit(Some(i + 1));
+        if *c == '\n' || *c == ';' || (matches!(c, ',' | '.' | ':') && !in_number) {
+            clauses.push(about[from..*at].trim());
+            from = at + c.len_utf8();
+        }
+    }
+    clauses.push(about[from..].trim());
+    clauses.retain(|c| !c.is_empty());
+    clauses
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_stay_whole() {
+        let text = "A lighthouse, 3.5 miles out: at 6:30. It is 1,200 feet; tall.";
+        let parts = ["A lighthouse", "3.5 miles out", "at 6:30", "It is 1,200 feet", "tall"];
+        assert_eq!(clauses_of(text), parts);
+        assert!(clauses_of(" .,; ").is_empty());
+    }
 
     #[test]
     fn the_same_seed_writes_the_same_and_another_differs() {

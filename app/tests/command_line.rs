@@ -359,7 +359,9 @@ fn killed_at_any_moment_nothing_is_paid_twice() {
     assert_eq!(count("failed", ""), lost + early, "another failure: {notes:?}");
     let done =
         notes.iter().filter(|n| n["state"] == "done" && n["text"] == "The tram climbs.").count();
-    assert_eq!(done + lost, asked.len(), "{done} there, {lost} told, {} paid", asked.len());
+    // What was paid is there or is told; told is also what was just about to be sent.
+    let paid = asked.len();
+    assert!(done <= paid && done + lost >= paid, "{done} there, {lost} told, {paid} paid");
 }
 
 /// The same for a film, whose script is paid for and whose other stages are made here.

@@ -5,6 +5,7 @@ mod assemble;
 mod cut;
 mod from_edit;
 pub mod script;
+mod script_stage;
 mod settings;
 mod stages;
 

@@ -11,11 +11,9 @@ use oto_media::timeline::{
 };
 
 use super::cut::{Part, Said, Seen, timeline};
+use super::script_stage::{ScriptNow, script_of};
 use super::settings::Settings;
-use super::stages::{
-    MUSIC, SCRIPT_KEYS, ScriptNow, made, script_of, subject_of, visual_key, visuals, voice_key,
-    voices,
-};
+use super::stages::{MUSIC, SCRIPT_KEYS, made, subject_of, visual_key, visuals, voice_key, voices};
 use crate::outcome::title_from;
 use crate::{
     Body, Context, EngineError, ErrorClass, Input, Kind, Outcome, Output, OutputRole, Request,

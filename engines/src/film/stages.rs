@@ -1,15 +1,16 @@
-//! Which stages a film has: a script, then for each scene a voice and a visual, and music; a repair
-//! round for an answer that is no script, a local draft for a stage that failed. Pure.
+//! Which stages a film has: a script, then for each scene a voice and a visual, and music; a local
+//! draft for a stage that failed. Pure.
 
 use super::script::{self, Script, ScriptScene};
+use super::script_stage::{ScriptNow, script_of};
 use super::settings::{By, Settings};
 use crate::outcome::title_from;
 use crate::{
     EngineError, ErrorClass, Input, Kind, Next, Pipeline, Request, Stage, StageState, Stages,
 };
 
-const SCRIPT: &str = "script";
-const REPAIR: &str = "script-repair";
+pub(super) const SCRIPT: &str = "script";
+pub(super) const REPAIR: &str = "script-repair";
 /// The ways to a script, the last one first to be believed.
 pub(super) const SCRIPT_KEYS: [&str; 3] = ["script-draft", REPAIR, SCRIPT];
 pub(super) const MUSIC: &str = "music";
@@ -66,7 +67,7 @@ pub(super) fn made<'s>(stages: &'s Stages, key: &str) -> Option<&'s Input> {
     of(key).or_else(|| of(&format!("{key}{DRAFT}")))
 }
 
-fn failed(title: &str, why: &str) -> EngineError {
+pub(super) fn failed(title: &str, why: &str) -> EngineError {
     EngineError::new(
         ErrorClass::InvalidRequest,
         "stage_failed",
@@ -78,7 +79,7 @@ fn failed(title: &str, why: &str) -> EngineError {
 
 /// Begins a stage, or the local draft that stands in for it when it failed. None while it is under
 /// way or made.
-fn begin(
+pub(super) fn begin(
     stages: &Stages,
     stage: Stage,
     stand_in: Option<Stage>,
@@ -97,124 +98,7 @@ fn begin(
     }
 }
 
-/// How far the script is.
-pub(super) enum ScriptNow {
-    Here(Script),
-    Make(Stage),
-    Wait,
-}
-
-/// The scenes: from what the user joined, else from a script that is made first.
-pub(super) fn script_of(
-    request: &Request,
-    settings: &Settings,
-    stages: &Stages,
-) -> Result<ScriptNow, EngineError> {
-    let subject = subject_of(request);
-    let said = |at: &Vec<usize>| {
-        let texts = at.iter().filter_map(|i| request.inputs[*i].text.as_deref());
-        texts.collect::<Vec<_>>().join("\n\n")
-    };
-    let voices = voices(request);
-    if !voices.is_empty() {
-        // Their words are the script; a voice that does not tell its words shows its name.
-        let words = said(&voices);
-        let words = if words.trim().is_empty() { subject.clone() } else { words };
-        return Ok(ScriptNow::Here(script::of_text(&words, &subject, None)));
-    }
-    let texts = texts(request);
-    if !texts.is_empty() {
-        return Ok(ScriptNow::Here(script::of_any_text(&said(&texts), &subject)));
-    }
-    let local = Stage {
-        key: SCRIPT.to_owned(),
-        title: "Script".to_owned(),
-        keeps_title: true,
-        kind: Kind::Text,
-        engine: "local-text".to_owned(),
-        model: String::new(),
-        prompt: subject.clone(),
-        seed: request.seed,
-        params: [("form".to_owned(), "narration".to_owned())].into(),
-        from_stages: Vec::new(),
-        from_inputs: Vec::new(),
-    };
-    let by = &settings.script;
-    let first = if by.is_local() {
-        local.clone()
-    } else {
-        let ask = script::ask(&subject, settings.style, settings.seconds, &settings.language, &[]);
-        Stage { prompt: ask, ..by_engine(&local, by) }
-    };
-    let written = |input: &Input| input.text.clone().unwrap_or_default();
-    if let Some(StageState::Made(input)) = stages.get(SCRIPT) {
-        let text = written(input);
-        if by.is_local() {
-            let script = script::of_text(&text, &subject, Some(settings.seconds));
-            return Ok(ScriptNow::Here(script));
-        }
-        match script::read(&text) {
-            Ok(script) => return Ok(ScriptNow::Here(script)),
-            Err(wrong) => {
-                let repair = Stage {
-                    key: REPAIR.to_owned(),
-                    title: "Script, mended".to_owned(),
-                    prompt: script::repair(&text, &wrong),
-                    from_stages: vec![SCRIPT.to_owned()],
-                    ..by_engine(&local, by)
-                };
-                match stages.get(REPAIR) {
-                    None => return Ok(ScriptNow::Make(repair)),
-                    Some(StageState::UnderWay) => return Ok(ScriptNow::Wait),
-                    Some(StageState::Made(input)) => {
-                        if let Ok(script) = script::read(&written(input)) {
-                            return Ok(ScriptNow::Here(script));
-                        }
-                    }
-                    Some(StageState::Failed(_) | StageState::Stopped(_)) => {}
-                }
-                // Twice no script: what it wrote is read as it stands, if it is a text at all.
-                let plain = script::of_text(&text, &subject, Some(settings.seconds));
-                if !plain.scenes.is_empty() && !text.trim_start().starts_with(['{', '[', '<']) {
-                    return Ok(ScriptNow::Here(plain));
-                }
-                if !settings.fallback {
-                    return Err(failed("Script", &wrong));
-                }
-            }
-        }
-        // The draft stands in below.
-        let draft = Stage { key: SCRIPT_KEYS[0].to_owned(), ..local };
-        return drafted(stages, draft, &subject, settings);
-    }
-    let stand_in = (settings.fallback && !by.is_local()).then(|| local.clone());
-    match begin(stages, first, stand_in)? {
-        Some(stage) => Ok(ScriptNow::Make(stage)),
-        None if made(stages, SCRIPT).is_some() => {
-            let draft = Stage { key: SCRIPT_KEYS[0].to_owned(), ..local };
-            drafted(stages, draft, &subject, settings)
-        }
-        None => Ok(ScriptNow::Wait),
-    }
-}
-
-fn drafted(
-    stages: &Stages,
-    draft: Stage,
-    subject: &str,
-    settings: &Settings,
-) -> Result<ScriptNow, EngineError> {
-    if let Some(StageState::Made(input)) = stages.get(&draft.key) {
-        let text = input.text.clone().unwrap_or_default();
-        return Ok(ScriptNow::Here(script::of_text(&text, subject, Some(settings.seconds))));
-    }
-    Ok(match begin(stages, draft, None)? {
-        Some(stage) => ScriptNow::Make(stage),
-        None => ScriptNow::Wait,
-    })
-}
-
-fn by_engine(like: &Stage, by: &By) -> Stage {
+pub(super) fn by_engine(like: &Stage, by: &By) -> Stage {
     Stage {
         engine: by.engine.clone(),
         model: by.model.clone(),

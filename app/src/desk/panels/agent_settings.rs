@@ -13,7 +13,7 @@ use crate::desk::third_party::egui::color;
 const WIDTH: f32 = 330.0;
 
 /// The value that is set for a parameter now.
-fn value_of<'a>(agent: &'a Agent, parameter: &'a Parameter) -> &'a str {
+pub(super) fn value_of<'a>(agent: &'a Agent, parameter: &'a Parameter) -> &'a str {
     let own = agent.params.iter().find(|(k, _)| *k == parameter.name);
     own.map_or(parameter.default.as_str(), |(_, v)| v.as_str())
 }

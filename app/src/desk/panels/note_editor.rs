@@ -261,11 +261,7 @@ fn format_menu(
     let with_choices = || engine.params.iter().filter(|p| p.choices.len() > 1);
     let parameter =
         with_choices().find(|p| p.name == "aspect").or_else(|| with_choices().next())?;
-    let now = agent
-        .params
-        .iter()
-        .find(|(k, _)| *k == parameter.name)
-        .map_or(parameter.default.clone(), |(_, v)| v.clone());
+    let now = agent_settings::value_of(agent, parameter).to_owned();
     let shown = if now == "auto" { parameter.name.clone() } else { now };
     let choices: Vec<(String, String)> =
         parameter.choices.iter().map(|c| (c.clone(), c.clone())).collect();

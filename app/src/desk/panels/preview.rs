@@ -108,27 +108,30 @@ fn media(ui: &mut egui::Ui, scene: &mut Scene, note: &Note) {
             let shape = preview.shape.unwrap_or([16, 9]);
             let height = (width * shape[1] as f32 / shape[0].max(1) as f32).min(300.0);
             let fitted = vec2(height * shape[0] as f32 / shape[1].max(1) as f32, height);
+            // The bar lies under the film: captions stand at its lower edge.
+            let is_film = work.kind == WorkKind::Video;
+            let below = if is_film { 18.0 } else { 0.0 };
             let (rect, response) =
-                ui.allocate_exact_size(vec2(width, height), Sense::click_and_drag());
-            let inner = egui::Rect::from_center_size(rect.center(), fitted);
+                ui.allocate_exact_size(vec2(width, height + below), Sense::click_and_drag());
+            let middle = rect.center() - vec2(0.0, below / 2.0);
+            let inner = egui::Rect::from_center_size(middle, fitted);
             let texture = texture(ui, "preview texture", asset, preview.picture.take());
             paint(ui, texture, inner, color(t.line));
-            if work.kind == WorkKind::Video {
+            if is_film {
                 let bar = egui::Rect::from_min_max(
-                    pos2(inner.left() + 12.0, inner.bottom() - 16.0),
-                    pos2(inner.right() - 12.0, inner.bottom() - 12.0),
+                    pos2(inner.left() + 6.0, inner.bottom() + 9.0),
+                    pos2(inner.right() - 6.0, inner.bottom() + 13.0),
                 );
                 let done = preview.at_ms as f32 / preview.length_ms.max(1) as f32;
                 let x = bar.left() + bar.width() * done;
-                ui.painter().rect_filled(bar, 2, Color32::from_white_alpha(110));
+                ui.painter().rect_filled(bar, 2, color(t.line));
                 ui.painter().rect_filled(
                     egui::Rect::from_min_max(bar.min, pos2(x, bar.bottom())),
                     2,
-                    Color32::WHITE,
+                    color(t.accent),
                 );
-                ui.painter().circle_filled(pos2(x, bar.center().y), 5.5, Color32::WHITE);
-                let on_bar =
-                    response.interact_pointer_pos().is_some_and(|p| p.y > inner.bottom() - 28.0);
+                ui.painter().circle_filled(pos2(x, bar.center().y), 5.5, color(t.accent));
+                let on_bar = response.interact_pointer_pos().is_some_and(|p| p.y > inner.bottom());
                 if on_bar {
                     scrub(preview, &response, bar);
                 } else if response.clicked() {

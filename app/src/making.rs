@@ -148,23 +148,28 @@ fn size_of(kind: WorkKind, params: &[(String, String)], text: &str) -> [f64; 2] 
     }
 }
 
+/// A string that a run of an agent leaves, in its colour.
+pub(crate) fn tie(board: &Board, agent: NoteId, ends: [NoteId; 2], role: TwineRole) -> Twine {
+    let color = board.note(agent).and_then(|n| n.kind.agent()).map_or(0, |a| a.twine_color);
+    Twine {
+        id: TwineId(mint::id()),
+        from: ends[0],
+        to: ends[1],
+        role,
+        agent: Some(agent),
+        color,
+        label: String::new(),
+    }
+}
+
 /// The ghost of a work beside its agent, tied to it and to its sources, waiting for a job.
 pub(crate) fn begin(board: &Board, recipe: Recipe, kind: WorkKind, job: JobId) -> (NoteId, Edit) {
     let id = NoteId(mint::id());
     let size = size_of(kind, &recipe.params, "");
     let center = place_beside(board, recipe.agent, size, id);
-    let color = board.note(recipe.agent).and_then(|n| n.kind.agent()).map_or(0, |a| a.twine_color);
-    let tie = |from: NoteId, role: TwineRole| Twine {
-        id: TwineId(mint::id()),
-        from,
-        to: id,
-        role,
-        agent: Some(recipe.agent),
-        color,
-        label: String::new(),
-    };
-    let mut twines = vec![tie(recipe.agent, TwineRole::MadeBy)];
-    twines.extend(recipe.sources.iter().map(|s| tie(*s, TwineRole::MadeFrom)));
+    let tied = |from: NoteId, role: TwineRole| tie(board, recipe.agent, [from, id], role);
+    let mut twines = vec![tied(recipe.agent, TwineRole::MadeBy)];
+    twines.extend(recipe.sources.iter().map(|s| tied(*s, TwineRole::MadeFrom)));
     let state = WorkState::Making { home: EMBEDDED.to_owned(), job };
     let mut note = blank(
         id,

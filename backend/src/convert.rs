@@ -24,6 +24,16 @@ pub(crate) fn job_kind(kind: Kind) -> JobKind {
     }
 }
 
+/// The word for a kind, as a source's role and in the table of what was spent.
+pub(crate) fn word_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "text",
+        Kind::Image => "image",
+        Kind::Voice => "voice",
+        Kind::Video => "video",
+    }
+}
+
 pub(crate) fn input_of(input: &JobInput, blobs: &Blobs) -> Result<Input, EngineError> {
     let missing = || {
         EngineError::new(

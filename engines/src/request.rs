@@ -44,8 +44,6 @@ pub struct Input {
     pub stage: Option<String>,
     /// What the engine that made it says it is; empty for what the user made.
     pub label: String,
-    /// Length in milliseconds, for stages that have one.
-    pub duration_ms: u64,
     /// Word times of a voice, as WebVTT.
     pub captions: Option<PathBuf>,
 }

@@ -176,13 +176,18 @@ impl Desk {
 
     /// Stages of a job get their ghosts and are followed.
     fn begin_stages(&mut self, home: &LocalHome, whole: &Job) -> Result<()> {
+        if whole.stages.is_empty() {
+            return Ok(());
+        }
+        let film = whole.id.parse().ok().and_then(|id| note_of_job(&self.loaded.board, id));
+        let Some(film) = film.map(|n| n.id) else { return Ok(()) };
         for stage in &whole.stages {
             let Ok(job) = stage.id.parse::<JobId>() else { continue };
             if self.stages.contains(&job) {
                 continue;
             }
             self.stages.push(job);
-            match begin_stage(&self.loaded.board, whole, stage) {
+            match begin_stage(&self.loaded.board, film, whole, stage) {
                 Begun::Ghost(edit) => {
                     self.apply(*edit, Origin::Job)?;
                     home.client.follow(stage.id.clone(), self.data.downloads());

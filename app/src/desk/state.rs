@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bevy::prelude::Resource;
-use oto_api_types::{Adapter, CheckResult, Engine, Found, Job, JobStage, Usage};
+use oto_api_types::{Adapter, CheckResult, Engine, Found, Job, Usage};
 use oto_backend_client::{ClientError, CredentialError, Place};
 use oto_board::{JobId, NoteId, StepId};
 use oto_storage::Writer;
@@ -171,8 +171,9 @@ pub(super) struct UiState {
     pub(super) notices_open: bool,
     pub(super) jobs: HashMap<JobId, Job>,
     pub(super) begun: HashMap<JobId, Instant>,
-    /// Stages whose ghosts are still to come, each with its whole.
-    pub(super) staging: VecDeque<(Job, JobStage)>,
+    /// Stages whose ghosts are still to come: the note of their whole, the whole, and their place in
+    /// it.
+    pub(super) staging: VecDeque<(NoteId, Arc<Job>, usize)>,
     /// Jobs that are stages: their ends are told by their whole.
     pub(super) stages: HashSet<JobId>,
     pub(super) done: u32,

@@ -2,26 +2,24 @@
 //! is made from and to the whole.
 
 use oto_api_types::{Job, JobStage};
-use oto_board::placement::place_beside;
-use oto_board::{
-    Board, Edit, JobId, Note, NoteId, NoteKind, Recipe, Twine, TwineId, TwineRole, Work, WorkState,
-};
+use oto_board::{Board, Edit, JobId, Note, NoteId, Recipe, TwineId, TwineRole, WorkState};
 
-use super::{blank, paper_of, size_of};
+use super::{begin, tie};
 use crate::convert::run::work_kind;
 use crate::home::EMBEDDED;
-use crate::mint;
 
-/// The work a job makes or made.
-pub(crate) fn note_of_job(board: &Board, job: JobId) -> Option<&Note> {
-    board.notes().find(|n| {
-        n.kind.work().is_some_and(|w| match &w.state {
-            WorkState::Making { job: j, .. }
-            | WorkState::Failed { job: j, .. }
-            | WorkState::Canceled { job: j } => *j == job,
-            WorkState::Done { run, .. } => board.run(*run).is_some_and(|r| r.job == job),
-        })
+fn is_of_job(board: &Board, note: &Note, job: JobId) -> bool {
+    note.kind.work().is_some_and(|w| match &w.state {
+        WorkState::Making { job: j, .. }
+        | WorkState::Failed { job: j, .. }
+        | WorkState::Canceled { job: j } => *j == job,
+        WorkState::Done { run, .. } => board.run(*run).is_some_and(|r| r.job == job),
     })
+}
+
+/// The work a job makes or made. Looks at every note.
+pub(crate) fn note_of_job(board: &Board, job: JobId) -> Option<&Note> {
+    board.notes().find(|n| is_of_job(board, n, job))
 }
 
 /// What a stage of a job asks of the board.
@@ -34,35 +32,27 @@ pub(crate) enum Begun {
     Known,
 }
 
-/// The edit for one stage of a job, after the stages it is made from have their notes.
-pub(crate) fn begin_stage(board: &Board, whole: &Job, stage: &JobStage) -> Begun {
-    let job_id = |id: &str| id.parse::<JobId>().ok();
-    let Some(film) = job_id(&whole.id).and_then(|id| note_of_job(board, id)) else {
-        return Begun::Known;
-    };
-    let (Some(job), Some(of)) = (job_id(&stage.id), film.kind.work()) else { return Begun::Known };
+/// The edit for one stage of the job that makes `film`, after the stages it is made from have their
+/// notes. Those hang on the film by their strings, so no other note is looked at.
+pub(crate) fn begin_stage(board: &Board, film: NoteId, whole: &Job, stage: &JobStage) -> Begun {
+    let of = board.note(film).and_then(|n| n.kind.work());
+    let (Some(of), Ok(job)) = (of, stage.id.parse::<JobId>()) else { return Begun::Known };
     let agent = of.recipe.agent;
-    let color = board.note(agent).and_then(|n| n.kind.agent()).map_or(0, |a| a.twine_color);
-    let tie = |from: NoteId, to: NoteId, role: TwineRole| Twine {
-        id: TwineId(mint::id()),
-        from,
-        to,
-        role,
-        agent: Some(agent),
-        color,
-        label: String::new(),
-    };
-    if let Some(note) = note_of_job(board, job) {
-        let tied = board.twines_of(note.id).any(|t| t.from == note.id && t.to == film.id);
-        if tied {
-            return Begun::Known;
-        }
-        let twines = vec![tie(note.id, film.id, TwineRole::MadeFrom)];
-        return Begun::Tied(Box::new(Edit::AddNotes { notes: Vec::new(), twines }));
+    let tied = |from: NoteId, to: NoteId| tie(board, agent, [from, to], TwineRole::MadeFrom);
+    let parts =
+        || board.twines_of(film).filter(|t| t.to == film).filter_map(|t| board.note(t.from));
+    if parts().any(|n| is_of_job(board, n, job)) {
+        return Begun::Known;
     }
     if board.run_of_job(job).is_some() {
-        // Its note was taken away; the film keeps what it made.
-        return Begun::Known;
+        // Made for a film that failed, or its note was taken away: the film keeps what it made.
+        return match note_of_job(board, job) {
+            Some(note) => {
+                let twines = vec![tied(note.id, film)];
+                Begun::Tied(Box::new(Edit::AddNotes { notes: Vec::new(), twines }))
+            }
+            None => Begun::Known,
+        };
     }
     let Some(kind) = work_kind(stage.kind) else { return Begun::Known };
     // One that failed the last time is tried again where it hangs.
@@ -73,28 +63,10 @@ pub(crate) fn begin_stage(board: &Board, whole: &Job, stage: &JobStage) -> Begun
                 && (&w.recipe.engine, &w.recipe.prompt) == (&stage.engine, &stage.prompt)
         })
     };
-    let before = board.twines_of(film.id).filter(|t| t.to == film.id);
-    if let Some(note) = before.filter_map(|t| board.note(t.from)).find(is_it) {
+    if let Some(note) = parts().find(is_it) {
         let home = EMBEDDED.to_owned();
         return Begun::Ghost(Box::new(Edit::RetryWork { id: note.id, home, job }));
     }
-    let params: Vec<(String, String)> = stage.params.clone().into_iter().collect();
-    let id = NoteId(mint::id());
-    let size = size_of(kind, &params, "");
-    let from_stages = stage.from_stages.iter().filter_map(|key| {
-        let other = whole.stages.iter().find(|s| s.key == *key)?;
-        Some(note_of_job(board, job_id(&other.id)?)?.id)
-    });
-    let from_inputs = stage.from_inputs.iter().filter_map(|at| of.recipe.sources.get(*at).copied());
-    let mut twines: Vec<Twine> = from_stages
-        .chain(from_inputs)
-        .filter(|id| board.note(*id).is_some())
-        .map(|from| tie(from, id, TwineRole::MadeFrom))
-        .collect();
-    if board.note(agent).is_some() {
-        twines.push(tie(agent, id, TwineRole::MadeBy));
-    }
-    twines.push(tie(id, film.id, TwineRole::MadeFrom));
     // All that is asked stands in the prompt; what it is made from shows in its strings.
     let recipe = Recipe {
         agent,
@@ -102,20 +74,23 @@ pub(crate) fn begin_stage(board: &Board, whole: &Job, stage: &JobStage) -> Begun
         model: stage.model.clone(),
         prompt: stage.prompt.clone(),
         seed: stage.seed,
-        params,
+        params: stage.params.clone().into_iter().collect(),
         sources: Vec::new(),
     };
-    let state = WorkState::Making { home: EMBEDDED.to_owned(), job };
-    let mut note = blank(
-        id,
-        NoteKind::Work(Box::new(Work { kind, recipe, state })),
-        place_beside(board, agent, size, id),
-        size,
-        board.top_rank().saturating_add(1),
-    );
-    note.title.clone_from(&stage.title);
-    note.color = paper_of(kind);
-    Begun::Ghost(Box::new(Edit::BeginWork { note, twines }))
+    let (id, mut edit) = begin(board, recipe, kind, job);
+    let from_stages = stage.from_stages.iter().filter_map(|key| {
+        let other = whole.stages.iter().find(|s| s.key == *key)?.id.parse().ok()?;
+        Some(parts().find(|n| is_of_job(board, n, other))?.id)
+    });
+    let from_inputs = stage.from_inputs.iter().filter_map(|at| of.recipe.sources.get(*at).copied());
+    if let Edit::BeginWork { note, twines } = &mut edit {
+        note.title.clone_from(&stage.title);
+        twines.extend(from_stages.chain(from_inputs).map(|from| tied(from, id)));
+        twines.push(tied(id, film));
+        // What was taken away meanwhile is not tied to.
+        twines.retain(|t| t.from == id || board.note(t.from).is_some());
+    }
+    Begun::Ghost(Box::new(edit))
 }
 
 /// Notes a work is tied to as made from, besides the sources of its recipe.

@@ -6,6 +6,7 @@ use oto_api_types::{
 use sea_orm::{DbErr, QueryResult};
 use serde::{Deserialize, Serialize};
 
+use crate::convert::{kind_of, word_of};
 use crate::db::now_ms;
 use crate::state::Live;
 use crate::usage::Spent;
@@ -163,13 +164,7 @@ impl JobRow {
     /// What is written down when it ends, before it is known how.
     pub(crate) fn spent(&self) -> Spent {
         let asked = self.new_job();
-        let kind = match asked.as_ref().map(|a| a.kind) {
-            Some(JobKind::Text) => "text",
-            Some(JobKind::Image) => "image",
-            Some(JobKind::Voice) => "voice",
-            Some(JobKind::Video) => "video",
-            _ => "",
-        };
+        let kind = asked.as_ref().and_then(|a| kind_of(a.kind)).map_or("", word_of);
         Spent {
             agent: asked
                 .as_ref()

@@ -14,7 +14,7 @@ use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 use super::queue;
 use super::row::{COLUMNS, ChildOf, JobRow};
 use crate::blobs::Blobs;
-use crate::convert::{input_of, job_kind, kind_of, request_of};
+use crate::convert::{input_of, job_kind, kind_of, request_of, word_of};
 use crate::db::{all, execute, now_ms, one};
 use crate::state::{AppState, Live};
 
@@ -99,19 +99,14 @@ fn state_of(child: &JobRow, key: &str, blobs: &Blobs) -> Result<StageState, Engi
                 |role: &str| result.outputs.iter().find(|o| o.role == role).map(|o| o.hash.clone());
             let kind = kind_of(asked.kind);
             let made = JobInput {
-                role: kind.map_or("text", role_of).to_owned(),
+                role: kind.map_or("text", word_of).to_owned(),
                 title: result.title.clone(),
                 text: (!result.text.is_empty()).then(|| result.text.clone()),
                 hash: hash_of("main"),
                 captions: hash_of("captions"),
                 label: result.label,
             };
-            let duration_ms = result.outputs.first().map_or(0, |o| o.duration_ms);
-            StageState::Made(Input {
-                stage: Some(key.to_owned()),
-                duration_ms,
-                ..input_of(&made, blobs)?
-            })
+            StageState::Made(Input { stage: Some(key.to_owned()), ..input_of(&made, blobs)? })
         }
         JobStatus::Failed => {
             StageState::Failed(child.error().map(|e| e.message).unwrap_or_default())
@@ -121,16 +116,6 @@ fn state_of(child: &JobRow, key: &str, blobs: &Blobs) -> Result<StageState, Engi
         JobStatus::Canceled => StageState::Stopped("it was stopped.".to_owned()),
         _ => StageState::UnderWay,
     })
-}
-
-fn role_of(kind: oto_engines::Kind) -> &'static str {
-    use oto_engines::Kind;
-    match kind {
-        Kind::Text => "text",
-        Kind::Image => "image",
-        Kind::Voice => "voice",
-        Kind::Video => "video",
-    }
 }
 
 /// All of them or none.

@@ -184,7 +184,7 @@ pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted
         context.report(BEFORE + (1.0 - BEFORE) * done, "encoding the film");
         !context.cancel.is_cancelled()
     })?;
-    let (poster, _) = poster(context, &path)?;
+    let average_rgb = context.probe.film(&path)?.average_rgb;
     let small = |role, bytes| Output {
         role,
         body: Body::Memory(bytes),
@@ -197,7 +197,7 @@ pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted
         body: Body::File(path),
         size_px,
         duration_ms: report.duration_ms,
-        average_rgb: poster,
+        average_rgb,
     };
     Ok(Submitted::Finished(Outcome {
         outputs: vec![
@@ -211,12 +211,6 @@ pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted
         label,
         cost_micro: Some(0),
     }))
-}
-
-/// The average colour of a frame in the first third.
-fn poster(context: &Context, path: &Path) -> Result<(u32, [u32; 2]), EngineError> {
-    let looks = context.probe.film(path)?;
-    Ok((looks.average_rgb, looks.size_px))
 }
 
 /// What it is, openly: from how many works, and which of them are drafts.

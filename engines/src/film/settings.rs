@@ -53,7 +53,6 @@ impl By {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Settings {
     pub(super) style: Style,
-    pub(super) aspect: Aspect,
     pub(super) aspect_name: &'static str,
     pub(super) size: [u32; 2],
     pub(super) fps: Fps,
@@ -225,7 +224,6 @@ impl Settings {
         }
         Ok(Self {
             style,
-            aspect,
             aspect_name,
             size: aspect.size(short),
             fps,
@@ -270,16 +268,13 @@ mod tests {
             ("voice", "nova"),
         ]))
         .unwrap();
-        assert_eq!((s.size, s.aspect), ([1920, 1080], Aspect::Wide));
+        assert_eq!((s.size, s.aspect_name), ([1920, 1080], "16:9"));
         assert_eq!(
             (s.visual.engine.as_str(), s.visual.params["workflow"].as_str()),
             ("comfy", "{}")
         );
         assert_eq!(s.voice.params["voice"], "nova");
-        assert_eq!(
-            Settings::of(&request(&[("size", "1080x1080")])).unwrap().aspect,
-            Aspect::Square
-        );
+        assert_eq!(Settings::of(&request(&[("size", "1080x1080")])).unwrap().aspect_name, "1:1");
         for (name, value) in [
             ("style", "baroque"),
             ("size", "9000"),

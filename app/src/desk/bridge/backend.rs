@@ -22,7 +22,7 @@ use crate::desk::{clock, panels};
 use super::chores::{Chore, Chores};
 use super::proxies::Proxies;
 use crate::home::LocalHome;
-use crate::making::stages::{Begun, begin_stage};
+use crate::making::stages::{Begun, begin_stage, note_of_job};
 use crate::{making, mint, sample};
 
 /// The home on its way from the thread that starts it.
@@ -204,12 +204,7 @@ fn hear(
                     }
                     edits.write(EditRequest::job(edit));
                 }
-                for stage in &job.stages {
-                    let Ok(id) = stage.id.parse() else { continue };
-                    if ui.stages.insert(id) {
-                        ui.staging.push_back(((*job).clone(), stage.clone()));
-                    }
-                }
+                stage_ghosts(&open, &mut ui, &job);
                 if notices::waits_long(&job, mint::now_ms())
                     && let Some((note, agent)) = agent_of(&job.id)
                 {
@@ -296,6 +291,21 @@ fn hear(
     }
 }
 
+/// Stages that were not heard of yet get their turn.
+fn stage_ghosts(open: &OpenBoard, ui: &mut UiState, whole: &Job) {
+    let new: Vec<usize> = (0..whole.stages.len())
+        .filter(|i| whole.stages[*i].id.parse().is_ok_and(|id| ui.stages.insert(id)))
+        .collect();
+    if new.is_empty() {
+        return;
+    }
+    let note = whole.id.parse().ok().and_then(|id| note_of_job(open.board(), id));
+    if let Some(film) = note.map(|n| n.id) {
+        let whole = Arc::new(whole.clone());
+        ui.staging.extend(new.into_iter().map(|i| (film, Arc::clone(&whole), i)));
+    }
+}
+
 /// Ghosts of stages, one a frame: each finds its place among those before it, and its strings lead
 /// to notes that are there.
 fn grow_stages(
@@ -304,9 +314,10 @@ fn grow_stages(
     mut edits: MessageWriter<EditRequest>,
     mut redraw: MessageWriter<RequestRedraw>,
 ) {
-    let Some((whole, stage)) = ui.bypass_change_detection().staging.pop_front() else { return };
+    let Some((film, whole, i)) = ui.bypass_change_detection().staging.pop_front() else { return };
+    let Some(stage) = whole.stages.get(i) else { return };
     redraw.write(RequestRedraw);
-    match begin_stage(open.board(), &whole, &stage) {
+    match begin_stage(open.board(), film, &whole, stage) {
         Begun::Ghost(edit) => {
             if let Ok(job) = stage.id.parse() {
                 // Its home has it: it is followed, not sent.

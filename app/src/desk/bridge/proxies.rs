@@ -18,7 +18,6 @@ use crate::desk::state::{Desk, Waker};
 #[derive(Resource)]
 pub(crate) struct Proxies {
     wishes: Sender<(AssetId, PathBuf)>,
-    derived: Derived,
     asked: HashSet<AssetId>,
     closing: Arc<AtomicBool>,
 }
@@ -30,9 +29,9 @@ impl Drop for Proxies {
 }
 
 impl Proxies {
-    /// Has the small film of a film made, unless it is there or was asked for.
+    /// Has the small film of a film made, unless it was asked for; the thread knows if it is there.
     pub(crate) fn ask(&mut self, asset: AssetId, film: PathBuf) {
-        if self.asked.insert(asset) && self.derived.ready(asset).is_none() {
+        if self.asked.insert(asset) {
             self.wishes.send((asset, film)).ok();
         }
     }
@@ -47,14 +46,14 @@ fn start(mut commands: Commands, desk: Res<Desk>, waker: Res<Waker>) {
     let (wishes, inbox) = channel();
     let derived = desk.data.derived();
     let closing = Arc::new(AtomicBool::new(false));
-    let (own, stop, wake) = (derived.clone(), Arc::clone(&closing), Arc::clone(&waker.0));
+    let (stop, wake) = (Arc::clone(&closing), Arc::clone(&waker.0));
     let thread = std::thread::Builder::new()
         .name("oto-proxies".to_owned())
-        .spawn(move || serve(&workers, &own, &inbox, &stop, &*wake));
+        .spawn(move || serve(&workers, &derived, &inbox, &stop, &*wake));
     match thread {
         Ok(_) => {
             let asked = HashSet::new();
-            commands.insert_resource(Proxies { wishes, derived, asked, closing });
+            commands.insert_resource(Proxies { wishes, asked, closing });
         }
         Err(error) => tracing::error!(%error, "no thread for small films"),
     }
@@ -69,6 +68,9 @@ fn serve(
 ) {
     derived.sweep();
     while let Ok((asset, film)) = inbox.recv() {
+        if derived.ready(asset).is_some() {
+            continue;
+        }
         let path = derived.proxy(asset);
         // Without its folder the worker says why.
         path.parent().map(std::fs::create_dir_all);

@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
-use oto_board::{
-    Edit, JobId, NoteId, NoteKind, Origin, Twine, TwineId, TwineRole, WorkKind, WorkState,
-};
+use oto_board::{Edit, JobId, NoteId, NoteKind, Origin, TwineRole, WorkKind, WorkState};
 use oto_canvas::{EditRequest, Request, Step};
 use oto_media::timeline::Timeline;
 
@@ -180,13 +178,15 @@ fn again(bench: &mut Bench, new_seed: bool) {
         // A film makes its parts anew; a part hangs where the one it varies hangs.
         let is_film = work.kind == WorkKind::Video;
         let tied = if is_film { Vec::new() } else { tied_sources(bench.open.board(), id, &recipe) };
+        let agent = recipe.agent;
         let (new, mut edit) =
             making::begin(bench.open.board(), recipe, work.kind, JobId(mint::id()));
         if let Edit::BeginWork { twines, .. } = &mut edit {
-            let like = twines.first().cloned();
-            twines.extend(tied.into_iter().zip(like.into_iter().cycle()).map(|(from, like)| {
-                Twine { id: TwineId(mint::id()), from, to: new, role: TwineRole::MadeFrom, ..like }
-            }));
+            let board = bench.open.board();
+            let ties = tied.into_iter();
+            twines.extend(
+                ties.map(|from| making::tie(board, agent, [from, new], TwineRole::MadeFrom)),
+            );
         }
         bench.edits.write(EditRequest::user(edit));
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Bytes a home holds, named by their content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Asset {
     /// BLAKE3 as 64 hexadecimal digits.
     pub hash: String,

@@ -6,6 +6,7 @@ use crate::JobKind;
 
 /// Where an engine works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     /// Inside the home.
@@ -21,6 +22,7 @@ pub enum Place {
 
 /// One parameter of an engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Parameter {
     /// Its name, as in `params`.
     pub name: String,
@@ -33,6 +35,7 @@ pub struct Parameter {
 
 /// An engine of this home.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Engine {
     /// Names it in jobs and runs.
     pub id: String,
@@ -59,6 +62,7 @@ pub struct Engine {
 
 /// A kind of engine that can be added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Adapter {
     /// Names it in [`EngineConfig`].
     pub id: String,
@@ -71,6 +75,7 @@ pub struct Adapter {
 
 /// An engine to be added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct EngineConfig {
     /// Adapter type, such as "openai".
     pub adapter: String,
@@ -84,6 +89,7 @@ pub struct EngineConfig {
 
 /// Whether an engine can work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CheckState {
     /// It can.
@@ -105,6 +111,7 @@ pub enum CheckState {
 
 /// Answer of `POST /engines/{id}/check`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CheckResult {
     /// In a word.
     pub state: CheckState,
@@ -117,6 +124,7 @@ pub struct CheckResult {
 
 /// A server found on this machine, offered and never used unasked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Found {
     /// "ollama", "llamacpp", "lmstudio", "comfyui", …
     pub server: String,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a job makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum JobKind {
     /// Words.
@@ -23,6 +24,7 @@ pub enum JobKind {
 
 /// Where a job stands. Succeeded, failed, canceled and expired are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum JobStatus {
     /// Waits for its turn.
@@ -54,6 +56,7 @@ impl JobStatus {
 
 /// Something a job works from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct JobInput {
     /// "text", "image", "voice", "video".
     pub role: String,
@@ -76,6 +79,7 @@ pub struct JobInput {
 
 /// Body of `POST /jobs`. The `Idempotency-Key` header becomes the job's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NewJob {
     /// What to make.
     pub kind: JobKind,
@@ -101,6 +105,7 @@ pub struct NewJob {
 
 /// How far a job is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct JobProgress {
     /// 0 to 1; never goes back within an attempt.
     pub value: f32,
@@ -110,6 +115,7 @@ pub struct JobProgress {
 
 /// A word and when it is spoken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Word {
     /// Milliseconds from the start.
     pub start_ms: u32,
@@ -121,6 +127,7 @@ pub struct Word {
 
 /// A file a job made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct JobOutput {
     /// "main", "captions", "timeline".
     pub role: String,
@@ -143,6 +150,7 @@ pub struct JobOutput {
 
 /// Why a job ended without outputs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct JobError {
     /// Stable word.
     pub code: String,
@@ -159,6 +167,7 @@ pub struct JobError {
 
 /// What a job cost.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct JobCost {
     /// Millionths of the engine's currency; none when the engine does not say.
     pub micro: Option<i64>,
@@ -167,6 +176,7 @@ pub struct JobCost {
 /// Answer of `POST /jobs/estimate`: what a job would cost, in millionths of a US dollar. None when
 /// nobody knows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct JobEstimate {
     /// At least.
     #[serde(default)]
@@ -178,6 +188,7 @@ pub struct JobEstimate {
 
 /// A job as a home shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Job {
     /// The idempotency key it was submitted with.
     pub id: String,
@@ -235,6 +246,7 @@ pub struct Job {
 
 /// One event of `GET /events`: a job changed. A hint; what it is now is told by the job itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct JobEvent {
     /// Its id.
     pub job: String,
@@ -245,6 +257,7 @@ pub struct JobEvent {
 
 /// A job that is part of another one. How it stands is told by the job itself, under its own id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct JobStage {
     /// Its job.
     pub id: String,
@@ -279,6 +292,7 @@ pub struct JobStage {
 
 /// Answer of `GET /jobs`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct JobPage {
     /// Newest first.
     pub items: Vec<Job>,

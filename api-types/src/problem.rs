@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// An error. Clients compare `code`, never `type`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// A page about it, relative to the home.
     #[serde(rename = "type")]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Sums of one day, engine, agent and kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct UsageRow {
     /// Days since 1970-01-01, of UTC.
     pub day: i64,
@@ -42,6 +43,7 @@ pub struct UsageRow {
 
 /// Limits that the user set, in millionths of a US dollar; none when there is no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Budget {
     /// For a day of UTC.
     #[serde(default)]
@@ -53,6 +55,7 @@ pub struct Budget {
 
 /// Answer of `GET /usage`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Usage {
     /// Newest day first.
     pub items: Vec<UsageRow>,

@@ -1,35 +1,109 @@
-//! Media of this home by BLAKE3, until the desk has taken it over.
+//! Media of this home by BLAKE3. On the desk it is a folder, until the desk has taken it over; a
+//! server may keep it in an object store, and then the folder holds what is being worked with.
 
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use object_store::aws::AmazonS3Builder;
+use object_store::path::Path as Key;
+use object_store::{
+    Attribute, Attributes, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
+    PutPayload, WriteMultipart,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::BackendError;
+use crate::config::ConfigError;
 
-/// A folder of files named by their content.
+/// Larger media are sent in parts.
+const PART: usize = 8 << 20;
+/// How much of what lies in the object store is also kept in the folder.
+const MOST_CACHED: u64 = 8 << 30;
+
+/// Files named by their content.
 #[derive(Debug, Clone)]
 pub(crate) struct Blobs {
     root: PathBuf,
+    remote: Option<Remote>,
+}
+
+#[derive(Debug, Clone)]
+struct Remote {
+    store: Arc<dyn ObjectStore>,
+    prefix: String,
+}
+
+impl Remote {
+    fn key(&self, hash: &str) -> Key {
+        // Two levels, as many stores spread load by the beginning of a name.
+        Key::from(format!("{}{}/{}/{hash}", self.prefix, &hash[..2], &hash[2..4]))
+    }
+}
+
+/// Whether a text is a BLAKE3 as it is written here.
+pub(crate) fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 impl Blobs {
     pub(crate) fn new(root: PathBuf) -> Result<Self, BackendError> {
         fs::create_dir_all(&root).map_err(BackendError::io("making the media folder"))?;
-        Ok(Self { root })
+        Ok(Self { root, remote: None })
+    }
+
+    /// The store of a server: `file:`, `file:/a/folder` or `s3://bucket/prefix`. The keys of S3 are in
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, its place in `AWS_ENDPOINT` and `AWS_REGION`.
+    pub(crate) fn of_url(url: &str, data_dir: &Path) -> Result<Self, BackendError> {
+        if let Some(folder) = url.strip_prefix("file:") {
+            let folder = folder.trim_start_matches("//");
+            let root = if folder.is_empty() { data_dir.join("media") } else { folder.into() };
+            return Self::new(root);
+        }
+        let rest = url.strip_prefix("s3://").unwrap_or_default();
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        if bucket.is_empty() {
+            let sentence = "OTO_STORAGE_URL: s3:// needs the name of a bucket".to_owned();
+            return Err(ConfigError(vec![sentence]).into());
+        }
+        let store = AmazonS3Builder::from_env().with_bucket_name(bucket).build()?;
+        let prefix = prefix.trim_matches('/');
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        Self::with_store(data_dir.join("media"), Arc::new(store), prefix)
+    }
+
+    fn with_store(
+        root: PathBuf,
+        store: Arc<dyn ObjectStore>,
+        prefix: String,
+    ) -> Result<Self, BackendError> {
+        Ok(Self { remote: Some(Remote { store, prefix }), ..Self::new(root)? })
     }
 
     /// Where a blob lies; `None` when the name is no hash or the blob is not there.
     pub(crate) fn find(&self, hash: &str) -> Option<PathBuf> {
-        let fits = hash.len() == 64
-            && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         let path = self.root.join(hash);
-        (fits && path.is_file()).then_some(path)
+        (is_hash(hash) && path.is_file()).then_some(path)
     }
 
     pub(crate) fn put(&self, bytes: &[u8]) -> Result<String, BackendError> {
-        let temporary = self.root.join(format!("{}.part", uuid::Uuid::now_v7()));
+        let temporary = self.part();
         fs::write(&temporary, bytes).map_err(BackendError::io("writing media"))?;
         self.adopt(&temporary)
+    }
+
+    /// A name for a file that becomes a blob.
+    pub(crate) fn part(&self) -> PathBuf {
+        self.root.join(format!("{}.part", uuid::Uuid::now_v7()))
+    }
+
+    /// Where an upload grows.
+    pub(crate) fn upload(&self, id: &str) -> PathBuf {
+        self.root.join(format!("{id}.part"))
     }
 
     /// Takes a file over under the name of its bytes.
@@ -52,5 +126,168 @@ impl Blobs {
 
     pub(crate) fn remove(&self, hash: &str) -> bool {
         self.find(hash).is_some_and(|path| fs::remove_file(path).is_ok())
+    }
+
+    /// Brings a blob that lies here into the object store, if there is one; the same bytes twice
+    /// are one object.
+    pub(crate) async fn keep(&self, hash: &str, content_type: &str) -> Result<(), BackendError> {
+        let (Some(remote), Some(path)) = (&self.remote, self.find(hash)) else { return Ok(()) };
+        let key = remote.key(hash);
+        if remote.store.head(&key).await.is_ok() {
+            return Ok(());
+        }
+        let mut attributes = Attributes::new();
+        attributes.insert(Attribute::ContentType, content_type.to_owned().into());
+        let mut file =
+            tokio::fs::File::open(&path).await.map_err(BackendError::io("opening media"))?;
+        let size = file.metadata().await.map_err(BackendError::io("reading media"))?.len();
+        if size <= PART as u64 {
+            let mut bytes = Vec::with_capacity(size as usize);
+            file.read_to_end(&mut bytes).await.map_err(BackendError::io("reading media"))?;
+            let options =
+                PutOptions { mode: PutMode::Overwrite, attributes, ..PutOptions::default() };
+            remote.store.put_opts(&key, PutPayload::from(bytes), options).await?;
+            return Ok(());
+        }
+        let upload = remote.store.put_multipart_opts(&key, attributes.into()).await?;
+        let mut upload = WriteMultipart::new_with_chunk_size(upload, PART);
+        let mut buffer = vec![0; 1 << 18];
+        loop {
+            let n = file.read(&mut buffer).await.map_err(BackendError::io("reading media"))?;
+            if n == 0 {
+                break;
+            }
+            upload.wait_for_capacity(4).await?;
+            upload.put(Bytes::copy_from_slice(&buffer[..n]));
+        }
+        upload.finish().await?;
+        Ok(())
+    }
+
+    /// Where a blob lies, brought from the object store if it is only there. What comes is checked
+    /// by its hash.
+    pub(crate) async fn bring(&self, hash: &str) -> Result<Option<PathBuf>, BackendError> {
+        if let Some(path) = self.find(hash) {
+            return Ok(Some(path));
+        }
+        let (Some(remote), true) = (&self.remote, is_hash(hash)) else { return Ok(None) };
+        let got = match remote.store.get_opts(&remote.key(hash), GetOptions::default()).await {
+            Ok(got) => got,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let part = self.part();
+        let mut file =
+            tokio::fs::File::create(&part).await.map_err(BackendError::io("writing media"))?;
+        let mut stream = got.into_stream();
+        while let Some(bytes) = stream.try_next().await? {
+            file.write_all(&bytes).await.map_err(BackendError::io("writing media"))?;
+        }
+        file.flush().await.map_err(BackendError::io("writing media"))?;
+        drop(file);
+        let blobs = self.clone();
+        let found = tokio::task::spawn_blocking(move || blobs.adopt(&part))
+            .await
+            .map_err(|e| BackendError::Stopped(e.to_string()))??;
+        if found != hash {
+            self.remove(&found);
+            tracing::error!(asset.hash = hash, "the object store gave other bytes than were kept");
+            return Ok(None);
+        }
+        Ok(self.find(hash))
+    }
+
+    /// Takes a blob away here and in the object store.
+    pub(crate) async fn drop_everywhere(&self, hash: &str) -> Result<(), BackendError> {
+        self.remove(hash);
+        if let (Some(remote), true) = (&self.remote, is_hash(hash)) {
+            match remote.store.delete(&remote.key(hash)).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether media can be kept now.
+    pub(crate) async fn check(&self) -> Result<(), BackendError> {
+        match &self.remote {
+            None => {
+                let part = self.part();
+                tokio::fs::write(&part, b"oTo").await.map_err(BackendError::io("writing media"))?;
+                tokio::fs::remove_file(&part).await.map_err(BackendError::io("removing media"))
+            }
+            Some(remote) => {
+                match remote.store.head(&Key::from(format!("{}ready", remote.prefix))).await {
+                    Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    /// Files that an upload or download left half-way long ago, and, beside an object store, what
+    /// was longest not used beyond what the folder may hold.
+    pub(crate) fn tidy(&self) {
+        let Ok(entries) = fs::read_dir(&self.root) else { return };
+        let mut kept = Vec::new();
+        for entry in entries.flatten() {
+            let Ok(about) = entry.metadata() else { continue };
+            let age = |t: std::io::Result<SystemTime>| {
+                t.ok().and_then(|t| t.elapsed().ok()).unwrap_or_default()
+            };
+            let name = entry.file_name();
+            let is_part = name.to_string_lossy().ends_with(".part");
+            if is_part && age(about.modified()) > Duration::from_secs(2 * 86_400) {
+                // Nobody goes on with it.
+                fs::remove_file(entry.path()).ok();
+            } else if !is_part && about.is_file() {
+                kept.push((age(about.accessed()), about.len(), entry.path()));
+            }
+        }
+        if self.remote.is_none() {
+            return;
+        }
+        kept.sort_by_key(|(age, ..)| *age);
+        let mut sum = 0u64;
+        for (age, size, path) in kept {
+            sum += size;
+            if sum > MOST_CACHED && age > Duration::from_secs(600) {
+                fs::remove_file(path).ok();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_kept_comes_back_from_the_store_and_other_bytes_do_not() {
+        let store = Arc::new(object_store::memory::InMemory::new());
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let of = |folder: &Path| {
+            Blobs::with_store(folder.to_owned(), Arc::clone(&store) as _, "p/".to_owned()).unwrap()
+        };
+        let (one, two) = (of(here.path()), of(there.path()));
+        let big = vec![7u8; PART + 3];
+        for bytes in [&b"a tram"[..], &big] {
+            let hash = one.put(bytes).unwrap();
+            assert!(two.bring(&hash).await.unwrap().is_none());
+            one.keep(&hash, "text/plain").await.unwrap();
+            one.keep(&hash, "text/plain").await.unwrap();
+            let path = two.bring(&hash).await.unwrap().unwrap();
+            assert_eq!(fs::read(path).unwrap(), bytes);
+        }
+        let hash = one.put(b"true").unwrap();
+        let key = Key::from(format!("p/{}/{}/{hash}", &hash[..2], &hash[2..4]));
+        store.put(&key, PutPayload::from_static(b"false")).await.unwrap();
+        assert!(two.bring(&hash).await.unwrap().is_none());
+        one.drop_everywhere(&hash).await.unwrap();
+        assert!(store.head(&key).await.is_err());
+        for wrong in ["", "../../etc/passwd", &"A".repeat(64)] {
+            assert!(one.bring(wrong).await.unwrap().is_none());
+        }
     }
 }

@@ -1,18 +1,72 @@
-//! The database of the embedded home: SQLite, one connection, in its own file.
+//! The database: SQLite with one connection, in its own file, or PostgreSQL. Statements are written
+//! once for both, with `$1` for values.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, QueryResult, Statement,
-    Value,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, QueryResult,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, TryGetable, Value,
 };
 use sea_orm_migration::MigratorTrait;
 
-use crate::migration::Migrator;
+use crate::migration::{Migrator, ServerMigrator};
 
+/// Names the lock under which servers bring a database up to date.
+const MIGRATION_LOCK: i64 = 0x6f54_6f01;
+/// Names the lock under which jobs are claimed.
+const CLAIM_LOCK: i64 = 0x6f54_6f02;
+/// Names the lock under which one server does what only one may do.
+const CHORES_LOCK: i64 = 0x6f54_6f03;
+
+/// The database of the home inside the desk.
 pub(crate) async fn open(path: &Path) -> Result<DatabaseConnection, DbErr> {
+    let db = sqlite(path).await?;
+    Migrator::up(&db, None).await?;
+    Ok(db)
+}
+
+/// The database of a server: `sqlite:`, `sqlite:/a/file` or `postgres://…`. Is not brought up to
+/// date.
+pub(crate) async fn connect(
+    url: &str,
+    data_dir: &Path,
+    connections: u32,
+) -> Result<DatabaseConnection, DbErr> {
+    if let Some(file) = url.strip_prefix("sqlite:") {
+        let file = file.trim_start_matches("//");
+        let path = if file.is_empty() { data_dir.join("oto.sqlite") } else { file.into() };
+        return sqlite(&path).await;
+    }
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .min_connections(2)
+        .sqlx_logging(false)
+        .connect_timeout(Duration::from_secs(5))
+        .acquire_timeout(Duration::from_secs(5))
+        .test_before_acquire(false);
+    Database::connect(options).await
+}
+
+/// Brings the database of a server up to date; servers that start at once take turns.
+pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return ServerMigrator::up(db, None).await;
+    }
+    let txn = db.begin().await?;
+    lock(&txn, MIGRATION_LOCK).await?;
+    ServerMigrator::up(&txn, None).await?;
+    txn.commit().await
+}
+
+/// Migrations that a server would still run.
+pub(crate) async fn pending(db: &DatabaseConnection) -> Result<usize, DbErr> {
+    Ok(ServerMigrator::get_pending_migrations(db).await?.len())
+}
+
+async fn sqlite(path: &Path) -> Result<DatabaseConnection, DbErr> {
     let path = path.to_owned();
     let mut options = ConnectOptions::new("sqlite://jobs?mode=rwc");
     options
@@ -30,12 +84,72 @@ pub(crate) async fn open(path: &Path) -> Result<DatabaseConnection, DbErr> {
                 .busy_timeout(Duration::from_secs(5))
                 .foreign_keys(true)
         });
-    let db = Database::connect(options).await?;
-    Migrator::up(&db, None).await?;
-    Ok(db)
+    Database::connect(options).await
 }
 
-fn statement(db: &impl ConnectionTrait, sql: &str, values: Vec<Value>) -> Statement {
+async fn lock(txn: &impl ConnectionTrait, name: i64) -> Result<(), DbErr> {
+    if txn.get_database_backend() == DbBackend::Postgres {
+        execute(txn, "SELECT pg_advisory_xact_lock($1)", vec![name.into()]).await?;
+    }
+    Ok(())
+}
+
+/// Until the transaction ends nobody else claims a job: caps are counted, then used.
+pub(crate) async fn claim_lock(txn: &impl ConnectionTrait) -> Result<(), DbErr> {
+    lock(txn, CLAIM_LOCK).await
+}
+
+/// Whether this process is the one that does the chores until the transaction ends.
+pub(crate) async fn chores_lock(txn: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    if txn.get_database_backend() != DbBackend::Postgres {
+        return Ok(true);
+    }
+    let sql = "SELECT pg_try_advisory_xact_lock($1) AS got";
+    let row = one(txn, sql, vec![CHORES_LOCK.into()]).await?;
+    row.map_or(Ok(false), |r| r.try_get("", "got"))
+}
+
+/// How a transaction begins that will write: SQLite takes its one lock at once.
+pub(crate) fn immediate() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
+    }
+}
+
+/// PostgreSQL?
+pub(crate) fn is_postgres(db: &impl ConnectionTrait) -> bool {
+    db.get_database_backend() == DbBackend::Postgres
+}
+
+/// One value of the first row.
+pub(crate) async fn value<T: TryGetable>(
+    db: &impl ConnectionTrait,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<Option<T>, DbErr> {
+    one(db, sql, values).await?.map(|row| row.try_get_by_index(0)).transpose()
+}
+
+/// `$2, $3, …` for so many values, from a number on.
+pub(crate) fn places(from: usize, n: usize) -> String {
+    (from..from + n).map(|i| format!("${i}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a write failed because a unique value was there already.
+pub(crate) fn is_taken(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_)))
+}
+
+pub(crate) fn statement(db: &impl ConnectionTrait, sql: &str, mut values: Vec<Value>) -> Statement {
+    // PostgreSQL keeps no text with a zero in it; nobody means one.
+    for value in &mut values {
+        if let Value::String(Some(text)) = value
+            && text.contains('\0')
+        {
+            *text = text.replace('\0', "");
+        }
+    }
     Statement::from_sql_and_values(db.get_database_backend(), sql, values)
 }
 

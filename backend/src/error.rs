@@ -25,6 +25,12 @@ pub enum BackendError {
     /// The thread of the backend ended.
     #[error("the backend stopped while starting: {0}")]
     Stopped(String),
+    /// The object store refused.
+    #[error("the media store could not be used: {0}")]
+    Store(#[from] object_store::Error),
+    /// Something is set up wrongly.
+    #[error("{0}")]
+    Config(#[from] crate::config::ConfigError),
 }
 
 impl BackendError {
@@ -39,11 +45,42 @@ pub(crate) struct Refusal {
     status: StatusCode,
     code: &'static str,
     detail: String,
+    retry_after: Option<u64>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into() }
+        Self { status, code, detail: detail.into(), retry_after: None }
+    }
+
+    /// It may be tried again after so many seconds.
+    pub(crate) fn after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// The stable word.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The sentence.
+    pub(crate) fn sentence(&self) -> &str {
+        &self.detail
+    }
+
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Who calls is not known.
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Sign in first.")
+    }
+
+    /// Who calls is known and may not.
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
     pub(crate) fn not_found(what: &str) -> Self {
@@ -68,6 +105,15 @@ impl From<BackendError> for Refusal {
 
 impl From<sea_orm::DbErr> for Refusal {
     fn from(error: sea_orm::DbErr) -> Self {
+        // A full or slow database passes; what is asked then may be asked again.
+        if matches!(error, sea_orm::DbErr::ConnectionAcquire(_)) {
+            return Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporary-reduced-capacity",
+                "The server is busy; try again in a few seconds.",
+            )
+            .after(3);
+        }
         BackendError::from(error).into()
     }
 }
@@ -80,9 +126,18 @@ impl IntoResponse for Refusal {
             status: self.status.as_u16(),
             detail: self.detail,
             code: self.code.to_owned(),
-            retry_after: None,
+            retry_after: self.retry_after,
         };
-        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], Json(problem))
-            .into_response()
+        let mut answer =
+            (self.status, [(header::CONTENT_TYPE, "application/problem+json")], Json(problem))
+                .into_response();
+        if let Some(seconds) = self.retry_after {
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = axum::http::HeaderValue::from_static("Bearer");
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        answer
     }
 }

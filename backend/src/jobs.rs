@@ -1,6 +1,7 @@
 //! The job engine. The row of a job is what people see of it; every write of a worker carries the
 //! number of its lease, so that a worker that was given up on can change nothing.
 
+pub(crate) mod charge;
 pub(crate) mod queue;
 pub(crate) mod row;
 mod run;

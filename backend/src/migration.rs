@@ -2,22 +2,52 @@
 
 use sea_orm_migration::prelude::*;
 
+use sea_orm::DbBackend;
+
+mod server;
+
+/// What every home needs: jobs, engines, what was spent.
 pub(crate) struct Migrator;
+
+/// What a server needs besides: people, the ledger, works, the wall.
+pub(crate) struct ServerMigrator;
+
+fn boxed<'a>(steps: impl Iterator<Item = &'a Step>) -> Vec<Box<dyn MigrationTrait>> {
+    steps.map(|step| Box::new(*step) as Box<dyn MigrationTrait>).collect()
+}
 
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        STEPS.iter().map(|step| Box::new(*step) as Box<dyn MigrationTrait>).collect()
+        boxed(STEPS.iter())
+    }
+}
+
+#[async_trait::async_trait]
+impl MigratorTrait for ServerMigrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        boxed(STEPS.iter().chain(server::STEPS))
     }
 }
 
 /// A migration: its name, by which it is remembered, and its statements.
 #[derive(Clone, Copy)]
-struct Step(&'static str, &'static str);
+struct Step {
+    name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+impl Step {
+    /// Statements that both databases understand.
+    const fn both(name: &'static str, sql: &'static str) -> Self {
+        Self { name, sqlite: sql, postgres: sql }
+    }
+}
 
 impl MigrationName for Step {
     fn name(&self) -> &str {
-        self.0
+        self.name
     }
 }
 
@@ -32,13 +62,17 @@ impl MigrationTrait for Step {
         reason = "the trait of the library leaves the lifetime out"
     )]
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.get_connection().execute_unprepared(self.1).await?;
+        let sql = match manager.get_database_backend() {
+            DbBackend::Postgres => self.postgres,
+            _ => self.sqlite,
+        };
+        manager.get_connection().execute_unprepared(sql).await?;
         Ok(())
     }
 }
 
 const STEPS: &[Step] = &[
-    Step(
+    Step::both(
         "m0001_first",
         "
         CREATE TABLE job (
@@ -72,7 +106,7 @@ const STEPS: &[Step] = &[
         );",
     ),
     // Jobs of an older version are few and soon over; they share one lane.
-    Step(
+    Step::both(
         "m0002_lanes",
         "
         ALTER TABLE job ADD COLUMN lane TEXT NOT NULL DEFAULT 'local';
@@ -83,7 +117,7 @@ const STEPS: &[Step] = &[
         );
         CREATE INDEX job_lane ON job (lane, status);",
     ),
-    Step(
+    Step::both(
         "m0003_costs",
         "
         ALTER TABLE job ADD COLUMN estimate_micro BIGINT;
@@ -103,7 +137,7 @@ const STEPS: &[Step] = &[
             value BIGINT NOT NULL
         );",
     ),
-    Step(
+    Step::both(
         "m0004_stages",
         "
         ALTER TABLE job ADD COLUMN parent_id TEXT;
@@ -114,7 +148,7 @@ const STEPS: &[Step] = &[
         CREATE INDEX job_fingerprint ON job (fingerprint);",
     ),
     // Of what was spent before, nobody knows which agent asked; each job asked at least once.
-    Step(
+    Step::both(
         "m0005_agents",
         "
         ALTER TABLE spent ADD COLUMN agent TEXT NOT NULL DEFAULT '';
@@ -122,5 +156,19 @@ const STEPS: &[Step] = &[
         ALTER TABLE spent ADD COLUMN tokens_in BIGINT;
         ALTER TABLE spent ADD COLUMN tokens_out BIGINT;
         ALTER TABLE spent ADD COLUMN media_ms BIGINT NOT NULL DEFAULT 0;",
+    ),
+    // On the desk everything belongs to one person, who has no name there.
+    Step::both(
+        "m0006_owners",
+        "
+        ALTER TABLE job ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+        ALTER TABLE job ADD COLUMN owner_most BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE job ADD COLUMN hold_micro BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE job ADD COLUMN settled BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE job ADD COLUMN kind_word TEXT NOT NULL DEFAULT '';
+        ALTER TABLE job ADD COLUMN reached DOUBLE PRECISION NOT NULL DEFAULT 0;
+        ALTER TABLE job ADD COLUMN doing TEXT NOT NULL DEFAULT '';
+        CREATE INDEX job_owner ON job (owner, created_at_ms, id);
+        CREATE INDEX job_unsettled ON job (settled) WHERE settled = 0 AND hold_micro > 0;",
     ),
 ];

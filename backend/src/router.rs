@@ -1,18 +1,32 @@
-//! All routes of `/api/v1`. A function, so that it can be tested without a socket.
+//! All routes, of the home on the desk and of a server. Functions, so that they can be tested without
+//! a socket. The OpenAPI document is made of the same routes that answer.
+
+use std::net::SocketAddr;
+use std::time::Instant;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, head, post, put};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
 use crate::auth;
 use crate::error::Refusal;
-use crate::routes::{assets, engines, events, home, jobs, usage};
+use crate::limits::{self, ip_of};
+use crate::routes::{
+    alias, assets, auth as account, engines, events, home, jobs, me, safety, shared, uploads,
+    usage, wallet, works,
+};
 use crate::state::AppState;
+use crate::{admin, pages};
 
-/// Largest upload.
-const MAX_UPLOAD: usize = 256 << 20;
-
+/// The home on the desk.
 pub(crate) fn router(state: AppState) -> Router {
     let api = Router::new()
         .route("/home", get(home::show))
@@ -30,14 +44,202 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/jobs/{id}", get(jobs::show))
         .route("/jobs/{id}/cancel", post(jobs::cancel))
         .route("/jobs/{id}/release", post(jobs::release))
+        .route("/jobs/{id}/status", get(alias::status))
         .route("/usage", get(usage::show))
         .route("/usage/budget", put(usage::set_budget))
-        .route("/assets", post(assets::upload).layer(DefaultBodyLimit::max(MAX_UPLOAD)))
+        .route("/assets", post(assets::upload))
         .route("/assets/by-hash/{hash}", head(assets::look))
-        .route("/assets/{hash}/content", get(assets::content));
+        .route("/assets/{hash}/content", get(assets::content))
+        .merge(aliases());
     Router::new()
         .nest("/api/v1", api)
         .fallback(|| async { Refusal::not_found("address") })
         .layer(middleware::from_fn_with_state(state.clone(), auth::check))
         .with_state(state)
+}
+
+/// Thin names, for simple programs.
+fn aliases() -> Router<AppState> {
+    Router::new()
+        .route("/generate_text", post(alias::text))
+        .route("/generate_image", post(alias::image))
+        .route("/generate_video", post(alias::video))
+        .route("/generate_voice", post(alias::voice))
+        .route("/get_tokens", get(wallet::tokens))
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "oTo",
+    description = "Works of oTo: jobs that make them, the wall they hang on, the people who make them."
+))]
+struct Document;
+
+fn api() -> OpenApiRouter<AppState> {
+    let large = DefaultBodyLimit::max(jobs::MAX_JOB);
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(home::show))
+        .routes(routes!(engines::list))
+        .routes(routes!(events::stream))
+        .routes(routes!(jobs::submit, jobs::list).layer(large))
+        .routes(routes!(jobs::estimate).layer(large))
+        .routes(routes!(jobs::show))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::release))
+        .routes(routes!(alias::status))
+        .routes(routes!(alias::text))
+        .routes(routes!(alias::image))
+        .routes(routes!(alias::video))
+        .routes(routes!(alias::voice))
+        .routes(routes!(wallet::tokens))
+        .routes(routes!(assets::upload))
+        .routes(routes!(assets::look))
+        .routes(routes!(assets::content))
+        .routes(routes!(uploads::create, uploads::options))
+        .routes(routes!(uploads::head, uploads::patch, uploads::terminate))
+        .routes(routes!(account::register))
+        .routes(routes!(account::login))
+        .routes(routes!(account::refresh))
+        .routes(routes!(account::logout))
+        .routes(routes!(account::device_code))
+        .routes(routes!(account::device_token))
+        .routes(routes!(account::device_decide))
+        .routes(routes!(account::forgot))
+        .routes(routes!(account::reset))
+        .routes(routes!(account::verify))
+        .routes(routes!(me::show, me::change, me::leave))
+        .routes(routes!(me::stay))
+        .routes(routes!(me::export))
+        .routes(routes!(me::keys, me::make_key))
+        .routes(routes!(me::end_key))
+        .routes(routes!(me::find))
+        .routes(routes!(me::person))
+        .routes(routes!(me::follow, me::unfollow))
+        .routes(routes!(works::add, works::find).layer(DefaultBodyLimit::max(works::MAX_WORK)))
+        .routes(routes!(works::show, works::edit, works::remove))
+        .routes(routes!(works::lineage))
+        .routes(routes!(works::like, works::unlike))
+        .routes(routes!(works::vote))
+        .routes(
+            routes!(works::comments, works::comment)
+                .layer(DefaultBodyLimit::max(works::MAX_COMMENT)),
+        )
+        .routes(
+            routes!(works::edit_comment, works::delete_comment)
+                .layer(DefaultBodyLimit::max(works::MAX_COMMENT)),
+        )
+        .routes(routes!(shared::tile))
+        .routes(routes!(shared::extent))
+        .routes(routes!(shared::home))
+        .routes(routes!(shared::events))
+        .routes(routes!(shared::media))
+        .routes(routes!(wallet::show))
+        .routes(routes!(wallet::statement))
+        .routes(routes!(wallet::plans))
+        .routes(routes!(wallet::checkout))
+        .routes(routes!(wallet::stripe))
+        .routes(routes!(safety::notifications))
+        .routes(routes!(safety::read))
+        .routes(routes!(safety::report))
+        .routes(routes!(safety::decisions))
+        .routes(routes!(safety::appeal))
+        .routes(routes!(safety::endpoints, safety::add_endpoint))
+        .routes(routes!(safety::remove_endpoint))
+        .routes(routes!(safety::rotate))
+        .routes(routes!(safety::test))
+        .routes(routes!(safety::deliveries))
+        .routes(routes!(safety::resend))
+}
+
+fn with_security(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    document
+}
+
+/// The OpenAPI document of a server.
+pub(crate) fn document() -> utoipa::openapi::OpenApi {
+    let (_, document) = OpenApiRouter::new().nest("/api/v1", api()).split_for_parts();
+    with_security(document)
+}
+
+/// A server.
+pub(crate) fn server_router(state: AppState) -> Router {
+    let (api, _) = api().split_for_parts();
+    let inner = Router::new()
+        .route("/metrics", get(home::metrics))
+        .nest("/admin", admin::router())
+        .layer(middleware::from_fn_with_state(state.clone(), operators_only));
+    let docs = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document());
+    Router::new()
+        .nest("/api/v1", api)
+        .merge(aliases())
+        .merge(inner)
+        .merge(pages::router())
+        .route("/healthz", get(home::health))
+        .route("/readyz", get(home::ready))
+        .merge(docs)
+        .fallback(pages::missing)
+        .method_not_allowed_fallback(|| async {
+            Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "This address does not answer to this method.",
+            )
+        })
+        .layer(middleware::from_fn_with_state(state.clone(), limits::limit))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            metrics::counter!("panics_total").increment(1);
+            Refusal::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "The server made a mistake. It was written down.",
+            )
+            .into_response()
+        }))
+        .layer(middleware::from_fn(observe))
+        .with_state(state)
+}
+
+/// Administration is there for the operator's networks only; elsewhere it is not there at all.
+async fn operators_only(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let Some(server) = state.server.as_ref() else { return next.run(request).await };
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|c| c.0.ip());
+    let peer = peer.unwrap_or([127, 0, 0, 1].into());
+    let ip = ip_of(peer, request.headers(), &server.config.trusted_proxies);
+    if server.config.admin_allow.iter().any(|net| net.contains(&ip)) {
+        next.run(request).await
+    } else {
+        Refusal::not_found("address").into_response()
+    }
+}
+
+/// One line of log and a few figures for each request; no query, no body, no key.
+async fn observe(request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let method = request.method().clone();
+    let route =
+        request.extensions().get::<MatchedPath>().map_or("other", |m| m.as_str()).to_owned();
+    let id = uuid::Uuid::now_v7().simple().to_string();
+    let mut answer = next.run(request).await;
+    let (status, took) = (answer.status().as_u16(), begun.elapsed());
+    let labels =
+        [("method", method.to_string()), ("route", route.clone()), ("status", status.to_string())];
+    metrics::counter!("http_requests_total", &labels).increment(1);
+    metrics::histogram!("http_request_seconds", "route" => route.clone())
+        .record(took.as_secs_f64());
+    let took_ms = took.as_secs_f64() * 1000.0;
+    if status >= 500 {
+        tracing::error!(request.id = %id, http.method = %method, http.route = %route, http.status = status, took_ms, "request failed");
+    } else {
+        tracing::debug!(request.id = %id, http.method = %method, http.route = %route, http.status = status, took_ms, "request");
+    }
+    let headers = answer.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert("x-request-id", id);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    answer
 }

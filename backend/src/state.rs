@@ -14,7 +14,10 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::LaunchSecret;
 use crate::blobs::Blobs;
 use crate::db::now_ms;
+use crate::error::Refusal;
+use crate::jobs::charge::Prices;
 use crate::keys::KeySource;
+use crate::server::Server;
 
 /// Changes that a slow stream may be behind before it is told to look at everything.
 const MOST_UNTOLD: usize = 4_096;
@@ -42,6 +45,12 @@ pub(crate) struct AppState {
     pub(crate) keys: Arc<dyn KeySource>,
     pub(crate) secret: LaunchSecret,
     pub(crate) host: String,
+    /// What it is besides when others can reach it.
+    pub(crate) server: Option<Arc<Server>>,
+    /// What jobs cost on a server.
+    pub(crate) prices: Prices,
+    /// Uploads that are looked at once.
+    pub(crate) checks: Arc<Semaphore>,
     /// Names this process in leases.
     pub(crate) owner: String,
     live: Arc<Mutex<HashMap<String, Live>>>,
@@ -84,6 +93,11 @@ impl AppState {
             keys,
             secret,
             host,
+            server: None,
+            prices: Prices::new(1),
+            checks: Arc::new(Semaphore::new(
+                std::thread::available_parallelism().map_or(2, usize::from),
+            )),
             owner: uuid::Uuid::now_v7().to_string(),
             live: Arc::default(),
             highest: Arc::default(),
@@ -97,6 +111,17 @@ impl AppState {
             hurry: CancellationToken::new(),
             sending: watch::Sender::new(0),
         }
+    }
+
+    /// What only a server has; on the desk those addresses are not there.
+    pub(crate) fn server(&self) -> Result<&Arc<Server>, Refusal> {
+        self.server.as_ref().ok_or_else(|| {
+            Refusal::new(
+                axum::http::StatusCode::NOT_FOUND,
+                "not_in_this_home",
+                "This is there on a server only, not in the home on the desk.",
+            )
+        })
     }
 
     pub(crate) fn live(&self) -> MutexGuard<'_, HashMap<String, Live>> {

@@ -233,7 +233,7 @@ mod tests {
         };
         let three_cents = Estimate { micro: Some([30_000, 30_000]) };
         let ids: Vec<String> = (0..40).map(|n| format!("job-{n}")).collect();
-        let asked = ids.iter().map(|id| accept(&db, id, &job, three_cents));
+        let asked = ids.iter().map(|id| accept(&db, id, &job, three_cents, None));
         let answers = futures_util::future::join_all(asked).await;
         let taken = |a: &&Result<Accepted, DbErr>| matches!(a, Ok(Accepted::New(_)));
         assert_eq!(answers.iter().filter(taken).count(), 3);
@@ -241,15 +241,15 @@ mod tests {
         assert_eq!(answers.iter().filter(refused).count(), 37);
         // The same job again is the same job, limit or not; what is free is always taken.
         let first = ids.iter().zip(&answers).find(|(_, a)| taken(a)).unwrap().0;
-        let again = accept(&db, first, &job, three_cents).await.unwrap();
+        let again = accept(&db, first, &job, three_cents, None).await.unwrap();
         assert!(matches!(again, Accepted::Replayed(_)));
-        let free = accept(&db, "free", &job, Estimate::FREE).await.unwrap();
+        let free = accept(&db, "free", &job, Estimate::FREE, None).await.unwrap();
         assert!(matches!(free, Accepted::New(_)));
         // When nobody knows what a job costs, the last cent decides.
-        let unknown = accept(&db, "unknown", &job, Estimate::UNKNOWN).await.unwrap();
+        let unknown = accept(&db, "unknown", &job, Estimate::UNKNOWN, None).await.unwrap();
         assert!(matches!(unknown, Accepted::New(_)));
         set_budget(&db, &Budget { day_micro: Some(90_000), month_micro: None }).await.unwrap();
-        let unknown = accept(&db, "unknown too", &job, Estimate::UNKNOWN).await.unwrap();
+        let unknown = accept(&db, "unknown too", &job, Estimate::UNKNOWN, None).await.unwrap();
         assert!(matches!(unknown, Accepted::OverBudget(_)));
     }
 
@@ -325,7 +325,7 @@ mod tests {
                 Step::Ask(most) => {
                     let ids: Vec<String> = (0..most.len()).map(|i| format!("{n:02}-{i}")).collect();
                     let asked = ids.iter().zip(&most).map(|(id, most)| {
-                        accept(&db, id, &job, Estimate { micro: Some([0, *most]) })
+                        accept(&db, id, &job, Estimate { micro: Some([0, *most]) }, None)
                     });
                     let answers = futures_util::future::join_all(asked).await;
                     let (mut taken, mut refused) = (0, Vec::new());
@@ -352,10 +352,12 @@ mod tests {
                             r#"{"code": "x", "class": "network", "message": "", "retryable": true}"#,
                         )
                         .unwrap();
-                        end(&db, &row, JobStatus::Failed, Some(&error)).await.unwrap();
+                        end(&db, &row, JobStatus::Failed, Some(&error), Prices::new(1))
+                            .await
+                            .unwrap();
                     } else {
                         let result = JobResult { cost_micro, ..JobResult::default() };
-                        succeed(&db, &row, &result).await.unwrap();
+                        succeed(&db, &row, &result, Prices::new(1)).await.unwrap();
                         spent += cost_micro.unwrap_or(most);
                     }
                 }

@@ -9,6 +9,7 @@ pub mod maths;
 pub mod picture;
 pub mod sniff;
 pub mod timeline;
+pub mod traces;
 pub mod wav;
 pub mod waveform;
 pub mod worker;

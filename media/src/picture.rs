@@ -29,6 +29,23 @@ impl Picture {
         Ok(out)
     }
 
+    /// As a JPEG file on white.
+    ///
+    /// # Errors
+    /// When the pixels do not fit the size.
+    pub fn to_jpeg(&self) -> Result<Vec<u8>, MediaError> {
+        let over_white = |p: &[u8]| {
+            let a = u32::from(p[3]);
+            [0, 1, 2].map(|i| ((u32::from(p[i]) * a + 255 * (255 - a)) / 255) as u8)
+        };
+        let rgb: Vec<u8> = self.rgba.chunks_exact(4).flat_map(over_white).collect();
+        let mut out = Vec::new();
+        image::codecs::jpeg::JpegEncoder::new_with_quality(&mut out, 84)
+            .write_image(&rgb, self.width, self.height, image::ExtendedColorType::Rgb8)
+            .map_err(|error| MediaError::Damaged(error.to_string()))?;
+        Ok(out)
+    }
+
     /// The average colour as 0xRRGGBB.
     #[must_use]
     pub fn average_rgb(&self) -> u32 {

@@ -2,13 +2,13 @@
 
 use oto_api_types::{JobError, JobKind, JobStatus, NewJob};
 use oto_engines::Estimate;
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait, Value,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait, Value};
 
+use super::charge::{self, Prices};
 use super::row::{COLUMNS, JobResult, JobRow, SubmitState, status_word};
-use crate::db::{all, execute, now_ms, one};
+use crate::auth::api_key;
+use crate::db::{all, claim_lock, execute, immediate, now_ms, one, places, value};
+use crate::ledger;
 use crate::usage::{self, Spent};
 
 /// How long a claim lasts without being renewed.
@@ -27,6 +27,20 @@ pub(crate) enum Accepted {
     OtherBody,
     /// It would go over a limit: the sentence.
     OverBudget(String),
+    /// Its owner has fewer tokens than it may cost.
+    Poor,
+    /// Its owner has as many jobs as their plan allows: the sentence.
+    OverQuota(String),
+}
+
+/// Whose job it is on a server, and what they may do.
+#[derive(Debug, Clone)]
+pub(crate) struct Owner {
+    pub(crate) account: String,
+    /// The key it was asked with.
+    pub(crate) api_key: Option<String>,
+    /// Kept for it.
+    pub(crate) hold_micro: i64,
 }
 
 pub(crate) async fn find(db: &DatabaseConnection, id: &str) -> Result<Option<JobRow>, DbErr> {
@@ -34,29 +48,24 @@ pub(crate) async fn find(db: &DatabaseConnection, id: &str) -> Result<Option<Job
     row.as_ref().map(JobRow::read).transpose()
 }
 
-pub(crate) async fn newest(db: &DatabaseConnection, limit: i64) -> Result<Vec<JobRow>, DbErr> {
-    let rows = all(
-        db,
-        &format!("SELECT {COLUMNS} FROM job ORDER BY created_at_ms DESC, id DESC LIMIT $1"),
-        vec![limit.into()],
-    )
-    .await?;
+pub(crate) async fn newest(
+    db: &DatabaseConnection,
+    owner: &str,
+    limit: i64,
+) -> Result<Vec<JobRow>, DbErr> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM job WHERE owner = $1 ORDER BY created_at_ms DESC, id DESC LIMIT $2"
+    );
+    let rows = all(db, &sql, vec![owner.into(), limit.into()]).await?;
     rows.iter().map(JobRow::read).collect()
 }
 
-/// Those that have not ended.
-pub(crate) async fn under_way(db: &DatabaseConnection) -> Result<Vec<JobRow>, DbErr> {
+/// Those of an owner that have not ended.
+pub(crate) async fn under_way(db: &DatabaseConnection, owner: &str) -> Result<Vec<JobRow>, DbErr> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM job WHERE status IN ('queued', 'running', 'canceling') ORDER BY created_at_ms, id"
+        "SELECT {COLUMNS} FROM job WHERE owner = $1 AND status IN ('queued', 'running', 'canceling') ORDER BY created_at_ms, id"
     );
-    all(db, &sql, vec![]).await?.iter().map(JobRow::read).collect()
-}
-
-pub(super) fn immediate() -> TransactionOptions {
-    TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..Default::default()
-    }
+    all(db, &sql, vec![owner.into()]).await?.iter().map(JobRow::read).collect()
 }
 
 /// Jobs of one lane share what they run on: this computer, or one engine elsewhere.
@@ -73,16 +82,18 @@ fn most_of_lanes() -> (i64, i64) {
     ((cores / 2).clamp(2, 4) as i64, 4)
 }
 
-/// One row for one id, however often it is submitted.
+/// One row for one id, however often it is submitted. On a server it has an owner, who pays.
 pub(crate) async fn accept(
     db: &DatabaseConnection,
     id: &str,
     job: &NewJob,
     estimate: Estimate,
+    owner: Option<&Owner>,
 ) -> Result<Accepted, DbErr> {
     let txn = db.begin_with_options(immediate()).await?;
     let known = one(&txn, "SELECT 1 AS yes FROM job WHERE id = $1", vec![id.into()]).await?;
     if known.is_none()
+        && owner.is_none()
         && let Some(sentence) = over_budget(&txn, estimate).await?
     {
         txn.rollback().await?;
@@ -90,15 +101,75 @@ pub(crate) async fn accept(
     }
     let (request, fingerprint) = written(job)?;
     let inserted = insert(&txn, id, job, (request, &fingerprint), estimate, None).await?;
+    if inserted == 1
+        && let Some(owner) = owner
+        && let Some(refused) = own(&txn, id, owner).await?
+    {
+        txn.rollback().await?;
+        return Ok(refused);
+    }
     txn.commit().await?;
     let row = find(db, id).await?.ok_or_else(|| DbErr::RecordNotFound(id.to_owned()))?;
+    let account = owner.map_or("", |o| o.account.as_str());
     Ok(if inserted == 1 {
         Accepted::New(row)
-    } else if row.fingerprint == fingerprint {
+    } else if row.fingerprint == fingerprint && row.owner == account {
         Accepted::Replayed(row)
     } else {
         Accepted::OtherBody
     })
+}
+
+/// Gives a new job its owner, keeps what it may cost, and asks what their plan and key allow. A
+/// reason when it is not to be.
+async fn own(
+    txn: &impl ConnectionTrait,
+    id: &str,
+    owner: &Owner,
+) -> Result<Option<Accepted>, DbErr> {
+    // The purse is locked first, by the hold: of many jobs at once each sees what the others took.
+    let held =
+        ledger::hold(txn, &owner.account, id, owner.hold_micro, owner.api_key.as_deref()).await;
+    match held {
+        Ok(()) => {}
+        Err(ledger::LedgerError::Insufficient) => return Ok(Some(Accepted::Poor)),
+        Err(ledger::LedgerError::Repeated) => {
+            return Err(DbErr::Custom(format!("job {id} has a hold already")));
+        }
+        Err(ledger::LedgerError::Database(error)) => return Err(error),
+    }
+    if ledger::owes(txn, &owner.account).await? {
+        return Ok(Some(Accepted::Poor));
+    }
+    let sql = "SELECT p.concurrent_jobs, p.jobs_per_day FROM account a JOIN plan p ON p.id = a.plan WHERE a.id = $1";
+    let row = one(txn, sql, vec![owner.account.clone().into()]).await?;
+    let (most, per_day): (i64, i64) = match row {
+        Some(row) => (row.try_get("", "concurrent_jobs")?, row.try_get("", "jobs_per_day")?),
+        None => (0, 0),
+    };
+    let sql = "SELECT CAST(COUNT(*) AS BIGINT) FROM job WHERE owner = $1 AND created_at_ms > $2";
+    let day = vec![owner.account.clone().into(), (now_ms() - 86_400_000).into()];
+    if value::<i64>(txn, sql, day).await?.unwrap_or(0) >= per_day {
+        return Ok(Some(Accepted::OverQuota(format!(
+            "Your plan allows {per_day} jobs in a day; wait, or choose a larger plan."
+        ))));
+    }
+    if let Some(key) = &owner.api_key {
+        for (limit, days) in api_key::limits(txn, key).await?.into_iter().zip([1, 30]) {
+            let Some(limit) = limit else { continue };
+            let since = now_ms() - days * 86_400_000;
+            if ledger::spent_since(txn, &owner.account, Some(key), since).await? > limit {
+                return Ok(Some(Accepted::OverQuota(
+                    "This would go over the limit of this key. Raise it, or wait.".to_owned(),
+                )));
+            }
+        }
+    }
+    let sql = "UPDATE job SET owner = $2, owner_most = $3, hold_micro = $4 WHERE id = $1";
+    let values =
+        vec![id.into(), owner.account.clone().into(), most.into(), owner.hold_micro.into()];
+    execute(txn, sql, values).await?;
+    Ok(None)
 }
 
 /// A request as it is kept, and its hash.
@@ -141,9 +212,10 @@ pub(super) async fn insert(
     let most = estimate.micro.map(|[_, most]| most);
     execute(
         txn,
-        "INSERT INTO job (id, fingerprint, request, lane, estimate_micro, status, submit_state, lease_seq, lease_until_ms, attempt, run_at_ms, deadline_at_ms, created_at_ms, version, stage, parent_id, child_key, child_of)
-         VALUES ($1, $2, $3, $6, $7, 'queued', 'none', 0, 0, 0, $4, $5, $4, 1, '', $8, $9, $10) ON CONFLICT DO NOTHING",
-        vec![id.into(), fingerprint.into(), request.into(), now.into(), (now + minutes * 60_000).into(), lane_of(&job.engine).into(), most.into(), parent.into(), key.into(), of.into()],
+        "INSERT INTO job (id, fingerprint, request, lane, estimate_micro, status, submit_state, lease_seq, lease_until_ms, attempt, run_at_ms, deadline_at_ms, created_at_ms, version, stage, parent_id, child_key, child_of, kind_word, owner, owner_most)
+         VALUES ($1, $2, $3, $6, $7, 'queued', 'none', 0, 0, 0, $4, $5, $4, 1, '', $8, $9, $10, $11,
+         COALESCE((SELECT owner FROM job WHERE id = $8), ''), COALESCE((SELECT owner_most FROM job WHERE id = $8), 0)) ON CONFLICT DO NOTHING",
+        vec![id.into(), fingerprint.into(), request.into(), now.into(), (now + minutes * 60_000).into(), lane_of(&job.engine).into(), most.into(), parent.into(), key.into(), of.into(), crate::works::kind_word(job.kind).unwrap_or_default().into()],
     )
     .await
 }
@@ -153,15 +225,19 @@ pub(super) async fn insert(
 pub(crate) async fn claim(db: &DatabaseConnection, owner: &str) -> Result<Option<JobRow>, DbErr> {
     let now = now_ms();
     let txn = db.begin_with_options(immediate()).await?;
+    claim_lock(&txn).await?;
     let (most_here, most_away) = most_of_lanes();
     let due = one(
         &txn,
-        "SELECT j.id, j.lane FROM job j LEFT JOIN turn t ON t.lane = j.lane
+        "SELECT j.id, j.lane, j.owner FROM job j LEFT JOIN turn t ON t.lane = j.lane
+         LEFT JOIN turn o ON o.lane = 'owner:' || j.owner
          LEFT JOIN (SELECT lane, COUNT(*) AS n FROM job WHERE status IN ('running', 'canceling') GROUP BY lane) r ON r.lane = j.lane
+         LEFT JOIN (SELECT owner, COUNT(*) AS n FROM job WHERE status IN ('running', 'canceling') GROUP BY owner) m ON m.owner = j.owner
          WHERE j.status = 'queued' AND j.run_at_ms <= $1
          AND (j.waits = 0 OR NOT EXISTS (SELECT 1 FROM job c WHERE c.parent_id = j.id AND c.status IN ('queued', 'running', 'canceling')))
          AND COALESCE(r.n, 0) < CASE j.lane WHEN 'local' THEN $2 ELSE $3 END
-         ORDER BY COALESCE(t.served, 0), j.created_at_ms, j.id LIMIT 1",
+         AND (j.owner = '' OR COALESCE(m.n, 0) < j.owner_most)
+         ORDER BY COALESCE(o.served, 0), COALESCE(t.served, 0), j.created_at_ms, j.id LIMIT 1",
         vec![now.into(), most_here.into(), most_away.into()],
     )
     .await?;
@@ -170,13 +246,20 @@ pub(crate) async fn claim(db: &DatabaseConnection, owner: &str) -> Result<Option
         return Ok(None);
     };
     let (id, lane): (String, String) = (due.try_get("", "id")?, due.try_get("", "lane")?);
-    execute(
-        &txn,
-        "INSERT INTO turn (lane, served) VALUES ($1, (SELECT COALESCE(MAX(served), 0) + 1 FROM turn))
-         ON CONFLICT (lane) DO UPDATE SET served = (SELECT MAX(served) + 1 FROM turn)",
-        vec![lane.into()],
-    )
-    .await?;
+    let owner_of: String = due.try_get("", "owner")?;
+    let mut turns = vec![lane];
+    if !owner_of.is_empty() {
+        turns.push(format!("owner:{owner_of}"));
+    }
+    for turn in turns {
+        execute(
+            &txn,
+            "INSERT INTO turn (lane, served) VALUES ($1, (SELECT COALESCE(MAX(served), 0) + 1 FROM turn))
+             ON CONFLICT (lane) DO UPDATE SET served = (SELECT MAX(served) + 1 FROM turn)",
+            vec![turn.into()],
+        )
+        .await?;
+    }
     execute(
         &txn,
         "UPDATE job SET status = 'running', waits = 0, lease_owner = $2, lease_seq = lease_seq + 1, lease_until_ms = $3, attempt = attempt + 1,
@@ -215,8 +298,33 @@ async fn leased(
     Ok(execute(db, &sql, values).await? == 1)
 }
 
+/// The same for a write that may end a job, whose hold then ends with it.
+async fn leased_to_the_end(
+    db: &DatabaseConnection,
+    row: &JobRow,
+    set: &str,
+    values: Vec<Value>,
+    prices: Prices,
+) -> Result<bool, DbErr> {
+    let txn = db.begin_with_options(immediate()).await?;
+    let written = leased(&txn, row, set, values).await?;
+    charge::settle(&txn, prices).await?;
+    txn.commit().await?;
+    Ok(written)
+}
+
 pub(crate) async fn renew(db: &DatabaseConnection, row: &JobRow) -> Result<bool, DbErr> {
     leased(db, row, "lease_until_ms = $1", vec![(now_ms() + LEASE_MS).into()]).await
+}
+
+/// How far it is, for those who ask elsewhere.
+pub(super) async fn reached(
+    db: &DatabaseConnection,
+    row: &JobRow,
+    value: f32,
+    message: &str,
+) -> Result<bool, DbErr> {
+    leased(db, row, "reached = $1, doing = $2", vec![f64::from(value).into(), message.into()]).await
 }
 
 /// Written before anything is sent that may cost.
@@ -249,11 +357,13 @@ async fn ended(
     set: &str,
     values: Vec<Value>,
     spent: &Spent,
+    prices: Prices,
 ) -> Result<bool, DbErr> {
     let txn = db.begin_with_options(immediate()).await?;
     let written = leased(&txn, row, set, values).await?;
     if written {
         usage::record(&txn, &row.id, spent).await?;
+        charge::settle(&txn, prices).await?;
     }
     txn.commit().await?;
     Ok(written)
@@ -263,12 +373,13 @@ pub(crate) async fn succeed(
     db: &DatabaseConnection,
     row: &JobRow,
     result: &JobResult,
+    prices: Prices,
 ) -> Result<bool, DbErr> {
     let cost_micro = result.cost_micro.or(row.estimate_micro);
     let spent = Spent { cost_micro, ..result.spent(row.spent()) };
     let result = serde_json::to_string(result).map_err(|e| DbErr::Custom(e.to_string()))?;
     let set = "status = 'succeeded', result = $1, finished_at_ms = $2, stage = ''";
-    ended(db, row, set, vec![result.into(), now_ms().into()], &spent).await
+    ended(db, row, set, vec![result.into(), now_ms().into()], &spent, prices).await
 }
 
 pub(crate) async fn end(
@@ -276,6 +387,7 @@ pub(crate) async fn end(
     row: &JobRow,
     status: JobStatus,
     error: Option<&JobError>,
+    prices: Prices,
 ) -> Result<bool, DbErr> {
     // What was refused cost nothing; of what may have been made nobody knows.
     let was_refused = |e: &JobError| {
@@ -297,7 +409,7 @@ pub(crate) async fn end(
     let error = error.and_then(|e| serde_json::to_string(e).ok());
     let set = "status = $1, error = $2, finished_at_ms = $3, stage = ''";
     let values = vec![status_word(status).into(), Value::String(error), now_ms().into()];
-    ended(db, row, set, values, &spent).await
+    ended(db, row, set, values, &spent, prices).await
 }
 
 /// Back into the queue, to be tried again at `run_at_ms`, with a reason people can read.
@@ -306,9 +418,10 @@ pub(crate) async fn postpone(
     row: &JobRow,
     run_at_ms: i64,
     stage: &str,
+    prices: Prices,
 ) -> Result<bool, DbErr> {
     // A stop that came meanwhile wins.
-    leased(
+    leased_to_the_end(
         db,
         row,
         "status = CASE status WHEN 'canceling' THEN 'canceled' ELSE 'queued' END, run_at_ms = $1, stage = $2,
@@ -321,20 +434,26 @@ pub(crate) async fn postpone(
             i64::from(row.submit_state == SubmitState::Submitting).into(),
             now_ms().into(),
         ],
+        prices,
     )
     .await
 }
 
 /// Lets go of a job that goes on when its stages have ended. It was no try.
-pub(super) async fn park(db: &DatabaseConnection, row: &JobRow) -> Result<bool, DbErr> {
+pub(super) async fn park(
+    db: &DatabaseConnection,
+    row: &JobRow,
+    prices: Prices,
+) -> Result<bool, DbErr> {
     // A stop that came meanwhile wins.
-    leased(
+    leased_to_the_end(
         db,
         row,
         "waits = CASE status WHEN 'canceling' THEN 0 ELSE 1 END, attempt = attempt - 1,
          finished_at_ms = CASE status WHEN 'canceling' THEN $1 ELSE finished_at_ms END,
          status = CASE status WHEN 'canceling' THEN 'canceled' ELSE 'queued' END",
         vec![now_ms().into()],
+        prices,
     )
     .await
 }
@@ -363,15 +482,26 @@ pub(crate) async fn recover(
     db: &DatabaseConnection,
     owner: &str,
     which: Lost<'_>,
+    prices: Prices,
 ) -> Result<u64, DbErr> {
     let now = now_ms();
+    let txn = db.begin_with_options(immediate()).await?;
     let (horizon, busy) = match which {
         Lost::Everything => (i64::MAX, &[][..]),
         Lost::RanOut(busy) => (now, busy),
     };
-    let busy = serde_json::to_string(busy).map_err(|e| DbErr::Custom(e.to_string()))?;
-    let lost = "status IN ('running', 'canceling') AND lease_until_ms <= $2
-        AND (lease_owner <> $1 OR id NOT IN (SELECT value FROM json_each($4)))";
+    let lost = if busy.is_empty() {
+        "status IN ('running', 'canceling') AND lease_until_ms <= $2 AND $1 <> ''".to_owned()
+    } else {
+        format!(
+            "status IN ('running', 'canceling') AND lease_until_ms <= $2 AND (lease_owner <> $1 OR id NOT IN ({}))",
+            places(5, busy.len())
+        )
+    };
+    let with_busy = |fourth: Value| -> Vec<Value> {
+        let first = [owner.into(), horizon.into(), now.into(), fourth];
+        first.into_iter().chain(busy.iter().map(|id| id.clone().into())).collect()
+    };
     // What brings the home down every time must not do so for ever.
     let poisoned = JobError {
         code: "poisoned".to_owned(),
@@ -382,24 +512,26 @@ pub(crate) async fn recover(
     };
     let poisoned = serde_json::to_string(&poisoned).map_err(|e| DbErr::Custom(e.to_string()))?;
     let mut n = execute(
-        db,
-        &format!("UPDATE job SET status = 'failed', error = $5, finished_at_ms = $3, lease_seq = lease_seq + 1, version = version + 1 WHERE {lost} AND attempt >= {MOST_ENDS} AND submit_state = 'none'"),
-        vec![owner.into(), horizon.into(), now.into(), busy.clone().into(), poisoned.into()],
+        &txn,
+        &format!("UPDATE job SET status = 'failed', error = $4, finished_at_ms = $3, lease_seq = lease_seq + 1, version = version + 1 WHERE {lost} AND attempt >= {MOST_ENDS} AND submit_state = 'none'"),
+        with_busy(poisoned.into()),
     )
     .await?;
     n += execute(
-        db,
-        &format!("UPDATE job SET status = 'canceled', finished_at_ms = $3, lease_seq = lease_seq + 1, version = version + 1 WHERE {lost} AND status = 'canceling' AND submit_state = 'none'"),
-        vec![owner.into(), horizon.into(), now.into(), busy.clone().into()],
+        &txn,
+        &format!("UPDATE job SET status = 'canceled', finished_at_ms = $3, lease_seq = lease_seq + 1, version = version + 1 WHERE {lost} AND status = 'canceling' AND submit_state = 'none' AND $4 = ''"),
+        with_busy("".into()),
     )
     .await?;
     // What runs at an engine while somebody wants it stopped is stopped there first.
     n += execute(
-        db,
-        &format!("UPDATE job SET status = 'queued', run_at_ms = $3, lease_seq = lease_seq + 1, stage = CASE WHEN status = 'canceling' OR stage = 'stop' THEN 'stop' ELSE 'resumed' END, version = version + 1 WHERE {lost}"),
-        vec![owner.into(), horizon.into(), now.into(), busy.into()],
+        &txn,
+        &format!("UPDATE job SET status = 'queued', run_at_ms = $3, lease_seq = lease_seq + 1, stage = CASE WHEN status = 'canceling' OR stage = 'stop' THEN 'stop' ELSE 'resumed' END, version = version + 1 WHERE {lost} AND $4 = ''"),
+        with_busy("".into()),
     )
     .await?;
+    charge::settle(&txn, prices).await?;
+    txn.commit().await?;
     Ok(n)
 }
 
@@ -414,7 +546,7 @@ pub(super) async fn give_back(db: &DatabaseConnection, row: &JobRow) -> Result<b
 
 /// Ends jobs that waited past their deadline, and stages whose whole was stopped or has expired. What
 /// an engine has is asked for once more first.
-pub(crate) async fn expire(db: &DatabaseConnection) -> Result<u64, DbErr> {
+pub(crate) async fn expire(db: &DatabaseConnection, prices: Prices) -> Result<u64, DbErr> {
     let late = JobError {
         code: "expired".to_owned(),
         class: "expired".to_owned(),
@@ -424,8 +556,11 @@ pub(crate) async fn expire(db: &DatabaseConnection) -> Result<u64, DbErr> {
     };
     let late = serde_json::to_string(&late).map_err(|e| DbErr::Custom(e.to_string()))?;
     let now = now_ms();
-    let expired = execute(db, "UPDATE job SET status = 'expired', error = $2, finished_at_ms = $1, version = version + 1 WHERE status = 'queued' AND deadline_at_ms < $1 AND handle IS NULL AND submit_state = 'none'", vec![now.into(), late.into()]).await?;
-    let stopped = execute(db, "UPDATE job SET status = 'canceled', finished_at_ms = $1, version = version + 1 WHERE status = 'queued' AND parent_id IN (SELECT id FROM job WHERE status IN ('canceled', 'expired'))", vec![now.into()]).await?;
+    let txn = db.begin_with_options(immediate()).await?;
+    let expired = execute(&txn, "UPDATE job SET status = 'expired', error = $2, finished_at_ms = $1, version = version + 1 WHERE status = 'queued' AND deadline_at_ms < $1 AND handle IS NULL AND submit_state = 'none'", vec![now.into(), late.into()]).await?;
+    let stopped = execute(&txn, "UPDATE job SET status = 'canceled', finished_at_ms = $1, version = version + 1 WHERE status = 'queued' AND parent_id IN (SELECT id FROM job WHERE status IN ('canceled', 'expired'))", vec![now.into()]).await?;
+    charge::settle(&txn, prices).await?;
+    txn.commit().await?;
     Ok(expired + stopped)
 }
 
@@ -455,9 +590,9 @@ pub(super) async fn unneeded(
     for hash in media {
         let needed = one(
             db,
-            "SELECT 1 AS yes FROM job WHERE (status = 'succeeded' AND released = 0 AND instr(result, $1) > 0)
-             OR (status IN ('queued', 'running', 'canceling') AND instr(request, $1) > 0)
-             OR (status = 'succeeded' AND instr(result, $1) > 0 AND parent_id IN (SELECT id FROM job WHERE status <> 'succeeded')) LIMIT 1",
+            "SELECT 1 AS yes FROM job WHERE (status = 'succeeded' AND released = 0 AND result LIKE '%' || $1 || '%')
+             OR (status IN ('queued', 'running', 'canceling') AND request LIKE '%' || $1 || '%')
+             OR (status = 'succeeded' AND result LIKE '%' || $1 || '%' AND parent_id IN (SELECT id FROM job WHERE status <> 'succeeded')) LIMIT 1",
             vec![hash.clone().into()],
         )
         .await?;
@@ -483,14 +618,14 @@ mod tests {
         let mut rows = Vec::new();
         for (id, owner) in [("away", "other"), ("fresh", "other"), ("orphan", "me"), ("busy", "me")]
         {
-            accept(&db, id, &job, Estimate::FREE).await.unwrap();
+            accept(&db, id, &job, Estimate::FREE, None).await.unwrap();
             rows.push(claim(&db, owner).await.unwrap().unwrap());
         }
         let ran_out = "UPDATE job SET lease_until_ms = 1 WHERE id <> 'fresh'";
         execute(&db, ran_out, vec![]).await.unwrap();
         let busy = ["busy".to_owned()];
-        assert_eq!(recover(&db, "me", Lost::RanOut(&busy)).await.unwrap(), 2);
-        assert_eq!(recover(&db, "me", Lost::RanOut(&busy)).await.unwrap(), 0);
+        assert_eq!(recover(&db, "me", Lost::RanOut(&busy), Prices::new(1)).await.unwrap(), 2);
+        assert_eq!(recover(&db, "me", Lost::RanOut(&busy), Prices::new(1)).await.unwrap(), 0);
         let status = async |id: &str| find(&db, id).await.unwrap().unwrap().status;
         for (id, is) in [
             ("away", JobStatus::Queued),
@@ -501,7 +636,7 @@ mod tests {
             assert_eq!(status(id).await, is, "{id}");
         }
         // Whoever was given up on changes nothing any more.
-        assert!(!end(&db, &rows[0], JobStatus::Failed, None).await.unwrap());
+        assert!(!end(&db, &rows[0], JobStatus::Failed, None, Prices::new(1)).await.unwrap());
         assert!(!give_back(&db, &rows[0]).await.unwrap());
         // What runs here is given back, and was no try; what is being sent is not.
         assert!(give_back(&db, &rows[3]).await.unwrap());
@@ -511,7 +646,7 @@ mod tests {
         assert!(!give_back(&db, &rows[1]).await.unwrap());
         // Deadlines of those that wait.
         execute(&db, "UPDATE job SET deadline_at_ms = 1", vec![]).await.unwrap();
-        assert_eq!(expire(&db).await.unwrap(), 3);
+        assert_eq!(expire(&db, Prices::new(1)).await.unwrap(), 3);
         assert_eq!(status("away").await, JobStatus::Expired);
     }
 }

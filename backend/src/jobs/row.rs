@@ -102,6 +102,11 @@ pub(crate) struct JobRow {
     child_of: Option<String>,
     /// It has begun stages and goes on when none of them runs any more.
     waits: bool,
+    /// Whose it is; empty on the desk.
+    pub(crate) owner: String,
+    /// Progress that another process wrote down.
+    reached: f64,
+    doing: String,
 }
 
 /// What a stage is made from; the `child_of` column.
@@ -114,7 +119,7 @@ pub(crate) struct ChildOf {
     pub(crate) from_inputs: Vec<usize>,
 }
 
-pub(crate) const COLUMNS: &str = "id, fingerprint, request, status, lease_seq, attempt, submit_state, handle, submission, estimate_micro, deadline_at_ms, run_at_ms, created_at_ms, started_at_ms, finished_at_ms, version, stage, result, error, parent_id, child_key, child_of, waits";
+pub(crate) const COLUMNS: &str = "id, fingerprint, request, status, lease_seq, attempt, submit_state, handle, submission, estimate_micro, deadline_at_ms, run_at_ms, created_at_ms, started_at_ms, finished_at_ms, version, stage, result, error, parent_id, child_key, child_of, waits, owner, reached, doing";
 
 pub(crate) fn status_word(status: JobStatus) -> &'static str {
     match status {
@@ -158,6 +163,9 @@ impl JobRow {
             child_key: row.try_get("", "child_key")?,
             child_of: row.try_get("", "child_of")?,
             waits: row.try_get::<i64>("", "waits")? != 0,
+            owner: row.try_get("", "owner")?,
+            reached: row.try_get("", "reached")?,
+            doing: row.try_get("", "doing")?,
         })
     }
 
@@ -247,6 +255,9 @@ impl JobRow {
             Some(live) => Some(JobProgress { value: live.value, message: live.message.clone() }),
             None if self.status == JobStatus::Succeeded => {
                 Some(JobProgress { value: 1.0, message: String::new() })
+            }
+            None if self.status == JobStatus::Running && self.reached > 0.0 => {
+                Some(JobProgress { value: self.reached as f32, message: self.doing.clone() })
             }
             None if !self.stage.is_empty() => {
                 Some(JobProgress { value: 0.0, message: self.stage.clone() })

@@ -74,8 +74,9 @@ async fn sweep_all(state: &AppState) {
         }
         let busy: Vec<String> = state.live().keys().cloned().collect();
         let outcome = async {
-            let recovered = queue::recover(&state.db, &state.owner, Lost::RanOut(&busy)).await?;
-            Ok::<_, sea_orm::DbErr>(recovered + queue::expire(&state.db).await?)
+            let recovered =
+                queue::recover(&state.db, &state.owner, Lost::RanOut(&busy), state.prices).await?;
+            Ok::<_, sea_orm::DbErr>(recovered + queue::expire(&state.db, state.prices).await?)
         };
         match outcome.await {
             Ok(0) => {}
@@ -89,7 +90,9 @@ async fn sweep_all(state: &AppState) {
 }
 
 async fn claim_all(state: &AppState, tasks: &TaskTracker) {
-    if let Err(error) = queue::recover(&state.db, &state.owner, Lost::Everything).await {
+    // Beside other servers only what nobody renews any more is lost.
+    let lost = if state.server.is_some() { Lost::RanOut(&[]) } else { Lost::Everything };
+    if let Err(error) = queue::recover(&state.db, &state.owner, lost, state.prices).await {
         tracing::error!(%error, "jobs of the last start could not be recovered");
     }
     if let Err(error) = stages::sweep(state).await {
@@ -102,7 +105,7 @@ async fn claim_all(state: &AppState, tasks: &TaskTracker) {
             () = state.stop.cancelled() => return,
         };
         let Ok(slot) = slot else { return };
-        let claimed = match queue::expire(&state.db).await {
+        let claimed = match queue::expire(&state.db, state.prices).await {
             Ok(_) => queue::claim(&state.db, &state.owner).await,
             Err(error) => Err(error),
         };
@@ -124,7 +127,9 @@ async fn claim_all(state: &AppState, tasks: &TaskTracker) {
                 }
                 drop(slot);
                 let due = queue::next_due_ms(&state.db).await.ok().flatten();
-                let wait = due.map_or(30_000, |due| (due - now_ms()).clamp(10, 30_000));
+                // Beside other servers a job may come without a bell.
+                let longest = if state.server.is_some() { 1_000 } else { 30_000 };
+                let wait = due.map_or(longest, |due| (due - now_ms()).clamp(10, longest));
                 tokio::select! {
                     () = state.work.notified() => {}
                     () = tokio::time::sleep(Duration::from_millis(wait as u64)) => {}
@@ -144,7 +149,7 @@ async fn give_up(state: &AppState, row: &JobRow) {
         "oTo made a mistake while making this; try again, and report it if it happens again",
     );
     if let Err(error) =
-        queue::end(&state.db, row, JobStatus::Failed, Some(&wire_error(&error))).await
+        queue::end(&state.db, row, JobStatus::Failed, Some(&wire_error(&error)), state.prices).await
     {
         tracing::error!(job.id = %row.id, %error, "the end of job {} could not be written", row.id);
     }
@@ -194,9 +199,17 @@ async fn under_lease(
     let making = submission.make(&request);
     tokio::pin!(making);
     let renewing = async {
-        loop {
-            tokio::time::sleep(Duration::from_secs(20)).await;
-            if matches!(queue::renew(&state.db, row).await, Ok(false)) {
+        let mut told = 0.0;
+        for beat in 1u32.. {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let renewed = if beat.is_multiple_of(10) {
+                queue::renew(&state.db, row).await
+            } else if state.server.is_some() {
+                tell_others(state, row, &context.cancel, &mut told).await
+            } else {
+                Ok(true)
+            };
+            if matches!(renewed, Ok(false)) {
                 return;
             }
         }
@@ -216,6 +229,35 @@ async fn under_lease(
         }
         Ok(outcome) => Ended::Made(outcome, engine.describe().draft, context.meter.usage()),
         Err(error) => Ended::Failed(error),
+    }
+}
+
+/// Beside other servers: writes down how far a job is, and hears whether it is to be stopped, since
+/// whoever asks may ask elsewhere. False when the lease was lost.
+async fn tell_others(
+    state: &AppState,
+    row: &JobRow,
+    cancel: &tokio_util::sync::CancellationToken,
+    told: &mut f32,
+) -> Result<bool, sea_orm::DbErr> {
+    let now = state.live().get(&row.id).map(|l| (l.value, l.message.clone()));
+    if let Some((value, message)) = now
+        && value > *told
+    {
+        *told = value;
+        if !queue::reached(&state.db, row, value, &message).await? {
+            return Ok(false);
+        }
+    }
+    match queue::find(&state.db, &row.id).await? {
+        Some(now) if now.lease_seq != row.lease_seq => Ok(false),
+        Some(now) => {
+            if now.status == JobStatus::Canceling {
+                cancel.cancel();
+            }
+            Ok(true)
+        }
+        None => Ok(false),
     }
 }
 
@@ -249,6 +291,16 @@ async fn prepare(
             ),
         )
     })?;
+    // Sources that were uploaded at another server.
+    for hash in row.media() {
+        state.blobs.bring(&hash).await.map_err(|e| {
+            EngineError::new(
+                ErrorClass::Unavailable,
+                "media_store",
+                format!("A source cannot be fetched now: {e}"),
+            )
+        })?;
+    }
     let request = request_of(&asked, &state.blobs, row.submission_id())?;
     let keys = Arc::clone(&state.keys);
     let (name, base_url) = (asked.engine.clone(), state.base_url_of(&asked.engine));
@@ -307,7 +359,7 @@ async fn finish(state: &AppState, row: &JobRow, outcome: Ended) -> Result<(), Ba
             queue::give_back(&state.db, row).await?;
         }
         Ended::Parked => {
-            queue::park(&state.db, row).await?;
+            queue::park(&state.db, row, state.prices).await?;
             let now = queue::find(&state.db, &row.id).await?;
             if now.is_some_and(|now| now.status == JobStatus::Canceled) {
                 // The stop came while stages were begun.
@@ -327,7 +379,10 @@ async fn finish(state: &AppState, row: &JobRow, outcome: Ended) -> Result<(), Ba
                 tokio::task::spawn_blocking(move || store(&blobs, outcome, draft, tokens)).await;
             match stored {
                 Ok(Ok(result)) => {
-                    queue::succeed(&state.db, row, &result).await?;
+                    for output in &result.outputs {
+                        state.blobs.keep(&output.hash, &output.content_type).await?;
+                    }
+                    queue::succeed(&state.db, row, &result, state.prices).await?;
                 }
                 Ok(Err(error)) => {
                     let error = EngineError::new(
@@ -335,22 +390,29 @@ async fn finish(state: &AppState, row: &JobRow, outcome: Ended) -> Result<(), Ba
                         "disk",
                         format!("The result could not be kept: {error}"),
                     );
-                    queue::end(&state.db, row, JobStatus::Failed, Some(&wire_error(&error)))
-                        .await?;
+                    queue::end(
+                        &state.db,
+                        row,
+                        JobStatus::Failed,
+                        Some(&wire_error(&error)),
+                        state.prices,
+                    )
+                    .await?;
                 }
                 Err(error) => return Err(BackendError::Stopped(error.to_string())),
             }
         }
         Ended::Failed(error) if error.class == ErrorClass::Canceled => {
-            queue::end(&state.db, row, JobStatus::Canceled, None).await?;
+            queue::end(&state.db, row, JobStatus::Canceled, None, state.prices).await?;
         }
         Ended::Failed(error) if error.code == "expired" => {
-            queue::end(&state.db, row, JobStatus::Expired, Some(&wire_error(&error))).await?;
+            queue::end(&state.db, row, JobStatus::Expired, Some(&wire_error(&error)), state.prices)
+                .await?;
         }
         Ended::Failed(error) if error.class == ErrorClass::EngineLostJob && row.attempt == 1 => {
             // Only for what is free: what may have been paid for comes as another class.
             queue::forget_handle(&state.db, row).await?;
-            queue::postpone(&state.db, row, now_ms() + 2_000, &error.message).await?;
+            queue::postpone(&state.db, row, now_ms() + 2_000, &error.message, state.prices).await?;
         }
         // To be told to wait is no failure: the deadline bounds it.
         Ended::Failed(error)
@@ -364,10 +426,11 @@ async fn finish(state: &AppState, row: &JobRow, outcome: Ended) -> Result<(), Ba
             tokio::fs::remove_dir_all(&folder).await.ok();
             state.live().remove(&row.id);
             let stage = format!("{} Next try in {} s.", error.message, (wait + 999) / 1000);
-            queue::postpone(&state.db, row, now_ms() + wait, &stage).await?;
+            queue::postpone(&state.db, row, now_ms() + wait, &stage, state.prices).await?;
         }
         Ended::Failed(error) => {
-            queue::end(&state.db, row, JobStatus::Failed, Some(&wire_error(&error))).await?;
+            queue::end(&state.db, row, JobStatus::Failed, Some(&wire_error(&error)), state.prices)
+                .await?;
         }
     }
     // Scratch files; what was of use is a blob now.

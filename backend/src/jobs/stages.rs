@@ -15,7 +15,7 @@ use super::queue;
 use super::row::{COLUMNS, ChildOf, JobRow};
 use crate::blobs::Blobs;
 use crate::convert::{input_of, job_kind, kind_of, request_of, word_of};
-use crate::db::{all, execute, now_ms, one};
+use crate::db::{all, execute, immediate, now_ms, one};
 use crate::state::{AppState, Live};
 
 /// How long the stages of a whole that failed are kept, to go on from.
@@ -25,7 +25,7 @@ const MOST_STAGES: usize = 500;
 
 /// The stages of a job, in the order they were begun.
 pub(crate) async fn of(db: &impl ConnectionTrait, id: &str) -> Result<Vec<JobRow>, DbErr> {
-    let sql = format!("SELECT {COLUMNS} FROM job WHERE parent_id = $1 ORDER BY rowid");
+    let sql = format!("SELECT {COLUMNS} FROM job WHERE parent_id = $1 ORDER BY created_at_ms, id");
     all(db, &sql, vec![id.into()]).await?.iter().map(JobRow::read).collect()
 }
 
@@ -120,7 +120,7 @@ fn state_of(child: &JobRow, key: &str, blobs: &Blobs) -> Result<StageState, Engi
 
 /// All of them or none.
 async fn begin(state: &AppState, parent: &JobRow, stages: &[Stage]) -> Result<(), EngineError> {
-    let txn = state.db.begin_with_options(queue::immediate()).await.map_err(|e| database(&e))?;
+    let txn = state.db.begin_with_options(immediate()).await.map_err(|e| database(&e))?;
     // What the stages cost counts for the agent of the whole.
     let agent = parent.new_job().and_then(|j| j.agent);
     for stage in stages {
@@ -195,7 +195,7 @@ async fn take_over(
 ) -> Result<bool, DbErr> {
     let sql = format!(
         "SELECT {COLUMNS} FROM job WHERE fingerprint = $1 AND status = 'succeeded'
-         AND parent_id IN (SELECT id FROM job WHERE status IN ('failed', 'canceled', 'expired')) ORDER BY rowid DESC LIMIT 1"
+         AND parent_id IN (SELECT id FROM job WHERE status IN ('failed', 'canceled', 'expired')) ORDER BY created_at_ms DESC, id DESC LIMIT 1"
     );
     let found = one(txn, &sql, vec![fingerprint.into()]).await?;
     let Some(row) = found.as_ref().map(JobRow::read).transpose()? else { return Ok(false) };
@@ -267,12 +267,13 @@ pub(crate) async fn shown(state: &AppState, row: &JobRow) -> Result<Job, DbErr> 
 pub(crate) async fn cancel(state: &AppState, id: &str) -> Result<(), DbErr> {
     let mut ids = vec![id.to_owned()];
     // All of them or none: a crash between them would let some go on.
-    let txn = state.db.begin_with_options(queue::immediate()).await?;
+    let txn = state.db.begin_with_options(immediate()).await?;
     queue::cancel(&txn, id).await?;
     for stage in of(&txn, id).await?.into_iter().filter(|s| !s.status.is_final()) {
         queue::cancel(&txn, &stage.id).await?;
         ids.push(stage.id);
     }
+    super::charge::settle(&txn, state.prices).await?;
     txn.commit().await?;
     for id in ids {
         if let Some(live) = state.live().get(&id) {

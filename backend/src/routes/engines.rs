@@ -15,9 +15,21 @@ use crate::db;
 use crate::error::Refusal;
 use crate::state::AppState;
 
+/// What can make something here.
+#[utoipa::path(get, path = "/engines", tag = "engines",
+    responses((status = 200, body = Vec<api::Engine>), (status = "5XX", body = api::Problem)))]
 pub(crate) async fn list(State(state): State<AppState>) -> Json<Vec<api::Engine>> {
     let registry = state.registry();
-    Json(registry.all().map(|(engine, added)| engine_of(engine.as_ref(), added)).collect())
+    let shown = registry.all().map(|(engine, added)| {
+        let mut engine = engine_of(engine.as_ref(), added);
+        if state.server.is_some() {
+            // Where the operator's engines are is nobody's business, and the key is the operator's.
+            engine.base_url = None;
+            engine.needs_key = false;
+        }
+        engine
+    });
+    Json(shown.collect())
 }
 
 /// `GET /engines/adapters`: the kinds of engines that can be added.

@@ -10,12 +10,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
-use oto_api_types::JobEvent;
+use oto_api_types::{JobEvent, Problem};
 use sea_orm::DbErr;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, broadcast};
 
+use crate::auth::Me;
 use crate::error::Refusal;
 use crate::jobs::queue;
 use crate::jobs::row::JobRow;
@@ -27,12 +28,19 @@ const GATHER: Duration = Duration::from_millis(50);
 /// Silence after which a comment is sent.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// `GET /events`: first the present versions of all jobs that have not ended, then `job` with
+/// Beside other servers: how often jobs that are followed are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// First the present versions of all jobs of the caller that have not ended, then `job` with
 /// `{job, version}` at each change, or `all` when any job may have changed. A stream that is opened
 /// again with `Last-Event-ID` gets the same beginning: versions need no memory of what was sent.
+#[utoipa::path(get, path = "/events", tag = "jobs", security(("bearer" = [])),
+    responses((status = 200, content_type = "text/event-stream", body = String), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn stream(
     State(state): State<AppState>,
+    me: Me,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
+    me.may("jobs:read")?;
     let permit = Arc::clone(&state.streams).try_acquire_owned().or(Err(Refusal::new(
         StatusCode::TOO_MANY_REQUESTS,
         "too_many_streams",
@@ -40,9 +48,15 @@ pub(crate) async fn stream(
     )))?;
     // Before the beginning is read, so that nothing falls between.
     let told = state.told();
-    let mut listener =
-        Listener { state, told, sent: HashMap::new(), ready: VecDeque::new(), _permit: permit };
-    for row in queue::under_way(&listener.state.db).await? {
+    let mut listener = Listener {
+        state,
+        owner: me.account,
+        told,
+        sent: HashMap::new(),
+        ready: VecDeque::new(),
+        _permit: permit,
+    };
+    for row in queue::under_way(&listener.state.db, &listener.owner).await? {
         listener.look_at(&row).await?;
     }
     let events = futures_util::stream::unfold(listener, |mut listener| async move {
@@ -54,6 +68,8 @@ pub(crate) async fn stream(
 /// One stream.
 struct Listener {
     state: AppState,
+    /// Whose jobs are told; empty on the desk.
+    owner: String,
     told: Receiver<Option<Arc<str>>>,
     /// Versions that were sent of jobs that have not ended.
     sent: HashMap<String, u64>,
@@ -68,9 +84,20 @@ impl Listener {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
             }
+            let look = async {
+                match self.state.server {
+                    Some(_) => tokio::time::sleep(LOOK).await,
+                    None => std::future::pending().await,
+                }
+            };
             let first = tokio::select! {
-                first = self.told.recv() => first,
+                first = self.told.recv() => Some(first),
+                () = look => None,
                 () = self.state.stop.cancelled() => return None,
+            };
+            let Some(first) = first else {
+                self.look_around().await.ok()?;
+                continue;
             };
             tokio::time::sleep(GATHER).await;
             match self.gathered(first) {
@@ -105,6 +132,16 @@ impl Listener {
         (!is_any).then_some(ids)
     }
 
+    /// What another server may have changed or taken.
+    async fn look_around(&mut self) -> Result<(), DbErr> {
+        let ids: BTreeSet<Arc<str>> = self.sent.keys().map(|id| Arc::from(id.as_str())).collect();
+        self.look(ids).await?;
+        for row in queue::under_way(&self.state.db, &self.owner).await? {
+            self.look_at(&row).await?;
+        }
+        Ok(())
+    }
+
     async fn look(&mut self, ids: BTreeSet<Arc<str>>) -> Result<(), DbErr> {
         let mut wholes = BTreeSet::new();
         for id in &ids {
@@ -123,6 +160,9 @@ impl Listener {
     }
 
     async fn look_at(&mut self, row: &JobRow) -> Result<(), DbErr> {
+        if row.owner != self.owner {
+            return Ok(());
+        }
         let job = shown(&self.state, row).await?;
         let before = if job.status.is_final() {
             self.sent.remove(&job.id)

@@ -4,17 +4,23 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use oto_api_types::{Job, JobEstimate, JobKind, JobPage, NewJob};
+use oto_api_types::{Job, JobEstimate, JobKind, JobPage, NewJob, Problem};
 use oto_engines::Estimate;
 use serde::Deserialize;
 
+use crate::assets;
+use crate::auth::Me;
+use crate::blobs::is_hash;
 use crate::convert::request_of;
+use crate::db::one;
 use crate::error::Refusal;
-use crate::jobs::queue::{self, Accepted};
+use crate::jobs::queue::{self, Accepted, Owner};
+use crate::jobs::row::JobRow;
 use crate::jobs::stages::{self, shown};
+use crate::routes::body;
 use crate::state::AppState;
 
 /// Longest request, with workflows and timelines in it.
@@ -22,9 +28,12 @@ pub(crate) const MAX_JOB: usize = 8 << 20;
 /// Longest prompt.
 const MAX_PROMPT: usize = 100_000;
 
-/// `POST /jobs`: the `Idempotency-Key` is the job's id, so a lost answer never makes a second job.
+/// Submits a job. The `Idempotency-Key` is its id, so a lost answer never makes a second one.
+#[utoipa::path(post, path = "/jobs", tag = "jobs", security(("bearer" = [])), params(("Idempotency-Key" = String, Header)), request_body = NewJob,
+    responses((status = 202, body = Job), (status = 200, body = Job, description = "It was submitted before"), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn submit(
     State(state): State<AppState>,
+    me: Me,
     headers: HeaderMap,
     body: Result<Json<NewJob>, JsonRejection>,
 ) -> Result<Response, Refusal> {
@@ -36,21 +45,64 @@ pub(crate) async fn submit(
             "A job needs an Idempotency-Key header with a UUID.",
         ));
     };
-    let job = checked(&state, body)?;
-    let estimate = estimate_of(&state, &job);
-    match queue::accept(&state.db, &id.to_string(), &job, estimate).await? {
+    let Json(job) = body.map_err(|e| match e.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::validation(
+            "This asks for more than 8 MB of words and settings at once; shorten it.",
+        ),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", e.body_text())
+        }
+        _ => Refusal::validation(e.body_text()),
+    })?;
+    let (row, is_new) = accept(&state, &me, id, job).await?;
+    let job = Json(shown(&state, &row).await?);
+    if is_new {
+        return Ok((StatusCode::ACCEPTED, job).into_response());
+    }
+    Ok((StatusCode::OK, [("idempotency-replayed", "true")], job).into_response())
+}
+
+/// Takes a job for whoever asks, once for its id. True when it is new.
+pub(crate) async fn accept(
+    state: &AppState,
+    me: &Me,
+    id: uuid::Uuid,
+    job: NewJob,
+) -> Result<(JobRow, bool), Refusal> {
+    me.may("jobs:write")?;
+    let job = checked(state, job)?;
+    let estimate = estimate_of(state, &job);
+    let owner = match &state.server {
+        None => None,
+        Some(_) => {
+            for input in &job.inputs {
+                for hash in input.hash.iter().chain(&input.captions) {
+                    may_read(state, me, hash).await?;
+                }
+            }
+            Some(Owner {
+                account: me.account.clone(),
+                api_key: me.api_key().map(str::to_owned),
+                hold_micro: state.prices.hold(job.kind, estimate),
+            })
+        }
+    };
+    match queue::accept(&state.db, &id.to_string(), &job, estimate, owner.as_ref()).await? {
         Accepted::New(row) => {
             state.work.notify_one();
-            Ok((StatusCode::ACCEPTED, Json(shown(&state, &row).await?)).into_response())
+            Ok((row, true))
         }
-        Accepted::Replayed(row) => Ok((
-            StatusCode::OK,
-            [("idempotency-replayed", "true")],
-            Json(shown(&state, &row).await?),
-        )
-            .into_response()),
+        Accepted::Replayed(row) => Ok((row, false)),
         Accepted::OverBudget(sentence) => {
             Err(Refusal::new(StatusCode::PAYMENT_REQUIRED, "budget_exceeded", sentence))
+        }
+        Accepted::Poor => Err(Refusal::new(
+            StatusCode::PAYMENT_REQUIRED,
+            "insufficient_tokens",
+            "You have fewer tokens than this may cost. Buy some, or choose something cheaper.",
+        )),
+        Accepted::OverQuota(sentence) => {
+            Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "quota-exceeded", sentence).after(600))
         }
         Accepted::OtherBody => Err(Refusal::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -60,14 +112,36 @@ pub(crate) async fn submit(
     }
 }
 
+/// On a server one reads what one uploaded, what one's jobs made and what hangs on the wall.
+pub(crate) async fn may_read(state: &AppState, me: &Me, hash: &str) -> Result<(), Refusal> {
+    if state.server.is_none() {
+        return Ok(());
+    }
+    let missing = || Refusal::not_found("medium");
+    if !is_hash(hash) {
+        return Err(missing());
+    }
+    if assets::is_owned(&state.db, &me.account, hash).await? {
+        return Ok(());
+    }
+    let sql = "SELECT 1 AS yes FROM job WHERE owner = $1 AND status = 'succeeded' AND result LIKE '%' || $2 || '%' LIMIT 1";
+    let own = vec![me.account.clone().into(), hash.into()];
+    if one(&state.db, sql, own).await?.is_some() {
+        return Ok(());
+    }
+    let sql = "SELECT 1 AS yes FROM work WHERE (asset = $1 OR poster = $1) AND ((on_wall = 1 AND may_reuse = 1) OR author = $2) LIMIT 1";
+    let hung = vec![hash.into(), me.account.clone().into()];
+    one(&state.db, sql, hung).await?.map(drop).ok_or_else(missing)
+}
+
+/// A job of the caller's.
+pub(crate) async fn own(state: &AppState, me: &Me, id: &str) -> Result<JobRow, Refusal> {
+    let row = queue::find(&state.db, id).await?.filter(|row| row.owner == me.account);
+    row.ok_or_else(|| Refusal::not_found("job"))
+}
+
 /// A job that somebody here can do.
-fn checked(state: &AppState, body: Result<Json<NewJob>, JsonRejection>) -> Result<NewJob, Refusal> {
-    let Json(job) = body.map_err(|e| match e.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::validation(
-            "This asks for more than 8 MB of words and settings at once; shorten it.",
-        ),
-        _ => Refusal::validation(e.body_text()),
-    })?;
+fn checked(state: &AppState, job: NewJob) -> Result<NewJob, Refusal> {
     if job.prompt.len() > MAX_PROMPT {
         return Err(Refusal::validation("A prompt has up to 100,000 bytes; shorten it."));
     }
@@ -93,12 +167,16 @@ fn checked(state: &AppState, body: Result<Json<NewJob>, JsonRejection>) -> Resul
     Ok(job)
 }
 
-/// `POST /jobs/estimate`: what a job would cost. Nothing is submitted.
+/// What a job would cost at its engine. Nothing is submitted.
+#[utoipa::path(post, path = "/jobs/estimate", tag = "jobs", security(("bearer" = [])), request_body = NewJob,
+    responses((status = 200, body = JobEstimate), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn estimate(
     State(state): State<AppState>,
-    body: Result<Json<NewJob>, JsonRejection>,
+    me: Me,
+    body::Json(job): body::Json<NewJob>,
 ) -> Result<Json<JobEstimate>, Refusal> {
-    let job = checked(&state, body)?;
+    me.may("jobs:read")?;
+    let job = checked(&state, job)?;
     let range = estimate_of(&state, &job).micro;
     Ok(Json(JobEstimate {
         low_micro: range.map(|[low, _]| low),
@@ -118,8 +196,12 @@ fn estimate_of(state: &AppState, job: &NewJob) -> Estimate {
     }
 }
 
-pub(crate) async fn list(State(state): State<AppState>) -> Result<Json<JobPage>, Refusal> {
-    let rows = queue::newest(&state.db, 100).await?;
+/// One's newest jobs.
+#[utoipa::path(get, path = "/jobs", tag = "jobs", security(("bearer" = [])),
+    responses((status = 200, body = JobPage), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
+pub(crate) async fn list(State(state): State<AppState>, me: Me) -> Result<Json<JobPage>, Refusal> {
+    me.may("jobs:read")?;
+    let rows = queue::newest(&state.db, &me.account, 100).await?;
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
         items.push(shown(&state, row).await?);
@@ -127,7 +209,8 @@ pub(crate) async fn list(State(state): State<AppState>) -> Result<Json<JobPage>,
     Ok(Json(JobPage { items }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Wait {
     /// Seconds to wait for a change, at most 25.
     #[serde(default)]
@@ -137,48 +220,74 @@ pub(crate) struct Wait {
     version: u64,
 }
 
-/// `GET /jobs/{id}?wait=25&version=V`: at once when it differs from V or is final, else as soon as
-/// it changes.
+/// A job; with `wait` and `version` at once when it differs from that version or is final, else as
+/// soon as it changes.
+#[utoipa::path(get, path = "/jobs/{id}", tag = "jobs", security(("bearer" = [])), params(("id" = String, Path), Wait),
+    responses((status = 200, body = Job), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn show(
     State(state): State<AppState>,
+    me: Me,
     Path(id): Path<String>,
-    Query(wait): Query<Wait>,
+    body::Query(wait): body::Query<Wait>,
 ) -> Result<Json<Job>, Refusal> {
+    me.may("jobs:read")?;
     let mut changes = state.changes();
     let patience = tokio::time::sleep(Duration::from_secs(wait.wait.min(25)));
     tokio::pin!(patience);
     loop {
-        let row = queue::find(&state.db, &id).await?.ok_or_else(|| Refusal::not_found("job"))?;
+        let row = own(&state, &me, &id).await?;
         let job = shown(&state, &row).await?;
         if wait.wait == 0 || job.version != wait.version || job.status.is_final() {
             return Ok(Json(job));
         }
+        // Beside other servers a change may come without a bell.
+        let beat = async {
+            match state.server {
+                Some(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { return Ok(Json(job)) },
+            () = beat => {}
             () = &mut patience => return Ok(Json(job)),
             () = state.stop.cancelled() => return Ok(Json(job)),
         }
     }
 }
 
-/// `POST /jobs/{id}/cancel`: repeatable; a finished job is answered as it is.
+/// Asks for a stop. Repeatable; a finished job is answered as it is.
+#[utoipa::path(post, path = "/jobs/{id}/cancel", tag = "jobs", security(("bearer" = [])), params(("id" = String, Path)),
+    responses((status = 200, body = Job), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn cancel(
     State(state): State<AppState>,
+    me: Me,
     Path(id): Path<String>,
 ) -> Result<Json<Job>, Refusal> {
+    me.may("jobs:write")?;
+    own(&state, &me, &id).await?;
     stages::cancel(&state, &id).await?;
-    let row = queue::find(&state.db, &id).await?.ok_or_else(|| Refusal::not_found("job"))?;
+    let row = own(&state, &me, &id).await?;
     Ok(Json(shown(&state, &row).await?))
 }
 
-/// `POST /jobs/{id}/release`: the desk has the results on disk. Media that no other job needs is
-/// dropped here. Repeatable.
+/// The caller has the results. Media that no other job needs are dropped here. Repeatable.
+#[utoipa::path(post, path = "/jobs/{id}/release", tag = "jobs", security(("bearer" = [])), params(("id" = String, Path)),
+    responses((status = 204), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn release(
     State(state): State<AppState>,
+    me: Me,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
+    me.may("jobs:write")?;
+    if state.server.is_some() {
+        own(&state, &me, &id).await?;
+    }
     for hash in queue::release(&state.db, &id).await? {
-        state.blobs.remove(&hash);
+        match &state.server {
+            Some(_) => assets::forget_unused(&state, &hash).await?,
+            None => drop(state.blobs.remove(&hash)),
+        }
     }
     Ok(StatusCode::NO_CONTENT)
 }

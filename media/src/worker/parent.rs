@@ -65,6 +65,13 @@ impl Workers {
         Self { program: Program { path: program.into(), argument: None } }
     }
 
+    /// Workers that are another program which is one only with the hidden argument.
+    #[must_use]
+    pub fn of_program_with_argument(program: impl Into<PathBuf>) -> Self {
+        let argument = Some(super::WORKER_ARGUMENT.to_owned());
+        Self { program: Program { path: program.into(), argument } }
+    }
+
     /// The next opening of this file is tried even when two workers ended over it: the user asked.
     pub fn try_again(&self, path: &Path) {
         session::forget_deaths(path);

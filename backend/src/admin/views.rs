@@ -1,0 +1,719 @@
+//! What operators see.
+
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use sea_orm::{DbErr, QueryResult};
+use serde::Deserialize;
+
+use super::Operator;
+use super::view::{Act, Block, Cell, Table, cell, chart, link, page};
+use crate::db::{all, now_ms, value};
+use crate::error::Refusal;
+use crate::ledger::MICRO;
+use crate::pages::day;
+use crate::routes::body::Query;
+use crate::state::AppState;
+use crate::{audit as log, ledger, works};
+
+/// Rows of a table.
+const ROWS: i64 = 100;
+const DAY_MS: i64 = 86_400_000;
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Find {
+    #[serde(default)]
+    q: String,
+}
+
+async fn number(state: &AppState, sql: &str, values: Vec<sea_orm::Value>) -> Result<i64, DbErr> {
+    Ok(value::<Option<i64>>(&state.db, sql, values).await?.flatten().unwrap_or(0))
+}
+
+/// Text, number or nothing, as it is shown.
+fn shown(row: &QueryResult, column: &str) -> String {
+    row.try_get::<String>("", column)
+        .or_else(|_| row.try_get::<i64>("", column).map(|n| n.to_string()))
+        .unwrap_or_default()
+}
+
+fn at(row: &QueryResult, column: &str) -> String {
+    let ms = row.try_get::<Option<i64>>("", column).ok().flatten();
+    let time = ms.and_then(|ms| time::OffsetDateTime::from_unix_timestamp(ms / 1000).ok());
+    time.map_or_else(String::new, |t| format!("{} {:02}:{:02}", t.date(), t.hour(), t.minute()))
+}
+
+fn figure(label: &str, value: impl ToString) -> (String, String, bool) {
+    (label.to_owned(), value.to_string(), false)
+}
+
+/// Everything in one look.
+pub(super) async fn overview(
+    State(state): State<AppState>,
+    who: Operator,
+) -> Result<Response, Refusal> {
+    if who.admin().is_err() {
+        return moderation(State(state), who).await;
+    }
+    let since = vec![(now_ms() - DAY_MS).into()];
+    let ended = "SELECT CAST(COUNT(*) AS BIGINT) FROM job WHERE finished_at_ms > $1";
+    let good = "SELECT CAST(COUNT(*) AS BIGINT) FROM job WHERE finished_at_ms > $1 AND status = 'succeeded'";
+    let (n, ok) =
+        (number(&state, ended, since.clone()).await?, number(&state, good, since.clone()).await?);
+    let share = if n == 0 { "–".to_owned() } else { format!("{} %", ok * 100 / n) };
+    let one = async |sql: &str| number(&state, sql, vec![]).await;
+    let revenue = -one("SELECT -balance FROM ledger_account WHERE id = 'revenue'").await?;
+    let spent = "SELECT CAST(COALESCE(SUM(cost_micro), 0) AS BIGINT) FROM spent";
+    let reports = one("SELECT CAST(COUNT(*) AS BIGINT) FROM report WHERE state = 'open'").await?;
+    let figures = vec![
+        figure(
+            "people",
+            one("SELECT CAST(COUNT(*) AS BIGINT) FROM account WHERE state <> 'gone'").await?,
+        ),
+        figure(
+            "new today",
+            number(
+                &state,
+                "SELECT CAST(COUNT(*) AS BIGINT) FROM account WHERE created_at_ms > $1",
+                since,
+            )
+            .await?,
+        ),
+        figure(
+            "works on the wall",
+            one("SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) FROM cell_sum WHERE z = 20")
+                .await?,
+        ),
+        figure(
+            "jobs waiting",
+            one("SELECT CAST(COUNT(*) AS BIGINT) FROM job WHERE status = 'queued'").await?,
+        ),
+        figure(
+            "jobs running",
+            one(
+                "SELECT CAST(COUNT(*) AS BIGINT) FROM job WHERE status IN ('running', 'canceling')",
+            )
+            .await?,
+        ),
+        figure("jobs ended today", n),
+        figure("of them well", share),
+        figure("tokens earned", revenue / MICRO),
+        figure("dollars to engines", format!("{:.2}", one(spent).await? as f64 / 1e6)),
+        figure(
+            "media, MB",
+            one("SELECT CAST(COALESCE(SUM(size), 0) / 1000000 AS BIGINT) FROM asset").await?,
+        ),
+        ("reports open".to_owned(), reports.to_string(), reports > 0),
+    ];
+    let jobs = by_day(&state, "jobs").await?;
+    let blocks = vec![
+        Block::Figures(figures),
+        Block::Chart(chart("Jobs a day", "/admin/analytics/jobs".to_owned(), &jobs)),
+    ];
+    Ok(page(&who, "Overview", "", blocks))
+}
+
+/// People, newest first, or those that are searched.
+pub(super) async fn people(
+    State(state): State<AppState>,
+    who: Operator,
+    Query(find): Query<Find>,
+) -> Result<Response, Refusal> {
+    who.admin()?;
+    let like = format!("%{}%", find.q.trim().to_lowercase().replace(['%', '_'], ""));
+    let sql = "SELECT id, handle, name, email, role, state, plan, works, created_at_ms FROM account WHERE LOWER(handle) LIKE $1 OR LOWER(name) LIKE $1 OR LOWER(email) LIKE $1 OR id = $2 ORDER BY created_at_ms DESC LIMIT $3";
+    let values = vec![like.into(), find.q.trim().into(), ROWS.into()];
+    let rows = all(&state.db, sql, values).await?;
+    let rows = rows.iter().map(|r| {
+        vec![
+            link(format!("@{}", shown(r, "handle")), format!("/admin/people/{}", shown(r, "id"))),
+            cell(shown(r, "name")),
+            cell(shown(r, "email")),
+            cell(shown(r, "role")),
+            cell(shown(r, "state")),
+            cell(shown(r, "plan")),
+            cell(shown(r, "works")),
+            cell(at(r, "created_at_ms")),
+        ]
+    });
+    let table = Table {
+        title: "People".to_owned(),
+        find: Some(("/admin/people".to_owned(), find.q)),
+        head: vec!["Handle", "Name", "E-mail", "Role", "State", "Plan", "Works", "Came"],
+        rows: rows.collect(),
+    };
+    Ok(page(&who, "People", "", vec![Block::Table(table)]))
+}
+
+/// One person: what they have and did, and what can be done.
+pub(super) async fn person(
+    State(state): State<AppState>,
+    who: Operator,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
+    who.admin()?;
+    let person = crate::accounts::own(&state.db, &id).await?;
+    let person = person.ok_or_else(|| Refusal::not_found("person"))?;
+    let [free, held, debt] = ledger::balances(&state.db, &id).await?;
+    let figures = vec![
+        figure("handle", format!("@{}", person.handle)),
+        figure("role", &person.role),
+        (person.state_reason.clone(), person.state.clone(), person.state != "active"),
+        figure("tokens free", free / MICRO),
+        figure("tokens held", held / MICRO),
+        figure("tokens owed", -debt / MICRO),
+        figure("works", person.works),
+        figure("e-mail proved", if person.email_verified { "yes" } else { "no" }),
+    ];
+    let action = format!("/admin/people/{id}");
+    let act = |title: &str, fields: Vec<_>, buttons: Vec<_>| {
+        let (title, action) = (title.to_owned(), action.clone());
+        Block::Act(Act { title, action, hidden: Vec::new(), fields, buttons })
+    };
+    let why = ("reason", "Why (they can read it)", "text");
+    let mut blocks = vec![
+        Block::Figures(figures),
+        act(
+            "State",
+            vec![why],
+            vec![
+                ("freeze", "Freeze"),
+                ("limit", "Limit"),
+                ("suspend", "Suspend for 30 days"),
+                ("restore", "Restore"),
+            ],
+        ),
+        act(
+            "Role",
+            vec![("value", "member, moderator or admin", "text")],
+            vec![("role", "Change role")],
+        ),
+        act("Plan", vec![("value", "Plan", "text")], vec![("plan", "Change plan")]),
+        act(
+            "Tokens",
+            vec![("value", "Give (or take, with a minus)", "number"), why],
+            vec![("tokens", "Book")],
+        ),
+    ];
+    let rows = ledger::statement(&state.db, &id, None, 30).await?;
+    let rows = rows.iter().map(|r| {
+        let tokens = |c: &str| {
+            r.try_get::<i64>("", c)
+                .map_or_else(|_| String::new(), |n| format!("{:.3}", n as f64 / MICRO as f64))
+        };
+        vec![
+            cell(at(r, "at_ms")),
+            cell(shown(r, "kind")),
+            cell(tokens("available")),
+            cell(tokens("held")),
+            cell(shown(r, "memo")),
+        ]
+    });
+    blocks.push(Block::Table(Table {
+        title: "Ledger".to_owned(),
+        find: None,
+        head: vec!["When", "What", "Free", "Held", "Memo"],
+        rows: rows.collect(),
+    }));
+    Ok(page(&who, "People", "", blocks))
+}
+
+/// What plans allow.
+pub(super) async fn plans(
+    State(state): State<AppState>,
+    who: Operator,
+) -> Result<Response, Refusal> {
+    who.admin()?;
+    let sql = "SELECT p.*, CAST((SELECT COUNT(*) FROM account WHERE plan = p.id) AS BIGINT) AS people FROM plan p ORDER BY price_cents, id";
+    let rows = all(&state.db, sql, vec![]).await?;
+    let columns = [
+        "id",
+        "name",
+        "price_cents",
+        "monthly_micro",
+        "concurrent_jobs",
+        "jobs_per_day",
+        "storage_bytes",
+        "upload_bytes",
+        "version",
+        "people",
+    ];
+    let table = Table {
+        title: "Plans".to_owned(),
+        find: None,
+        head: vec![
+            "Plan",
+            "Name",
+            "Cents a month",
+            "Millionths a month",
+            "Jobs at once",
+            "Jobs a day",
+            "Bytes kept",
+            "Bytes a file",
+            "Version",
+            "People",
+        ],
+        rows: rows.iter().map(|r| columns.iter().map(|c| cell(shown(r, c))).collect()).collect(),
+    };
+    let act = Act {
+        title: "Change what a plan allows".to_owned(),
+        action: "/admin/plans".to_owned(),
+        hidden: Vec::new(),
+        fields: vec![
+            ("id", "Plan", "text"),
+            ("concurrent_jobs", "Jobs at once", "number"),
+            ("jobs_per_day", "Jobs a day", "number"),
+            ("storage_mb", "MB kept", "number"),
+            ("upload_mb", "MB a file", "number"),
+        ],
+        buttons: vec![("change", "Change")],
+    };
+    Ok(page(&who, "Plans", "", vec![Block::Table(table), Block::Act(act)]))
+}
+
+/// Orders and what the payment service said.
+pub(super) async fn payments(
+    State(state): State<AppState>,
+    who: Operator,
+) -> Result<Response, Refusal> {
+    who.admin()?;
+    let orders = all(&state.db, "SELECT o.*, a.handle FROM payment_order o JOIN account a ON a.id = o.account ORDER BY o.created_at_ms DESC LIMIT $1", vec![ROWS.into()]).await?;
+    let events = all(
+        &state.db,
+        "SELECT * FROM payment_event ORDER BY at_ms DESC LIMIT $1",
+        vec![ROWS.into()],
+    )
+    .await?;
+    let wrong = ledger::check(&state.db).await?;
+    let orders = Table {
+        title: "Orders".to_owned(),
+        find: None,
+        head: vec!["When", "Who", "Tokens", "Cents", "State", "Given back"],
+        rows: orders
+            .iter()
+            .map(|r| {
+                vec![
+                    cell(at(r, "created_at_ms")),
+                    link(
+                        format!("@{}", shown(r, "handle")),
+                        format!("/admin/people/{}", shown(r, "account")),
+                    ),
+                    cell(shown(r, "tokens")),
+                    cell(shown(r, "cents")),
+                    cell(shown(r, "state")),
+                    cell(shown(r, "refunded_cents")),
+                ]
+            })
+            .collect(),
+    };
+    let events = Table {
+        title: "Events".to_owned(),
+        find: None,
+        head: vec!["When", "What", "About", "Handled", "Tries", "Note"],
+        rows: events
+            .iter()
+            .map(|r| {
+                vec![
+                    cell(at(r, "at_ms")),
+                    cell(shown(r, "kind")),
+                    cell(shown(r, "object")),
+                    cell(shown(r, "handled")),
+                    cell(shown(r, "attempts")),
+                    cell(shown(r, "note")),
+                ]
+            })
+            .collect(),
+    };
+    let books = if wrong.is_empty() { "The ledger is right.".to_owned() } else { wrong.join("; ") };
+    Ok(page(&who, "Payments", &books, vec![Block::Table(orders), Block::Table(events)]))
+}
+
+/// Jobs, newest first.
+pub(super) async fn jobs(
+    State(state): State<AppState>,
+    who: Operator,
+    Query(find): Query<Find>,
+) -> Result<Response, Refusal> {
+    who.admin()?;
+    let sql = "SELECT j.id, j.kind_word, j.lane, j.status, j.attempt, j.created_at_ms, j.finished_at_ms, j.hold_micro, a.handle FROM job j LEFT JOIN account a ON a.id = j.owner
+        WHERE $1 = '' OR j.status = $1 OR j.id = $1 OR a.handle = $1 OR j.lane = $1 ORDER BY j.created_at_ms DESC LIMIT $2";
+    let rows = all(&state.db, sql, vec![find.q.trim().into(), ROWS.into()]).await?;
+    let table = Table {
+        title: "Jobs (search: a state, an engine, a handle, an id)".to_owned(),
+        find: Some(("/admin/jobs".to_owned(), find.q)),
+        head: vec!["Begun", "Job", "Kind", "Lane", "State", "Try", "Held", "Who"],
+        rows: rows
+            .iter()
+            .map(|r| {
+                vec![
+                    cell(at(r, "created_at_ms")),
+                    link(&shown(r, "id")[..8], format!("/admin/jobs/{}", shown(r, "id"))),
+                    cell(shown(r, "kind_word")),
+                    cell(shown(r, "lane")),
+                    cell(shown(r, "status")),
+                    cell(shown(r, "attempt")),
+                    cell(shown(r, "hold_micro")),
+                    cell(shown(r, "handle")),
+                ]
+            })
+            .collect(),
+    };
+    Ok(page(&who, "Jobs", "", vec![Block::Table(table)]))
+}
+
+/// One job; of its words operators see none.
+pub(super) async fn job(
+    State(state): State<AppState>,
+    who: Operator,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
+    who.admin()?;
+    let sql = "SELECT j.*, s.cost_micro, s.took_ms FROM job j LEFT JOIN spent s ON s.job_id = j.id WHERE j.id = $1";
+    let rows = all(&state.db, sql, vec![id.clone().into()]).await?;
+    let row = rows.first().ok_or_else(|| Refusal::not_found("job"))?;
+    let mut facts: Vec<Vec<Cell>> = [
+        "status",
+        "submit_state",
+        "lane",
+        "attempt",
+        "lease_owner",
+        "lease_seq",
+        "parent_id",
+        "hold_micro",
+        "settled",
+        "cost_micro",
+        "took_ms",
+        "stage",
+        "error",
+    ]
+    .iter()
+    .map(|c| vec![cell(c), cell(shown(row, c))])
+    .collect();
+    for c in ["created_at_ms", "started_at_ms", "finished_at_ms", "deadline_at_ms"] {
+        facts.push(vec![cell(c.trim_end_matches("_at_ms")), cell(at(row, c))]);
+    }
+    let sql = "SELECT kind, at_ms, memo FROM ledger_transfer WHERE job = $1 ORDER BY at_ms";
+    let booked = all(&state.db, sql, vec![id.clone().into()]).await?;
+    let booked =
+        booked.iter().map(|r| vec![cell(at(r, "at_ms")), cell(shown(r, "kind"))]).collect();
+    let blocks = vec![
+        Block::Table(Table {
+            title: id.clone(),
+            find: None,
+            head: vec!["What", "Is"],
+            rows: facts,
+        }),
+        Block::Table(Table {
+            title: "Booked".to_owned(),
+            find: None,
+            head: vec!["When", "What"],
+            rows: booked,
+        }),
+        Block::Act(Act {
+            title: "Stop it".to_owned(),
+            action: format!("/admin/jobs/{id}/stop"),
+            hidden: Vec::new(),
+            fields: Vec::new(),
+            buttons: vec![("stop", "Stop")],
+        }),
+    ];
+    Ok(page(&who, "Jobs", "", blocks))
+}
+
+/// What is kept, of whom.
+pub(super) async fn storage(
+    State(state): State<AppState>,
+    who: Operator,
+) -> Result<Response, Refusal> {
+    who.admin()?;
+    let kinds = all(&state.db, "SELECT kind, CAST(COUNT(*) AS BIGINT) AS n, CAST(SUM(size) AS BIGINT) AS bytes FROM asset GROUP BY kind ORDER BY 3 DESC", vec![]).await?;
+    let most = all(&state.db, "SELECT a.id, a.handle, CAST(COUNT(*) AS BIGINT) AS n, CAST(SUM(w.size) AS BIGINT) AS bytes FROM work w JOIN account a ON a.id = w.author WHERE w.state <> 'deleted' GROUP BY a.id, a.handle ORDER BY 4 DESC LIMIT $1", vec![ROWS.into()]).await?;
+    let idle = number(&state, "SELECT CAST(COUNT(*) AS BIGINT) FROM asset s WHERE NOT EXISTS (SELECT 1 FROM work w WHERE w.original = s.hash OR w.asset = s.served)", vec![]).await?;
+    let blocks = vec![
+        Block::Figures(vec![figure("media without a work", idle)]),
+        Block::Table(Table {
+            title: "By kind".to_owned(),
+            find: None,
+            head: vec!["Kind", "Media", "Bytes"],
+            rows: kinds
+                .iter()
+                .map(|r| vec![cell(shown(r, "kind")), cell(shown(r, "n")), cell(shown(r, "bytes"))])
+                .collect(),
+        }),
+        Block::Table(Table {
+            title: "By person".to_owned(),
+            find: None,
+            head: vec!["Who", "Works", "Bytes"],
+            rows: most
+                .iter()
+                .map(|r| {
+                    vec![
+                        link(
+                            format!("@{}", shown(r, "handle")),
+                            format!("/admin/people/{}", shown(r, "id")),
+                        ),
+                        cell(shown(r, "n")),
+                        cell(shown(r, "bytes")),
+                    ]
+                })
+                .collect(),
+        }),
+    ];
+    Ok(page(&who, "Storage", "", blocks))
+}
+
+/// What was reported, most often first, and appeals.
+pub(super) async fn moderation(
+    State(state): State<AppState>,
+    who: Operator,
+) -> Result<Response, Refusal> {
+    let sql = "SELECT target_kind, target, CAST(COUNT(*) AS BIGINT) AS n, MIN(created_at_ms) AS since, MIN(reason) AS reason, MIN(text) AS text FROM report WHERE state = 'open' GROUP BY target_kind, target ORDER BY 3 DESC, 4 LIMIT 30";
+    let mut blocks = Vec::new();
+    for row in all(&state.db, sql, vec![]).await? {
+        let (kind, target) = (shown(&row, "target_kind"), shown(&row, "target"));
+        let what = match kind.as_str() {
+            "work" => works::find(&state.db, &target).await?.map(|w| {
+                format!(
+                    "“{}” by @{}: {}",
+                    w.title,
+                    w.author.handle,
+                    w.text.chars().take(300).collect::<String>()
+                )
+            }),
+            "comment" => works::comments::find(&state.db, &target)
+                .await?
+                .map(|(c, _)| format!("@{}: {}", c.author.handle, c.text)),
+            _ => crate::accounts::own(&state.db, &target)
+                .await?
+                .map(|a| format!("@{} ({})", a.handle, a.name)),
+        };
+        let title = format!(
+            "{} report(s) since {}: {} — {}",
+            shown(&row, "n"),
+            at(&row, "since"),
+            shown(&row, "reason"),
+            shown(&row, "text")
+        );
+        let buttons = match kind.as_str() {
+            "work" => vec![
+                ("keep", "Keep"),
+                ("label", "Label"),
+                ("unpublish", "Take down"),
+                ("remove", "Remove"),
+            ],
+            "comment" => vec![("keep", "Keep"), ("remove", "Remove")],
+            _ => vec![
+                ("keep", "Keep"),
+                ("limit", "Limit"),
+                ("freeze", "Freeze"),
+                ("suspend", "Suspend"),
+            ],
+        };
+        blocks.push(Block::Words(format!("{kind}: {}", what.unwrap_or_else(|| "gone".to_owned()))));
+        blocks.push(Block::Act(Act {
+            title,
+            action: "/admin/moderation".to_owned(),
+            hidden: vec![("kind", kind), ("target", target)],
+            fields: vec![("reason", "Why (its owner can read it)", "text")],
+            buttons,
+        }));
+    }
+    if blocks.is_empty() {
+        blocks.push(Block::Words("No report is open.".to_owned()));
+    }
+    let appeals = all(&state.db, "SELECT id, target_kind, target, action, reason, appeal_text FROM decision WHERE appeal = 'open' ORDER BY at_ms LIMIT 30", vec![]).await?;
+    for row in &appeals {
+        blocks.push(Block::Act(Act {
+            title: format!(
+                "Appeal against {} of {} {}: “{}” — “{}”",
+                shown(row, "action"),
+                shown(row, "target_kind"),
+                shown(row, "target"),
+                shown(row, "reason"),
+                shown(row, "appeal_text")
+            ),
+            action: "/admin/appeals".to_owned(),
+            hidden: vec![("decision", shown(row, "id"))],
+            fields: vec![("reason", "Why", "text")],
+            buttons: vec![("uphold", "Uphold"), ("overturn", "Overturn")],
+        }));
+    }
+    let taken = all(&state.db, "SELECT target_kind, target, action, reason, at_ms, appeal FROM decision ORDER BY at_ms DESC LIMIT $1", vec![ROWS.into()]).await?;
+    blocks.push(Block::Table(Table {
+        title: "Decisions".to_owned(),
+        find: None,
+        head: vec!["When", "What", "About", "Why", "Appeal"],
+        rows: taken
+            .iter()
+            .map(|r| {
+                vec![
+                    cell(at(r, "at_ms")),
+                    cell(shown(r, "action")),
+                    cell(format!("{} {}", shown(r, "target_kind"), shown(r, "target"))),
+                    cell(shown(r, "reason")),
+                    cell(shown(r, "appeal")),
+                ]
+            })
+            .collect(),
+    }));
+    Ok(page(&who, "Moderation", "", blocks))
+}
+
+/// Figures of thirty days: name, title, and what is counted of a day.
+const SERIES: [(&str, &str, &str); 5] = [
+    (
+        "jobs",
+        "Jobs a day",
+        "SELECT created_at_ms / 86400000 AS d, CAST(COUNT(*) AS BIGINT) AS n FROM job WHERE created_at_ms > $1 GROUP BY 1",
+    ),
+    (
+        "people",
+        "New people a day",
+        "SELECT created_at_ms / 86400000 AS d, CAST(COUNT(*) AS BIGINT) AS n FROM account WHERE created_at_ms > $1 GROUP BY 1",
+    ),
+    (
+        "works",
+        "Works published a day",
+        "SELECT published_at_ms / 86400000 AS d, CAST(COUNT(*) AS BIGINT) AS n FROM work WHERE published_at_ms > $1 GROUP BY 1",
+    ),
+    (
+        "likes",
+        "Likes a day",
+        "SELECT at_ms / 86400000 AS d, CAST(COUNT(*) AS BIGINT) AS n FROM work_like WHERE at_ms > $1 GROUP BY 1",
+    ),
+    (
+        "tokens",
+        "Tokens spent a day",
+        "SELECT t.at_ms / 86400000 AS d, CAST(SUM(e.amount) / 1000000 AS BIGINT) AS n FROM ledger_transfer t JOIN ledger_entry e ON e.transfer = t.id AND e.account = 'revenue' WHERE t.at_ms > $1 GROUP BY 1",
+    ),
+];
+
+async fn by_day(state: &AppState, name: &str) -> Result<Vec<(String, i64)>, Refusal> {
+    let (_, _, sql) =
+        SERIES.iter().find(|s| s.0 == name).ok_or_else(|| Refusal::not_found("figures"))?;
+    let today = now_ms() / DAY_MS;
+    let first = today - 29;
+    let mut days: Vec<(String, i64)> = (first..=today).map(|d| (day(d * DAY_MS), 0)).collect();
+    for row in all(&state.db, sql, vec![(first * DAY_MS).into()]).await? {
+        let index = usize::try_from(row.try_get::<i64>("", "d")? - first).unwrap_or(usize::MAX);
+        if let Some(slot) = days.get_mut(index) {
+            slot.1 = row.try_get("", "n")?;
+        }
+    }
+    Ok(days)
+}
+
+/// Charts of thirty days.
+pub(super) async fn analytics(
+    State(state): State<AppState>,
+    who: Operator,
+) -> Result<Response, Refusal> {
+    who.admin()?;
+    let mut blocks = Vec::new();
+    for (name, title, _) in SERIES {
+        let days = by_day(&state, name).await?;
+        blocks.push(Block::Chart(chart(title, format!("/admin/analytics/{name}"), &days)));
+    }
+    Ok(page(&who, "Analytics", "", blocks))
+}
+
+/// The same figures as CSV.
+pub(super) async fn csv(
+    State(state): State<AppState>,
+    who: Operator,
+    Path(name): Path<String>,
+) -> Result<Response, Refusal> {
+    who.admin()?;
+    let days = by_day(&state, &name).await?;
+    let lines = days.iter().map(|(day, n)| format!("{day},{n}\n"));
+    let text: String = std::iter::once("day,value\n".to_owned()).chain(lines).collect();
+    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response())
+}
+
+/// What was done by whom, and whether the log is as it was written.
+pub(super) async fn audit(
+    State(state): State<AppState>,
+    who: Operator,
+) -> Result<Response, Refusal> {
+    who.admin()?;
+    let broken = log::first_broken(&state.db).await?;
+    let said = broken.map_or_else(
+        || "Every row is as it was written.".to_owned(),
+        |n| format!("Row {n} is not as it was written."),
+    );
+    let rows = all(&state.db, "SELECT d.n, d.at_ms, d.action, d.target, d.detail, a.handle FROM audit d LEFT JOIN account a ON a.id = d.actor ORDER BY d.n DESC LIMIT $1", vec![ROWS.into()]).await?;
+    let table = Table {
+        title: "Audit".to_owned(),
+        find: None,
+        head: vec!["Row", "When", "Who", "What", "About", "Detail"],
+        rows: rows
+            .iter()
+            .map(|r| {
+                vec![
+                    cell(shown(r, "n")),
+                    cell(at(r, "at_ms")),
+                    cell(shown(r, "handle")),
+                    cell(shown(r, "action")),
+                    cell(shown(r, "target")),
+                    cell(shown(r, "detail")),
+                ]
+            })
+            .collect(),
+    };
+    Ok(page(&who, "Audit", &said, vec![Block::Table(table)]))
+}
+
+/// Whether everything is well.
+pub(super) async fn health(
+    State(state): State<AppState>,
+    who: Operator,
+) -> Result<Response, Refusal> {
+    who.admin()?;
+    let server = state.server()?;
+    let wrong = [ledger::check(&state.db).await?, works::said::check(&state.db).await?].concat();
+    let store = state.blobs.check().await.err().map_or("answers".to_owned(), |e| e.to_string());
+    let failing = number(&state, "SELECT CAST(COUNT(*) AS BIGINT) FROM webhook_delivery WHERE state = 'open' AND attempt > 0", vec![]).await?;
+    let open = number(
+        &state,
+        "SELECT CAST(COUNT(*) AS BIGINT) FROM payment_event WHERE handled = 0",
+        vec![],
+    )
+    .await?;
+    let figures = vec![
+        figure("version", env!("CARGO_PKG_VERSION")),
+        figure("up, minutes", (now_ms() - server.started_ms) / 60_000),
+        figure("media store", store),
+        ("faults in the books".to_owned(), wrong.len().to_string(), !wrong.is_empty()),
+        ("webhooks failing".to_owned(), failing.to_string(), failing > 0),
+        ("payment events open".to_owned(), open.to_string(), open > 0),
+        (
+            "second factor of yours".to_owned(),
+            if who.0.is_strong { "on" } else { "off" }.to_owned(),
+            !who.0.is_strong,
+        ),
+    ];
+    let mut blocks = vec![Block::Figures(figures)];
+    blocks.extend(wrong.into_iter().map(Block::Words));
+    if !who.0.is_strong {
+        blocks.push(Block::Words("Set a second factor at /admin/second-factor.".to_owned()));
+    }
+    let rows = all(&state.db, "SELECT e.url, d.kind, d.attempt, d.answer, d.due_at_ms FROM webhook_delivery d JOIN webhook_endpoint e ON e.id = d.endpoint WHERE d.state <> 'done' ORDER BY d.created_at_ms DESC LIMIT 30", vec![]).await?;
+    blocks.push(Block::Table(Table {
+        title: "Webhooks not delivered".to_owned(),
+        find: None,
+        head: vec!["Address", "What", "Tries", "Answer", "Next"],
+        rows: rows
+            .iter()
+            .map(|r| {
+                vec![
+                    cell(shown(r, "url")),
+                    cell(shown(r, "kind")),
+                    cell(shown(r, "attempt")),
+                    cell(shown(r, "answer")),
+                    cell(at(r, "due_at_ms")),
+                ]
+            })
+            .collect(),
+    }));
+    Ok(page(&who, "Health", "", blocks))
+}

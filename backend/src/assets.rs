@@ -1,0 +1,222 @@
+//! Uploaded media of a server: found out from the bytes, decoded once in the locked worker, without
+//! the traces that cameras leave, with a picture made here. What the uploader says about it counts
+//! for nothing.
+
+use std::path::PathBuf;
+
+use axum::http::StatusCode;
+use oto_api_types::Asset;
+use oto_media::MediaError;
+use oto_media::picture::Picture;
+use oto_media::sniff::{Sniffed, sniff};
+use oto_media::waveform;
+use oto_media::worker::Workers;
+use sea_orm::{ConnectionTrait, DbErr};
+
+use crate::BackendError;
+use crate::blobs::Blobs;
+use crate::db::{all, execute, now_ms, one};
+use crate::error::Refusal;
+use crate::state::AppState;
+
+/// Longer side of a work's picture.
+const POSTER: u32 = 512;
+
+/// What was found out.
+struct Found {
+    /// What is served: without traces.
+    served: String,
+    kind: &'static str,
+    content_type: &'static str,
+    size: i64,
+    size_px: [u32; 2],
+    duration_ms: u64,
+    rgb: u32,
+    poster: Option<String>,
+}
+
+/// Takes media over from a file in the blob folder's care.
+pub(crate) async fn take(state: &AppState, account: &str, hash: &str) -> Result<Asset, Refusal> {
+    if let Some(known) = known(&state.db, hash).await? {
+        own(&state.db, account, hash).await?;
+        return Ok(known);
+    }
+    let (blobs, workers, own_hash) = (state.blobs.clone(), state.workers.clone(), hash.to_owned());
+    // As many decoders at once as the machine has room for; others wait.
+    let _turn = state.checks.acquire().await.map_err(|e| BackendError::Stopped(e.to_string()))?;
+    let found = tokio::task::spawn_blocking(move || look(&blobs, &workers, &own_hash))
+        .await
+        .map_err(|e| BackendError::Stopped(e.to_string()))??;
+    state.blobs.keep(hash, found.content_type).await?;
+    state.blobs.keep(&found.served, found.content_type).await?;
+    if let Some(poster) = &found.poster {
+        state.blobs.keep(poster, "image/jpeg").await?;
+    }
+    let sql = "INSERT INTO asset (hash, served, kind, content_type, size, width, height, duration_ms, rgb, poster, created_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+    let values = vec![
+        hash.into(),
+        found.served.into(),
+        found.kind.into(),
+        found.content_type.into(),
+        found.size.into(),
+        i64::from(found.size_px[0]).into(),
+        i64::from(found.size_px[1]).into(),
+        i64::try_from(found.duration_ms).unwrap_or(0).into(),
+        i64::from(found.rgb).into(),
+        found.poster.into(),
+        now_ms().into(),
+    ];
+    execute(&state.db, sql, values).await?;
+    own(&state.db, account, hash).await?;
+    let size = u64::try_from(found.size).unwrap_or(0);
+    Ok(Asset { hash: hash.to_owned(), content_type: found.content_type.to_owned(), size })
+}
+
+/// Media that were looked at before.
+async fn known(db: &impl ConnectionTrait, hash: &str) -> Result<Option<Asset>, DbErr> {
+    let sql = "SELECT content_type, size FROM asset WHERE hash = $1";
+    let Some(row) = one(db, sql, vec![hash.into()]).await? else { return Ok(None) };
+    let size = u64::try_from(row.try_get::<i64>("", "size")?).unwrap_or(0);
+    Ok(Some(Asset { hash: hash.to_owned(), content_type: row.try_get("", "content_type")?, size }))
+}
+
+async fn own(db: &impl ConnectionTrait, account: &str, hash: &str) -> Result<(), DbErr> {
+    let sql = "INSERT INTO asset_owner (account, hash, created_at_ms) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    execute(db, sql, vec![account.into(), hash.into(), now_ms().into()]).await?;
+    Ok(())
+}
+
+/// Whether somebody uploaded these bytes themselves: knowing a hash is no right to what it names.
+pub(crate) async fn is_owned(
+    db: &impl ConnectionTrait,
+    account: &str,
+    hash: &str,
+) -> Result<bool, DbErr> {
+    let sql = "SELECT 1 AS yes FROM asset_owner WHERE account = $1 AND hash = $2";
+    Ok(one(db, sql, vec![account.into(), hash.into()]).await?.is_some())
+}
+
+fn refused(error: &MediaError) -> Refusal {
+    let sentence = format!("This file cannot be taken: {error}.");
+    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "unusable_media", sentence)
+}
+
+fn look(blobs: &Blobs, workers: &Workers, hash: &str) -> Result<Found, Refusal> {
+    let path = blobs.find(hash).ok_or_else(|| Refusal::not_found("upload"))?;
+    let bytes = |path: &PathBuf| std::fs::read(path).map_err(BackendError::io("reading media"));
+    let head = head(&path)?;
+    let kind = sniff(&head).ok_or_else(unknown)?;
+    let mut found = Found {
+        served: hash.to_owned(),
+        kind: "text",
+        content_type: kind.mime(),
+        size: std::fs::metadata(&path).map_err(BackendError::io("reading media"))?.len() as i64,
+        size_px: [0; 2],
+        duration_ms: 0,
+        rgb: 0xfd_f3_b0,
+        poster: None,
+    };
+    match kind {
+        Sniffed::Text => return Ok(found),
+        Sniffed::Png | Sniffed::Jpeg | Sniffed::WebP | Sniffed::Gif => {
+            found.kind = "image";
+            let (picture, size) = workers.picture(&path, POSTER).map_err(|e| refused(&e))?;
+            found.size_px = size;
+            put_poster(blobs, &picture, &mut found)?;
+        }
+        Sniffed::Wav | Sniffed::Flac | Sniffed::Mp3 | Sniffed::Ogg => {
+            found.kind = "voice";
+            let pcm = workers.sound(&path).map_err(|e| refused(&e))?;
+            found.duration_ms = pcm.duration_ms();
+            let picture = waveform::picture(&waveform::waveform(&pcm, 96));
+            put_poster(blobs, &picture, &mut found)?;
+        }
+        Sniffed::Mp4 | Sniffed::WebM => {
+            found.kind = "video";
+            let mut film = workers.film(&path, [POSTER, POSTER]).map_err(|e| refused(&e))?;
+            (found.size_px, found.duration_ms) = (film.info.size, film.info.duration_ms);
+            // A little into it: many films begin in black.
+            let at = (found.duration_ms / 5).min(3_000);
+            let frame =
+                film.seek(at).and_then(|f| f.map_or_else(|| film.next_frame(), |f| Ok(Some(f))));
+            if let Some((picture, _)) = frame.map_err(|e| refused(&e))? {
+                put_poster(blobs, &picture, &mut found)?;
+            }
+        }
+    }
+    // Only media of a size that is read anyway carry the traces that matter; films are changed in place.
+    let original = bytes(&path)?;
+    if let Some(clean) = oto_media::traces::without(kind, &original).map_err(|e| refused(&e))? {
+        found.size = clean.len() as i64;
+        found.served = blobs.put(&clean)?;
+    }
+    Ok(found)
+}
+
+fn put_poster(blobs: &Blobs, picture: &Picture, found: &mut Found) -> Result<(), Refusal> {
+    let small = picture.fitted(POSTER);
+    found.rgb = small.average_rgb();
+    found.poster = Some(blobs.put(&small.to_jpeg().map_err(|e| refused(&e))?)?);
+    Ok(())
+}
+
+/// Drops bytes that turned out to be of no use, unless somebody else has the same.
+pub(crate) async fn forget_unused(state: &AppState, hash: &str) -> Result<(), Refusal> {
+    let sql = "SELECT 1 AS yes FROM asset WHERE hash = $1 OR served = $1 OR poster = $1
+        UNION ALL SELECT 1 FROM job WHERE status = 'succeeded' AND released = 0 AND result LIKE '%' || $1 || '%' LIMIT 1";
+    if one(&state.db, sql, vec![hash.into()]).await?.is_none() {
+        state.blobs.drop_everywhere(hash).await?;
+    }
+    Ok(())
+}
+
+/// What is no medium that oTo opens.
+pub(crate) fn unknown() -> Refusal {
+    Refusal::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unknown_media",
+        "oTo takes PNG, JPEG, WebP, GIF, WAV, FLAC, MP3, Ogg, MP4, WebM and text.",
+    )
+}
+
+/// First bytes; a text must be whole to be told from other bytes, so small files are read whole.
+fn head(path: &std::path::Path) -> Result<Vec<u8>, BackendError> {
+    use std::io::Read;
+    let file = std::fs::File::open(path).map_err(BackendError::io("opening media"))?;
+    let size = file.metadata().map_err(BackendError::io("looking at media"))?.len();
+    let mut head = Vec::new();
+    file.take(if size < 1 << 20 { 1 << 20 } else { 64 })
+        .read_to_end(&mut head)
+        .map_err(BackendError::io("reading media"))?;
+    Ok(head)
+}
+
+/// Of these media, those that no work needs any more. Their uploads are forgotten, too.
+pub(crate) async fn unneeded(
+    txn: &impl ConnectionTrait,
+    media: Vec<String>,
+) -> Result<Vec<String>, DbErr> {
+    let mut gone = Vec::new();
+    for hash in media {
+        let sql =
+            "SELECT 1 AS yes FROM work WHERE asset = $1 OR poster = $1 OR original = $1 LIMIT 1";
+        if one(txn, sql, vec![hash.clone().into()]).await?.is_some() {
+            continue;
+        }
+        let sql =
+            "SELECT hash, served, poster FROM asset WHERE hash = $1 OR served = $1 OR poster = $1";
+        for row in all(txn, sql, vec![hash.clone().into()]).await? {
+            let original: String = row.try_get("", "hash")?;
+            for sql in
+                ["DELETE FROM asset_owner WHERE hash = $1", "DELETE FROM asset WHERE hash = $1"]
+            {
+                execute(txn, sql, vec![original.clone().into()]).await?;
+            }
+            gone.push(original);
+        }
+        gone.push(hash);
+    }
+    gone.sort_unstable();
+    gone.dedup();
+    Ok(gone)
+}

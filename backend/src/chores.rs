@@ -1,0 +1,87 @@
+//! What a server does beside answering: hears of changes, keeps the sums of the wall, delivers
+//! webhooks, forgets what has run out, looks whether the books are right.
+
+use std::time::Duration;
+
+use sea_orm::DbErr;
+
+use crate::auth::session;
+use crate::db::{execute, now_ms};
+use crate::state::AppState;
+use crate::wall::live::Ears;
+use crate::wall::sums;
+use crate::{ledger, payments, people, webhooks, works};
+
+/// Between two looks at what changed.
+const BEAT: Duration = Duration::from_secs(1);
+/// Beats between two looks at accounts whose time has come.
+const SOON: u64 = 5;
+/// Beats between two rounds of forgetting.
+const ROUND: u64 = 60;
+/// Beats between two looks at the books.
+const BOOKS: u64 = 3_600;
+
+/// Runs until the server stops.
+pub(crate) async fn keep_house(state: AppState) {
+    let Some(server) = state.server.clone() else { return };
+    let mut ears = Ears::new();
+    for beat in 0u64.. {
+        tokio::select! {
+            () = tokio::time::sleep(BEAT) => {}
+            () = state.stop.cancelled() => return,
+        }
+        say("changes of the wall", ears.listen(&state.db, &server.wall).await);
+        say("sums of the wall", sums::bring_up_to_date(&state.db).await.map(drop));
+        say("payments", payments::handle_open(&state).await);
+        say("webhooks", webhooks::deliver_due(&state).await);
+        if beat % SOON == SOON - 1 {
+            say("accounts that leave", people::leave_due(&state).await);
+        }
+        if beat % ROUND == ROUND - 1 {
+            say("what has run out", forget(&state).await);
+            server.limits.tidy();
+            server.metrics.run_upkeep();
+            let blobs = state.blobs.clone();
+            // Its end does not matter; the next round looks again.
+            tokio::task::spawn_blocking(move || blobs.tidy()).await.ok();
+        }
+        if beat % BOOKS == BOOKS - 1 {
+            say("the books", look_at_books(&state).await);
+        }
+    }
+}
+
+fn say(what: &str, outcome: Result<(), DbErr>) {
+    if let Err(error) = outcome {
+        metrics::counter!("chores_failed_total").increment(1);
+        tracing::error!(%error, "{what} could not be looked after");
+    }
+}
+
+/// Whether sums and counters are right; what is not is said and shown as a gauge.
+async fn look_at_books(state: &AppState) -> Result<(), DbErr> {
+    let mut wrong = ledger::check(&state.db).await?;
+    metrics::gauge!("ledger_imbalance").set(wrong.len() as f64);
+    wrong.extend(works::said::check(&state.db).await?);
+    for sentence in wrong {
+        tracing::error!("the books are wrong: {sentence}");
+    }
+    Ok(())
+}
+
+async fn forget(state: &AppState) -> Result<(), DbErr> {
+    let now = now_ms();
+    let day = 86_400_000;
+    for (sql, before) in [
+        ("DELETE FROM device_code WHERE expires_at_ms < $1", now - day),
+        ("DELETE FROM letter_token WHERE expires_at_ms < $1", now),
+        ("DELETE FROM refresh_token WHERE expires_at_ms < $1", now - session::LIFE_MS),
+        ("DELETE FROM web_session WHERE expires_at_ms < $1", now),
+        ("DELETE FROM idempotency WHERE at_ms < $1", now - day),
+        ("DELETE FROM upload WHERE expires_at_ms < $1", now),
+        ("DELETE FROM notification WHERE at_ms < $1", now - 180 * day),
+    ] {
+        execute(&state.db, sql, vec![before.into()]).await?;
+    }
+    Ok(())
+}

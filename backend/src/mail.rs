@@ -1,0 +1,80 @@
+//! Letters: through an SMTP server, or into a folder while one develops.
+
+use lettre::message::Mailbox;
+use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use secrecy::ExposeSecret;
+
+use crate::BackendError;
+use crate::config::Mail;
+
+/// Sends letters. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Mailer {
+    from: Mailbox,
+    way: Way,
+}
+
+#[derive(Clone)]
+enum Way {
+    Folder(AsyncFileTransport<Tokio1Executor>),
+    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+}
+
+fn wrong(what: &str) -> BackendError {
+    crate::config::ConfigError(vec![what.to_owned()]).into()
+}
+
+impl Mailer {
+    pub(crate) fn new(mail: &Mail) -> Result<Self, BackendError> {
+        let (from, way) = match mail {
+            Mail::Folder(folder) => {
+                std::fs::create_dir_all(folder)
+                    .map_err(BackendError::io("making the folder for letters"))?;
+                ("oTo <oto@localhost.localdomain>", Way::Folder(AsyncFileTransport::new(folder)))
+            }
+            Mail::Smtp { url, from } => {
+                // What is wrong with it may repeat its password.
+                let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret())
+                    .ok()
+                    .ok_or_else(|| wrong("OTO_SMTP_URL: it cannot be understood"))?;
+                (from.as_str(), Way::Smtp(transport.build()))
+            }
+        };
+        let from = from
+            .parse()
+            .ok()
+            .ok_or_else(|| wrong("OTO_MAIL_FROM: it is no address of a letter"))?;
+        Ok(Self { from, way })
+    }
+
+    /// Sends a letter, later: whoever asked does not wait, and cannot tell from the time whether
+    /// there was somebody to send it to.
+    pub(crate) fn send(&self, to: &str, subject: &str, text: String) {
+        let Ok(to) = to.parse::<Mailbox>() else { return };
+        let letter = Message::builder().from(self.from.clone()).to(to).subject(subject).body(text);
+        let letter = match letter {
+            Ok(letter) => letter,
+            Err(error) => {
+                tracing::error!(%error, "a letter could not be written");
+                return;
+            }
+        };
+        let way = self.way.clone();
+        tokio::spawn(async move {
+            let sent = match way {
+                Way::Folder(way) => way.send(letter).await.map(drop).map_err(|e| e.to_string()),
+                Way::Smtp(way) => way.send(letter).await.map(drop).map_err(|e| e.to_string()),
+            };
+            if let Err(error) = sent {
+                tracing::error!(%error, "a letter could not be sent");
+            }
+        });
+    }
+}
+
+/// Whether a text can be the address of a letter.
+pub(crate) fn is_address(text: &str) -> bool {
+    text.len() <= 254
+        && !text.chars().any(char::is_whitespace)
+        && text.parse::<lettre::Address>().is_ok()
+}

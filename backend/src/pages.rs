@@ -1,0 +1,107 @@
+//! Pages for people with a browser: made here, readable without scripts, quick, and found by search
+//! engines where their authors want it.
+
+mod front;
+mod public;
+pub(crate) mod session;
+mod sign_in;
+mod statics;
+
+use askama::Template;
+use axum::Router;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use tower_http::csrf::CsrfLayer;
+
+use crate::error::Refusal;
+use crate::state::AppState;
+use crate::works::WorkRow;
+
+/// What a page may load: what is of this server, and no script.
+pub(crate) const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; media-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+);
+
+/// All pages but the operator's.
+pub(crate) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/", get(front::english))
+        .route("/fr", get(front::french))
+        .route("/s/{slug}", get(public::work))
+        .route("/s/{slug}/media", get(public::media))
+        .route("/s/{slug}/poster", get(public::poster))
+        .route("/u/{handle}", get(public::person))
+        .route("/oembed", get(public::oembed))
+        .route("/robots.txt", get(public::robots))
+        .route("/sitemap.xml", get(public::sitemap))
+        .route("/problems/{code}", get(public::problem))
+        .route("/register", get(sign_in::register).post(sign_in::registered))
+        .route("/login", get(sign_in::login).post(sign_in::logged_in))
+        .route("/logout", get(sign_in::logout))
+        .route("/device", get(sign_in::device).post(sign_in::decided))
+        .route("/forgot", get(sign_in::forgot).post(sign_in::forgotten))
+        .route("/reset", get(sign_in::reset).post(sign_in::was_reset))
+        .route("/verify", get(sign_in::verify).post(sign_in::verified))
+        .route("/paid", get(sign_in::paid))
+        .route("/wallet", get(sign_in::wallet))
+        .route("/static/{name}", get(statics::file))
+        .layer(CsrfLayer::new())
+}
+
+/// An address that is not there: a page for people, a problem for programs.
+pub(crate) async fn missing(headers: HeaderMap) -> Response {
+    let wants_page = headers
+        .get(header::ACCEPT)
+        .and_then(|v| v.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
+    if wants_page { not_there() } else { Refusal::not_found("address").into_response() }
+}
+
+/// The page for what is not there, or not for whoever asks.
+fn not_there() -> Response {
+    let words = "There is nothing here. It may have been taken down by its author.";
+    let page = sign_in::Form::of_words("Nothing here", words, &[("/", "To the front page")]);
+    (StatusCode::NOT_FOUND, page.shown()).into_response()
+}
+
+/// A page, with what it may load.
+pub(crate) fn shown(page: &impl Template) -> Response {
+    match page.render() {
+        Ok(html) => ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be made");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// A work as a note on a page.
+pub(crate) struct NoteView {
+    pub(crate) href: String,
+    pub(crate) title: String,
+    pub(crate) author: String,
+    pub(crate) kind: String,
+    pub(crate) poster: Option<String>,
+    pub(crate) likes: i64,
+}
+
+impl NoteView {
+    pub(crate) fn of(row: &WorkRow) -> Option<Self> {
+        let slug = row.slug.as_ref()?;
+        Some(Self {
+            href: format!("/s/{slug}"),
+            title: row.title.clone(),
+            author: row.author.name.clone(),
+            kind: row.kind.clone(),
+            poster: row.poster.as_ref().map(|_| format!("/s/{slug}/poster")),
+            likes: row.likes,
+        })
+    }
+}
+
+/// A day, as it is read everywhere.
+pub(crate) fn day(ms: i64) -> String {
+    let date = time::OffsetDateTime::from_unix_timestamp(ms / 1000).map(time::OffsetDateTime::date);
+    date.map_or_else(|_| String::new(), |d| d.to_string())
+}

@@ -1,0 +1,327 @@
+//! Buying tokens with Stripe: three calls, and events that only wake. What an event is about is read
+//! again from Stripe before anything is booked, and everything is booked once for its own name, so
+//! that events may come never, often, or in any order.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, StatusCode};
+use oto_api_types::CheckoutPage;
+use oto_engines::webhook::{self, Scheme};
+use reqwest::Client;
+use sea_orm::{DbErr, TransactionTrait};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use crate::config::Stripe;
+use crate::db::{all, execute, immediate, now_ms, one, value};
+use crate::error::Refusal;
+use crate::ledger::{self, LedgerError, MICRO};
+use crate::notices::{self, Notice};
+use crate::state::AppState;
+use crate::webhooks;
+
+/// Largest answer that is read.
+const MOST: usize = 1 << 20;
+/// Tries to handle one event.
+const TRIES: i64 = 20;
+
+fn stripe(state: &AppState) -> Result<&Stripe, Refusal> {
+    state.server()?.config.stripe.as_ref().ok_or_else(|| {
+        Refusal::new(StatusCode::NOT_FOUND, "not_sold_here", "This server sells no tokens.")
+    })
+}
+
+fn away(what: &str) -> Refusal {
+    Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "payments_away",
+        format!("The payment service {what}; nothing was paid. Try again in a minute."),
+    )
+    .after(60)
+}
+
+async fn call(
+    stripe: &Stripe,
+    method: reqwest::Method,
+    path: &str,
+    form: &[(String, String)],
+    key: Option<&str>,
+) -> Result<Value, Refusal> {
+    let base = oto_engines::http::check_base_url(&stripe.base_url)
+        .ok()
+        .ok_or_else(|| away("is set up wrongly"))?;
+    let client: Client = oto_engines::http::client_for(&base, Duration::from_secs(20))
+        .ok()
+        .ok_or_else(|| away("cannot be reached"))?;
+    let mut request = client
+        .request(method, format!("{}{path}", stripe.base_url.trim_end_matches('/')))
+        .bearer_auth(stripe.secret_key.expose_secret());
+    if !form.is_empty() {
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(form);
+        request =
+            request.header("content-type", "application/x-www-form-urlencoded").body(body.finish());
+    }
+    if let Some(key) = key {
+        request = request.header("idempotency-key", key);
+    }
+    let mut answer = request.send().await.ok().ok_or_else(|| away("does not answer"))?;
+    let status = answer.status();
+    let mut body = Vec::new();
+    while let Some(bytes) = answer.chunk().await.ok().ok_or_else(|| away("broke off"))? {
+        body.extend_from_slice(&bytes);
+        if body.len() > MOST {
+            return Err(away("answers with too much"));
+        }
+    }
+    if !status.is_success() {
+        // Its words may repeat what was sent; the log gets the status alone.
+        tracing::warn!(status = status.as_u16(), "the payment service refused a call");
+        return Err(away("refused"));
+    }
+    serde_json::from_slice(&body).ok().ok_or_else(|| away("cannot be understood"))
+}
+
+/// Begins an order. The same order again gives the same page.
+pub(crate) async fn begin(
+    state: &AppState,
+    account: &str,
+    order: &str,
+    tokens: i64,
+) -> Result<CheckoutPage, Refusal> {
+    let stripe = stripe(state)?;
+    let cents = tokens * stripe.cents_per_token;
+    let sql = "INSERT INTO payment_order (id, account, tokens, cents, state, created_at_ms) VALUES ($1, $2, $3, $4, 'open', $5) ON CONFLICT DO NOTHING";
+    let values = vec![order.into(), account.into(), tokens.into(), cents.into(), now_ms().into()];
+    execute(&state.db, sql, values).await?;
+    let sql = "SELECT 1 AS yes FROM payment_order WHERE id = $1 AND account = $2 AND tokens = $3";
+    let same = vec![order.into(), account.into(), tokens.into()];
+    if one(&state.db, sql, same).await?.is_none() {
+        return Err(Refusal::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reuse",
+            "Another order was begun with this key.",
+        ));
+    }
+    let server = state.server()?;
+    let email: Option<String> =
+        value(&state.db, "SELECT email FROM account WHERE id = $1", vec![account.into()]).await?;
+    let form = [
+        ("mode", "payment".to_owned()),
+        ("client_reference_id", account.to_owned()),
+        ("customer_email", email.unwrap_or_default()),
+        ("metadata[order_id]", order.to_owned()),
+        ("payment_intent_data[metadata][order_id]", order.to_owned()),
+        ("success_url", server.url("/paid")),
+        ("cancel_url", server.url("/wallet")),
+        ("line_items[0][quantity]", "1".to_owned()),
+        ("line_items[0][price_data][currency]", "usd".to_owned()),
+        ("line_items[0][price_data][unit_amount]", cents.to_string()),
+        ("line_items[0][price_data][product_data][name]", format!("{tokens} oTo tokens")),
+    ]
+    .map(|(k, v)| (k.to_owned(), v));
+    let made =
+        call(stripe, reqwest::Method::POST, "/v1/checkout/sessions", &form, Some(order)).await?;
+    let (Some(session), Some(url)) = (made["id"].as_str(), made["url"].as_str()) else {
+        return Err(away("gave no page"));
+    };
+    let sql = "UPDATE payment_order SET session = $2 WHERE id = $1";
+    execute(&state.db, sql, vec![order.into(), session.into()]).await?;
+    Ok(CheckoutPage { order: order.to_owned(), url: url.to_owned() })
+}
+
+/// Takes an event: believed by its signature, written down, handled later.
+pub(crate) async fn hear(
+    state: &AppState,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(), Refusal> {
+    let stripe = stripe(state)?;
+    let keys = [stripe.webhook_secret.clone()];
+    let verified = webhook::verify(Scheme::Stripe, headers, body, &keys, now_ms())
+        .map_err(|e| Refusal::new(StatusCode::BAD_REQUEST, "signature", e.to_string()))?;
+    let event = verified.event;
+    let (Some(id), Some(kind)) = (event["id"].as_str(), event["type"].as_str()) else {
+        return Err(Refusal::validation("This event has no id or type."));
+    };
+    let object = event["data"]["object"]["id"].as_str().unwrap_or_default();
+    let sql = "INSERT INTO payment_event (id, kind, object, at_ms) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    let object: String = object.chars().take(200).collect();
+    execute(&state.db, sql, vec![id.into(), kind.into(), object.into(), now_ms().into()]).await?;
+    Ok(())
+}
+
+/// Handles what was heard. What cannot be read now is tried again.
+pub(crate) async fn handle_open(state: &AppState) -> Result<(), DbErr> {
+    let Ok(stripe) = stripe(state) else { return Ok(()) };
+    let sql = "SELECT id, kind, object FROM payment_event WHERE handled = 0 AND attempts < $1 ORDER BY at_ms LIMIT 20";
+    for row in all(&state.db, sql, vec![TRIES.into()]).await? {
+        let (id, kind, object): (String, String, String) =
+            (row.try_get("", "id")?, row.try_get("", "kind")?, row.try_get("", "object")?);
+        let outcome = handle(state, stripe, &kind, &object).await;
+        let (handled, note) = match outcome {
+            Ok(note) => (1i64, note),
+            Err(refusal) => (0, refusal.sentence().to_owned()),
+        };
+        let sql = "UPDATE payment_event SET handled = $2, attempts = attempts + 1, note = $3 WHERE id = $1 AND handled = 0";
+        execute(&state.db, sql, vec![id.into(), handled.into(), note.into()]).await?;
+    }
+    Ok(())
+}
+
+async fn handle(
+    state: &AppState,
+    stripe: &Stripe,
+    kind: &str,
+    object: &str,
+) -> Result<String, Refusal> {
+    // An id goes into an address: it has letters, digits and _ only.
+    if !object.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') || object.is_empty() {
+        return Ok("names nothing".to_owned());
+    }
+    let read = async |path: String| call(stripe, reqwest::Method::GET, &path, &[], None).await;
+    match kind {
+        "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
+            let session = read(format!("/v1/checkout/sessions/{object}")).await?;
+            credit(state, &session).await
+        }
+        "charge.refunded" => {
+            let charge = read(format!("/v1/charges/{object}")).await?;
+            refund(state, &charge).await
+        }
+        "charge.dispute.created" | "charge.dispute.closed" => {
+            let dispute = read(format!("/v1/disputes/{object}")).await?;
+            contest(state, &dispute).await
+        }
+        _ => Ok("not needed".to_owned()),
+    }
+}
+
+fn booked(error: LedgerError) -> Refusal {
+    match error {
+        LedgerError::Database(error) => error.into(),
+        other => DbErr::Custom(format!("{other:?}")).into(),
+    }
+}
+
+/// Credits an order that is paid, once.
+async fn credit(state: &AppState, session: &Value) -> Result<String, Refusal> {
+    if session["payment_status"] != "paid" {
+        return Ok("not paid yet".to_owned());
+    }
+    let (Some(order), Some(intent)) =
+        (session["metadata"]["order_id"].as_str(), session["payment_intent"].as_str())
+    else {
+        return Ok("no order of ours".to_owned());
+    };
+    let sql = "SELECT account, tokens, cents FROM payment_order WHERE id = $1";
+    let Some(row) = one(&state.db, sql, vec![order.into()]).await? else {
+        return Ok("no order of ours".to_owned());
+    };
+    let account: String = row.try_get("", "account")?;
+    let (tokens, cents): (i64, i64) = (row.try_get("", "tokens")?, row.try_get("", "cents")?);
+    if session["amount_total"].as_i64() != Some(cents) {
+        tracing::error!(order.id = order, "an order was paid with another amount");
+        return Ok("another amount was paid; nothing was credited".to_owned());
+    }
+    let txn = state.db.begin_with_options(immediate()).await?;
+    let reference = format!("purchase:{intent}");
+    let memo = format!("{tokens} tokens");
+    let is_new = ledger::credit(&txn, &account, tokens * MICRO, "purchase", reference, &memo)
+        .await
+        .map_err(booked)?;
+    if !is_new {
+        txn.rollback().await?;
+        return Ok("credited before".to_owned());
+    }
+    let sql = "UPDATE payment_order SET state = 'paid', intent = $2 WHERE id = $1";
+    execute(&txn, sql, vec![order.into(), intent.into()]).await?;
+    let text = format!("{tokens} tokens were added");
+    let notice = Notice {
+        account: &account,
+        kind: "payment",
+        by: None,
+        work: None,
+        text: &text,
+        reference: Some(format!("paid:{intent}")),
+    };
+    notices::tell(&txn, &notice).await?;
+    txn.commit().await?;
+    webhooks::tell(&state.db, &account, "wallet.credited", order).await?;
+    Ok("credited".to_owned())
+}
+
+/// The order behind a payment, with what it was for.
+async fn order_of(
+    state: &AppState,
+    intent: &Value,
+) -> Result<Option<(String, String, i64, i64)>, Refusal> {
+    let Some(intent) = intent.as_str() else { return Ok(None) };
+    let sql = "SELECT id, account, tokens, cents FROM payment_order WHERE intent = $1";
+    let Some(row) = one(&state.db, sql, vec![intent.into()]).await? else { return Ok(None) };
+    Ok(Some((
+        row.try_get("", "id")?,
+        row.try_get("", "account")?,
+        row.try_get("", "tokens")?,
+        row.try_get("", "cents")?,
+    )))
+}
+
+/// Takes tokens back for money that was given back. Refunds may come in parts; how much was refunded
+/// in all is what counts.
+async fn refund(state: &AppState, charge: &Value) -> Result<String, Refusal> {
+    let Some((order, account, tokens, cents)) = order_of(state, &charge["payment_intent"]).await?
+    else {
+        // The payment itself may not have been heard of yet.
+        return Err(away("told of a refund before its payment"));
+    };
+    let refunded = charge["amount_refunded"].as_i64().unwrap_or(0).clamp(0, cents);
+    let txn = state.db.begin_with_options(immediate()).await?;
+    let sql = "SELECT refunded_cents FROM payment_order WHERE id = $1";
+    execute(
+        &txn,
+        "UPDATE payment_order SET state = state WHERE id = $1",
+        vec![order.clone().into()],
+    )
+    .await?;
+    let before: i64 = value(&txn, sql, vec![order.clone().into()]).await?.unwrap_or(0);
+    if refunded <= before {
+        txn.rollback().await?;
+        return Ok("taken back before".to_owned());
+    }
+    let micro = (refunded - before) * tokens * MICRO / cents.max(1);
+    let reference = format!("refund:{order}:{refunded}");
+    ledger::take_back(&txn, &account, micro, "refund", reference).await.map_err(booked)?;
+    let sql = "UPDATE payment_order SET refunded_cents = $2, state = 'refunded' WHERE id = $1";
+    execute(&txn, sql, vec![order.into(), refunded.into()]).await?;
+    txn.commit().await?;
+    Ok("taken back".to_owned())
+}
+
+/// A payment that is contested takes its tokens away until that is over; one that was won gives them
+/// back.
+async fn contest(state: &AppState, dispute: &Value) -> Result<String, Refusal> {
+    let Some((order, account, tokens, cents)) = order_of(state, &dispute["payment_intent"]).await?
+    else {
+        return Err(away("told of a dispute before its payment"));
+    };
+    let id = dispute["id"].as_str().unwrap_or_default().to_owned();
+    let contested = dispute["amount"].as_i64().unwrap_or(cents).clamp(0, cents);
+    let micro = contested * tokens * MICRO / cents.max(1);
+    let txn = state.db.begin_with_options(immediate()).await?;
+    // Both ends of a dispute take first: its end may be heard before its beginning.
+    ledger::take_back(&txn, &account, micro, "dispute", format!("dispute:{id}"))
+        .await
+        .map_err(booked)?;
+    let won = matches!(dispute["status"].as_str(), Some("won" | "warning_closed"));
+    if won {
+        ledger::credit(&txn, &account, micro, "restore", format!("restore:{id}"), "dispute won")
+            .await
+            .map_err(booked)?;
+    }
+    let sql = "UPDATE payment_order SET state = $2 WHERE id = $1";
+    let word = if won { "paid" } else { "disputed" };
+    execute(&txn, sql, vec![order.into(), word.into()]).await?;
+    txn.commit().await?;
+    Ok(word.to_owned())
+}

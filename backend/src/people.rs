@@ -1,0 +1,189 @@
+//! What the law gives people: everything that is kept of them, in a file, and that it goes when they
+//! go. The ledger stays, under an id that leads to nobody.
+
+use std::io::{Seek, Write};
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult, JsonValue, TransactionTrait,
+};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use crate::BackendError;
+use crate::accounts::GRACE_DAYS;
+use crate::auth::session;
+use crate::db::{all, execute, immediate, now_ms, statement};
+use crate::error::Refusal;
+use crate::search;
+use crate::state::AppState;
+use crate::works::change;
+
+/// Tables with rows of a person, and how they are found.
+const TABLES: [(&str, &str); 15] = [
+    (
+        "account",
+        "SELECT id, handle, name, bio, email, email_verified, role, state, state_reason, plan, created_at_ms FROM account WHERE id = $1",
+    ),
+    ("works", "SELECT * FROM work WHERE author = $1 AND state <> 'deleted'"),
+    ("comments", "SELECT * FROM comment WHERE author = $1"),
+    ("likes", "SELECT * FROM work_like WHERE account = $1"),
+    ("votes", "SELECT * FROM work_vote WHERE account = $1"),
+    ("following", "SELECT * FROM follow WHERE follower = $1"),
+    ("followers", "SELECT * FROM follow WHERE followed = $1"),
+    ("notifications", "SELECT * FROM notification WHERE account = $1"),
+    ("reports", "SELECT * FROM report WHERE reporter = $1"),
+    (
+        "decisions",
+        "SELECT id, target_kind, target, action, reason, at_ms, appeal, appeal_text FROM decision WHERE owner = $1",
+    ),
+    (
+        "ledger",
+        "SELECT t.id, t.kind, t.memo, t.job, t.at_ms, e.account, e.amount FROM ledger_transfer t JOIN ledger_entry e ON e.transfer = t.id WHERE t.account = $1",
+    ),
+    (
+        "orders",
+        "SELECT id, tokens, cents, state, refunded_cents, created_at_ms FROM payment_order WHERE account = $1",
+    ),
+    (
+        "jobs",
+        "SELECT id, request, status, created_at_ms, finished_at_ms, result, error, hold_micro FROM job WHERE owner = $1",
+    ),
+    (
+        "api_keys",
+        "SELECT id, name, scopes, created_at_ms, last_used_at_ms, revoked FROM api_key WHERE account = $1",
+    ),
+    (
+        "webhook_endpoints",
+        "SELECT id, url, kinds, state, created_at_ms FROM webhook_endpoint WHERE account = $1",
+    ),
+];
+
+fn damaged(error: impl std::fmt::Display) -> BackendError {
+    BackendError::Io {
+        what: "writing the export",
+        source: std::io::Error::other(error.to_string()),
+    }
+}
+
+/// Everything of a person, as a zip that is gone when it was read.
+pub(crate) async fn export(state: &AppState, account: &str) -> Result<tokio::fs::File, Refusal> {
+    let mut tables = Vec::new();
+    for (name, sql) in TABLES {
+        let rows = JsonValue::find_by_statement(statement(&state.db, sql, vec![account.into()]))
+            .all(&state.db)
+            .await?;
+        tables.push((name, serde_json::to_vec_pretty(&rows).map_err(damaged)?));
+    }
+    let mut media = Vec::new();
+    let sql = "SELECT DISTINCT asset, content_type FROM work WHERE author = $1 AND asset IS NOT NULL AND state <> 'deleted'";
+    for row in all(&state.db, sql, vec![account.into()]).await? {
+        let (hash, kind): (String, String) =
+            (row.try_get("", "asset")?, row.try_get("", "content_type")?);
+        if let Some(path) = state.blobs.bring(&hash).await? {
+            let end = kind.split('/').nth(1).unwrap_or("bin").replace("mpeg", "mp3");
+            media.push((format!("media/{hash}.{end}"), path));
+        }
+    }
+    let packed = tokio::task::spawn_blocking(move || -> Result<std::fs::File, BackendError> {
+        let file = tempfile_in_memory()?;
+        let mut zip = ZipWriter::new(file);
+        let packed = SimpleFileOptions::default();
+        let plain = packed.compression_method(zip::CompressionMethod::Stored).large_file(true);
+        for (name, bytes) in tables {
+            zip.start_file(format!("{name}.json"), packed).map_err(damaged)?;
+            zip.write_all(&bytes).map_err(damaged)?;
+        }
+        for (name, path) in media {
+            zip.start_file(name, plain).map_err(damaged)?;
+            let mut from = std::fs::File::open(path).map_err(BackendError::io("reading media"))?;
+            std::io::copy(&mut from, &mut zip).map_err(damaged)?;
+        }
+        let mut file = zip.finish().map_err(damaged)?;
+        file.rewind().map_err(damaged)?;
+        Ok(file)
+    });
+    let file = packed.await.map_err(|e| BackendError::Stopped(e.to_string()))??;
+    Ok(tokio::fs::File::from_std(file))
+}
+
+/// A file without a name.
+fn tempfile_in_memory() -> Result<std::fs::File, BackendError> {
+    tempfile::tempfile().map_err(BackendError::io("making a temporary file"))
+}
+
+/// The wish to go.
+pub(crate) async fn leave(
+    db: &DatabaseConnection,
+    account: &str,
+    keeps_works: bool,
+) -> Result<(), DbErr> {
+    let at = now_ms() + GRACE_DAYS * 86_400_000;
+    let sql = "UPDATE account SET leaves_at_ms = $2, keeps_works = $3 WHERE id = $1";
+    execute(db, sql, vec![account.into(), at.into(), i64::from(keeps_works).into()]).await?;
+    Ok(())
+}
+
+/// Lets those go whose time has come.
+pub(crate) async fn leave_due(state: &AppState) -> Result<(), DbErr> {
+    let sql =
+        "SELECT id, keeps_works FROM account WHERE leaves_at_ms < $1 AND state <> 'gone' LIMIT 20";
+    for row in all(&state.db, sql, vec![now_ms().into()]).await? {
+        let id: String = row.try_get("", "id")?;
+        let keeps: i64 = row.try_get("", "keeps_works")?;
+        if let Err(refusal) = go(state, &id, keeps != 0).await {
+            tracing::error!(account.id = %id, "account {id} could not be removed: {}", refusal.sentence());
+        }
+    }
+    Ok(())
+}
+
+async fn go(state: &AppState, id: &str, keeps_works: bool) -> Result<(), Refusal> {
+    let txn = state.db.begin_with_options(immediate()).await?;
+    let mut media = Vec::new();
+    if !keeps_works {
+        let sql = "SELECT id FROM work WHERE author = $1 AND state <> 'deleted'";
+        for row in all(&txn, sql, vec![id.into()]).await? {
+            media.extend(change::remove(&txn, &row.try_get::<String>("", "id")?).await?);
+        }
+    }
+    erase(&txn, id, keeps_works).await?;
+    txn.commit().await?;
+    for hash in media {
+        state.blobs.drop_everywhere(&hash).await?;
+    }
+    Ok(())
+}
+
+/// What names a person goes; counters of others stay right.
+async fn erase(txn: &impl ConnectionTrait, id: &str, keeps_works: bool) -> Result<(), DbErr> {
+    for sql in [
+        "UPDATE work SET likes = likes - 1 WHERE id IN (SELECT work FROM work_like WHERE account = $1)",
+        "DELETE FROM work_like WHERE account = $1",
+        "UPDATE work SET votes_up = votes_up - 1 WHERE id IN (SELECT work FROM work_vote WHERE account = $1 AND value = 1)",
+        "UPDATE work SET votes_down = votes_down - 1 WHERE id IN (SELECT work FROM work_vote WHERE account = $1 AND value = -1)",
+        "DELETE FROM work_vote WHERE account = $1",
+        "UPDATE work SET comments = comments - (SELECT COUNT(*) FROM comment c WHERE c.work = work.id AND c.author = $1 AND c.state = 'shown') WHERE id IN (SELECT work FROM comment WHERE author = $1)",
+        "UPDATE comment SET state = 'deleted', text = '' WHERE author = $1",
+        "UPDATE account SET following = following - 1 WHERE id IN (SELECT follower FROM follow WHERE followed = $1)",
+        "UPDATE account SET followers = followers - 1 WHERE id IN (SELECT followed FROM follow WHERE follower = $1)",
+        "DELETE FROM follow WHERE follower = $1 OR followed = $1",
+        "DELETE FROM notification WHERE account = $1 OR by_account = $1",
+        "DELETE FROM webhook_delivery WHERE endpoint IN (SELECT id FROM webhook_endpoint WHERE account = $1)",
+        "DELETE FROM webhook_endpoint WHERE account = $1",
+        "DELETE FROM letter_token WHERE account = $1",
+        "UPDATE api_key SET revoked = 1, name = '' WHERE account = $1",
+        "UPDATE job SET request = '{}', result = NULL WHERE owner = $1 AND status IN ('succeeded', 'failed', 'canceled', 'expired')",
+    ] {
+        execute(txn, sql, vec![id.into()]).await?;
+    }
+    session::end_all(txn, id).await?;
+    search::forget_account(txn, id).await?;
+    // Works that stay hang under no name; those of others who are gone came down before.
+    let state = if keeps_works { "active" } else { "gone" };
+    let sql = "UPDATE account SET handle = $2, name = '', bio = '', email = $3, password = '', totp = NULL, state = $4, following = 0, followers = 0, leaves_at_ms = NULL, role = 'member' WHERE id = $1";
+    let gone = format!("gone_{}", &blake3::hash(id.as_bytes()).to_hex()[..16]);
+    let values =
+        vec![id.into(), gone.clone().into(), format!("{gone}@invalid").into(), state.into()];
+    execute(txn, sql, values).await?;
+    Ok(())
+}

@@ -8,9 +8,11 @@ mod credentials;
 mod error;
 mod follow;
 mod http;
+pub mod server;
 
 pub use client::{Client, Event, Upload};
 pub use connect::{ConnectError, Site, connect};
 pub use credentials::{CredentialError, Credentials, Place, Store, account};
 pub use error::ClientError;
 pub use http::Home;
+pub use server::{Ask, Server, Told};

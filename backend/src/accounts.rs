@@ -1,6 +1,6 @@
 //! People in the database: coming, what is known of them, following, going.
 
-use oto_api_types::{Account, Author, HomeSpot, Person, Register};
+use oto_api_types::{Account, HomeSpot, Person, Register};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult, TransactionTrait};
 
 use crate::auth::me::Role;
@@ -198,22 +198,6 @@ pub(crate) async fn find_people(
     );
     let values = vec![viewer.into(), query.into(), limit.into(), offset.into()];
     all(db, &sql, values).await?.iter().map(person).collect()
-}
-
-/// Who somebody is, in a line.
-pub(crate) async fn author(db: &impl ConnectionTrait, id: &str) -> Result<Author, DbErr> {
-    let row =
-        one(db, "SELECT id, handle, name FROM account WHERE id = $1", vec![id.into()]).await?;
-    row.map_or_else(
-        || Ok(Author::default()),
-        |r| {
-            Ok(Author {
-                id: r.try_get("", "id")?,
-                handle: r.try_get("", "handle")?,
-                name: r.try_get("", "name")?,
-            })
-        },
-    )
 }
 
 /// Follows somebody, or no longer. True when that changed anything.

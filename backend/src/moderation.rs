@@ -15,9 +15,6 @@ use crate::{audit, works};
 /// Why something can be reported.
 pub(crate) const REASONS: [&str; 7] =
     ["spam", "abuse", "sexual", "violence", "copyright", "privacy", "other"];
-/// What can be decided about a work, a comment and an account.
-pub(crate) const ACTIONS: [&str; 8] =
-    ["keep", "label", "unpublish", "remove", "freeze", "limit", "suspend", "restore"];
 /// How long a decision can be appealed against.
 const APPEAL_MS: i64 = 20 * 86_400_000;
 /// How long a suspension lasts.

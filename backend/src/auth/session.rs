@@ -119,9 +119,3 @@ pub(crate) async fn end_all(db: &impl ConnectionTrait, account: &str) -> Result<
     execute(db, "DELETE FROM web_session WHERE account = $1", vec![account.into()]).await?;
     Ok(())
 }
-
-/// Whether a family still has a token that can be used.
-pub(crate) async fn is_live(db: &impl ConnectionTrait, family: &str) -> Result<bool, DbErr> {
-    let sql = "SELECT 1 AS yes FROM refresh_token WHERE family = $1 AND revoked = 0 LIMIT 1";
-    Ok(one(db, sql, vec![family.into()]).await?.is_some())
-}

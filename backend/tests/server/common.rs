@@ -77,6 +77,8 @@ async fn start(
     config.database_connections = 6;
     change(&mut config);
     let served = Served::start(config.clone(), workers()).await.unwrap();
+    // Others of the same database say that they are the same.
+    config.public_url = format!("http://{}", served.address);
     Home {
         base: format!("http://{}", served.address),
         client: client(),

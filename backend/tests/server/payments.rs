@@ -1,1 +1,151 @@
-//! x
+//! Tokens are credited once for what was paid, whatever order events come in and however often.
+
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Path, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use reqwest::Method;
+use ring::hmac;
+use serde_json::{Value, json};
+
+use crate::common::{Home, Person, answer, both_with, text};
+
+const SECRET: &str = "whsec_of_a_test";
+
+/// A payment service in the test: what is paid there, and what it was asked.
+#[derive(Clone, Default)]
+struct Fake {
+    paid: Arc<Mutex<Value>>,
+    refunded: Arc<Mutex<i64>>,
+    dispute: Arc<Mutex<String>>,
+    sessions: Arc<Mutex<Vec<String>>>,
+}
+
+impl Fake {
+    async fn start(&self) -> String {
+        let app = Router::new()
+            .route("/v1/checkout/sessions", post(|State(fake): State<Fake>, body: String| async move {
+                let form: Vec<(String, String)> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+                let of = |name: &str| form.iter().find(|(k, _)| k == name).unwrap().1.clone();
+                let order = of("metadata[order_id]");
+                fake.sessions.lock().unwrap().push(order.clone());
+                *fake.paid.lock().unwrap() = json!({"id": "cs_1", "payment_status": "unpaid", "payment_intent": "pi_1", "metadata": {"order_id": order}, "amount_total": of("line_items[0][price_data][unit_amount]").parse::<i64>().unwrap()});
+                Json(json!({"id": "cs_1", "url": "https://pay.example/cs_1"}))
+            }))
+            .route("/v1/checkout/sessions/{id}", get(|State(fake): State<Fake>| async move { Json(fake.paid.lock().unwrap().clone()) }))
+            .route("/v1/charges/{id}", get(|State(fake): State<Fake>, Path(id): Path<String>| async move {
+                Json(json!({"id": id, "payment_intent": "pi_1", "amount_refunded": *fake.refunded.lock().unwrap()}))
+            }))
+            .route("/v1/disputes/{id}", get(|State(fake): State<Fake>, Path(id): Path<String>| async move {
+                Json(json!({"id": id, "payment_intent": "pi_1", "amount": 50, "status": fake.dispute.lock().unwrap().clone()}))
+            }))
+            .with_state(self.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        format!("http://{address}")
+    }
+}
+
+fn signature(body: &str, at_s: i64) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+    let tag = hmac::sign(&key, format!("{at_s}.{body}").as_bytes());
+    tag.as_ref().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+async fn send(home: &Home, id: &str, kind: &str, object: &str) -> u16 {
+    let body = json!({"id": id, "type": kind, "data": {"object": {"id": object}}}).to_string();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+        as i64;
+    let header = format!("t={now},v1={},v1={}", "0".repeat(64), signature(&body, now));
+    let request = home.call(Method::POST, "/webhooks/stripe").header("stripe-signature", header);
+    answer(request.body(body)).await.0
+}
+
+async fn purse(home: &Home, who: &Person) -> (i64, i64) {
+    let (_, purse) = answer(home.by(who, Method::GET, "/wallet")).await;
+    (purse["available_micro"].as_i64().unwrap(), purse["debt_micro"].as_i64().unwrap())
+}
+
+async fn handled(home: &Home) {
+    home.until("all events handled", async || {
+        (home.number("SELECT COUNT(*) FROM payment_event WHERE handled = 0").await == 0)
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_in_any_number_and_order_credit_once_and_refunds_become_debts() {
+    let fake = Fake::default();
+    let base = fake.start().await;
+    let set = |c: &mut oto_backend::Config| {
+        c.welcome_tokens = 0;
+        c.stripe = Some(oto_backend::config::Stripe {
+            secret_key: "sk_test_canary".into(),
+            webhook_secret: SECRET.into(),
+            base_url: base.clone(),
+            cents_per_token: 1,
+        });
+    };
+    both_with(set, |home: Home| {
+        let fake = fake.clone();
+        async move {
+            *fake.refunded.lock().unwrap() = 0;
+            let ada = home.person("ada").await;
+            let order = uuid::Uuid::now_v7().to_string();
+            let buy = |tokens: i64| home.by(&ada, Method::POST, "/wallet/checkout").header("idempotency-key", &order).json(&json!({"tokens": tokens}));
+            let (status, page) = answer(buy(100)).await;
+            assert_eq!((status, text(&page["url"]).as_str()), (201, "https://pay.example/cs_1"), "{page}");
+            assert_eq!(answer(buy(100)).await.0, 201);
+            assert_eq!(answer(buy(7)).await.0, 422);
+            for tokens in [0, -1, 100_001] {
+                assert_eq!(answer(home.by(&ada, Method::POST, "/wallet/checkout").header("idempotency-key", uuid::Uuid::now_v7().to_string()).json(&json!({"tokens": tokens}))).await.0, 422);
+            }
+            // Heard before it was paid: nothing. Paid, and heard five times and by another event: once.
+            assert_eq!(send(&home, "evt_0", "checkout.session.completed", "cs_1").await, 204);
+            handled(&home).await;
+            assert_eq!(purse(&home, &ada).await, (0, 0));
+            fake.paid.lock().unwrap()["payment_status"] = json!("paid");
+            for i in 0..5 {
+                assert_eq!(send(&home, "evt_1", "checkout.session.completed", "cs_1").await, 204);
+                assert_eq!(send(&home, &format!("evt_a{i}"), "checkout.session.async_payment_succeeded", "cs_1").await, 204);
+            }
+            handled(&home).await;
+            assert_eq!(purse(&home, &ada).await, (100_000_000, 0));
+            // Half is spent, then all is given back: the rest is owed.
+            home.sql(&format!("UPDATE ledger_account SET balance = balance - 50000000 WHERE id = 'available:{}'", ada.id)).await;
+            home.sql("INSERT INTO ledger_account (id, balance) VALUES ('revenue', 0) ON CONFLICT DO NOTHING").await;
+            home.sql("UPDATE ledger_account SET balance = balance + 50000000 WHERE id = 'revenue'").await;
+            for (i, cents) in [(0, 30), (1, 30), (2, 100)] {
+                *fake.refunded.lock().unwrap() = cents;
+                send(&home, &format!("evt_r{i}"), "charge.refunded", "ch_1").await;
+                handled(&home).await;
+            }
+            assert_eq!(purse(&home, &ada).await, (0, 50_000_000));
+            // A dispute that was won, heard from its end: taken and given back.
+            *fake.dispute.lock().unwrap() = "won".to_owned();
+            send(&home, "evt_d2", "charge.dispute.closed", "dp_1").await;
+            send(&home, "evt_d1", "charge.dispute.created", "dp_1").await;
+            handled(&home).await;
+            assert_eq!(purse(&home, &ada).await, (0, 50_000_000));
+            assert_eq!(home.number("SELECT CAST(SUM(balance) AS BIGINT) FROM ledger_account").await, 0);
+            // Forged, old, changed, without a signature.
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
+            let body = r#"{"id":"evt_x","type":"x"}"#;
+            for header in [
+                format!("t={now},v1={}", "0".repeat(64)),
+                format!("t={},v1={}", now - 400, signature(body, now - 400)),
+                format!("t={now},v1={}", signature("{}", now)),
+                "nonsense".to_owned(),
+            ] {
+                let request = home.call(Method::POST, "/webhooks/stripe").header("stripe-signature", header);
+                assert_eq!(answer(request.body(body)).await.0, 400);
+            }
+            assert_eq!(answer(home.call(Method::POST, "/webhooks/stripe").body(body)).await.0, 400);
+            home.stop().await;
+        }
+    })
+    .await;
+}

@@ -13,6 +13,7 @@ mod engines;
 mod lineage;
 mod make;
 mod notes;
+mod server;
 mod shot;
 mod usage;
 
@@ -27,6 +28,7 @@ use crate::data::DataDir;
 
 pub(crate) use engines::OPENROUTER;
 pub(crate) use make::lost_sentence;
+pub(crate) use server::client_name;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -67,6 +69,18 @@ enum Command {
     Keys(engines::KeysCommand),
     /// Tell what was made and what it cost, and set limits.
     Usage(usage::UsageArgs),
+    /// Sign in at a server with a shared wall, in a browser.
+    Login(server::LoginArgs),
+    /// Sign out.
+    Logout,
+    /// Hang a work on the shared wall.
+    Publish(server::PublishArgs),
+    /// Take a work of yours off the shared wall, for good.
+    Unpublish(server::UnpublishArgs),
+    /// Tell who is signed in, and how many tokens are left.
+    Account(server::AccountArgs),
+    /// Walk the shared wall, in a window.
+    Wall(server::WallArgs),
     /// Say what works on this machine.
     Doctor(doctor::DoctorArgs),
     /// Measure drawing, opening and editing on boards of any size.
@@ -108,6 +122,14 @@ fn carry_out(cli: Cli) -> Result<ExitCode> {
         Some(Command::Engines(command)) => engines::engines(&data, command),
         Some(Command::Keys(command)) => engines::keys(&data, command),
         Some(Command::Usage(args)) => usage::run(&data, &args),
+        Some(Command::Login(args)) => server::login(&data, &args).map(|()| ExitCode::SUCCESS),
+        Some(Command::Logout) => server::logout(&data).map(|()| ExitCode::SUCCESS),
+        Some(Command::Publish(args)) => server::publish(&data, &args).map(|()| ExitCode::SUCCESS),
+        Some(Command::Unpublish(args)) => {
+            server::unpublish(&data, &args).map(|()| ExitCode::SUCCESS)
+        }
+        Some(Command::Account(args)) => server::account(&data, &args).map(|()| ExitCode::SUCCESS),
+        Some(Command::Wall(args)) => server::wall(&data, &args).map(|()| ExitCode::SUCCESS),
         Some(Command::Doctor(args)) => doctor::run(&data, &args),
         Some(Command::Bench(command)) => bench::run(&data, &command).map(|()| ExitCode::SUCCESS),
         Some(Command::Tour(args)) => make::tour(&data, &args).map(|()| ExitCode::SUCCESS),

@@ -48,6 +48,16 @@ impl DataDir {
         self.root.join("incoming")
     }
 
+    /// Works that were taken from the shared wall and wait to hang on a board.
+    pub(crate) fn inbox(&self) -> PathBuf {
+        self.root.join("inbox")
+    }
+
+    /// Pictures of the shared wall; they can be fetched again.
+    pub(crate) fn wall_pictures(&self) -> PathBuf {
+        self.root.join("derived").join("wall")
+    }
+
     pub(crate) fn boards(&self) -> PathBuf {
         self.root.join("boards")
     }

@@ -12,6 +12,9 @@ mod third_party;
 pub(crate) mod thumbnails;
 mod ticker;
 mod timeline;
+mod wall;
+
+pub(crate) use wall::walk;
 
 use std::path::PathBuf;
 use std::time::Instant;

@@ -8,6 +8,7 @@ mod derived;
 mod desk;
 mod figures;
 mod home;
+mod inbox;
 mod key_dates;
 mod making;
 mod memory;

@@ -15,7 +15,8 @@ use oto_board::{
 };
 use oto_storage::AssetStore;
 
-use crate::convert::run::run_of;
+use crate::convert::publish::SHARED_WALL;
+use crate::convert::run::{run_of, work_kind};
 use crate::home::EMBEDDED;
 use crate::mint;
 
@@ -180,6 +181,66 @@ pub(crate) fn begin(board: &Board, recipe: Recipe, kind: WorkKind, job: JobId) -
     );
     note.color = paper_of(kind);
     (id, Edit::BeginWork { note, twines })
+}
+
+/// The golden note that stands for the author of a published work, when there is none yet.
+pub(crate) fn author_of_wall(
+    board: &Board,
+    work: &oto_api_types::Work,
+    wish: [f64; 2],
+) -> Option<Edit> {
+    if note_of_author(board, &work.author.handle).is_some() {
+        return None;
+    }
+    let agent = Agent {
+        makes: work_kind(work.kind)?,
+        engine: SHARED_WALL.to_owned(),
+        model: String::new(),
+        prompt: String::new(),
+        params: Vec::new(),
+        twine_color: 5,
+    };
+    let size = [200.0, 200.0];
+    let center = place_near(board, wish, size);
+    let kind = NoteKind::Agent(Box::new(agent));
+    let rank = board.top_rank().saturating_add(1);
+    let mut note = blank(NoteId(mint::id()), kind, center, size, rank);
+    note.title = format!("@{}", work.author.handle);
+    Some(Edit::AddNotes { notes: vec![note], twines: Vec::new() })
+}
+
+fn note_of_author<'b>(board: &'b Board, handle: &str) -> Option<&'b Note> {
+    let name = format!("@{handle}");
+    board
+        .notes()
+        .find(|n| n.title == name && n.kind.agent().is_some_and(|a| a.engine == SHARED_WALL))
+}
+
+/// A published work begins to come onto the board, beside the note of its author, which is there.
+pub(crate) fn begin_from_wall(
+    board: &Board,
+    work: &oto_api_types::Work,
+    server: &str,
+    job: JobId,
+) -> Option<Edit> {
+    let author = note_of_author(board, &work.author.handle)?.id;
+    let told = work.recipe.clone().unwrap_or_default();
+    let recipe = Recipe {
+        agent: author,
+        engine: SHARED_WALL.to_owned(),
+        model: work.id.clone(),
+        prompt: told.prompt,
+        seed: told.seed,
+        params: Vec::new(),
+        sources: Vec::new(),
+    };
+    let (_, mut edit) = begin(board, recipe, work_kind(work.kind)?, job);
+    if let Edit::BeginWork { note, .. } = &mut edit
+        && let NoteKind::Work(begun) = &mut note.kind
+    {
+        begun.state = WorkState::Making { home: server.to_owned(), job };
+    }
+    Some(edit)
 }
 
 /// The work that waits for a job.

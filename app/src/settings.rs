@@ -14,11 +14,18 @@ pub(crate) struct Settings {
     pub(crate) dark: bool,
     /// No glides.
     pub(crate) reduced_motion: bool,
+    /// Address of the server with the shared wall; empty while none was named.
+    pub(crate) server: String,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { language: "auto".to_owned(), dark: false, reduced_motion: false }
+        Self {
+            language: "auto".to_owned(),
+            dark: false,
+            reduced_motion: false,
+            server: String::new(),
+        }
     }
 }
 

@@ -285,7 +285,8 @@ async fn carry_out(link: &Link, ask: Ask, tell: &Tell) -> Result<(), ClientError
             tell(Told::Account(None));
         }
         Ask::Account => {
-            let account = if link.is_signed_in().await? { Some(link.account().await?) } else { None };
+            let account =
+                if link.is_signed_in().await? { Some(link.account().await?) } else { None };
             tell(Told::Account(account.map(Box::new)));
         }
         Ask::Wallet => tell(Told::Wallet(link.wallet().await?)),

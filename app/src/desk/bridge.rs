@@ -6,6 +6,7 @@ pub(super) mod films;
 pub(super) mod keys;
 pub(super) mod media;
 mod proxies;
+pub(super) mod sharing;
 mod sound;
 mod storage;
 pub(super) mod timeline;
@@ -17,6 +18,7 @@ pub(super) fn plugin(app: &mut App) {
     films::plugin(app);
     media::plugin(app);
     proxies::plugin(app);
+    sharing::plugin(app);
     storage::plugin(app);
     timeline::plugin(app);
 }

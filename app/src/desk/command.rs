@@ -58,6 +58,10 @@ pub(super) enum Command {
     Shortcuts,
     Dark,
     Download,
+    /// Opens the dialog that hangs a work on the shared wall.
+    Publish,
+    /// Opens the window of the shared wall.
+    Walk,
     Edit,
     Raise,
     Nudge([i32; 2]),
@@ -114,6 +118,8 @@ rows! {
     Command::Star, "command-star", "S";
     Command::Raise, "command-raise", "Page Up";
     Command::Download, "command-download", "Ctrl+S";
+    Command::Publish, "command-publish", "";
+    Command::Walk, "command-walk", "";
     Command::Fit, "command-fit", "Shift+1";
     Command::FitSelection, "command-fit-selection", "Shift+2";
     Command::Back, "command-back", "Home";
@@ -145,6 +151,8 @@ pub(super) struct Bench<'w> {
     pub(super) preview: Option<ResMut<'w, Preview>>,
     pub(super) films: Option<ResMut<'w, FilmsOnWall>>,
     pub(super) chores: Res<'w, super::bridge::chores::Chores>,
+    pub(super) sharing: ResMut<'w, super::bridge::sharing::Sharing>,
+    pub(super) waker: Res<'w, super::state::Waker>,
     pub(super) edits: MessageWriter<'w, EditRequest>,
 }
 
@@ -166,7 +174,7 @@ pub(super) fn is_available(command: &Command, open: &OpenBoard, selection: &Sele
         Command::Star | Command::Duplicate | Command::Raise | Command::FitSelection => {
             !selection.ids().is_empty()
         }
-        Command::Variation | Command::Remix | Command::Download => {
+        Command::Variation | Command::Remix | Command::Download | Command::Publish => {
             let done = |id: NoteId| {
                 open.board()
                     .note(id)
@@ -201,6 +209,8 @@ fn carry_out(mut bench: Bench, mut redraw: MessageWriter<bevy::window::RequestRe
             | Command::NewAgent(_)
             | Command::Edit
             | Command::Open(_)
+            | Command::Publish
+            | Command::Walk
             | Command::Download => {
                 agents::carry_out(&mut bench, command);
             }

@@ -9,7 +9,8 @@ mod minimap;
 mod note_editor;
 mod notices;
 mod preview;
-mod style;
+mod publish;
+pub(super) mod style;
 mod timeline;
 mod toasts;
 mod top_bar;
@@ -26,8 +27,9 @@ use bevy_egui::{EguiContexts, egui};
 use oto_canvas::{BoardCamera, Counters, Gate, Gesture, Lit, OpenBoard, Selection, Suppressed};
 
 use super::bridge::media::Preview;
+use super::bridge::sharing::Sharing;
 use super::bridge::timeline::Cut;
-use super::state::{Desk, UiState};
+use super::state::{Desk, UiState, Waker};
 use super::third_party::egui::restyle;
 
 /// Logical pixels that panels take: left, top, right, bottom.
@@ -54,6 +56,8 @@ pub(super) struct Scene<'w, 's> {
     map: Local<'s, minimap::Map>,
     looks: Local<'s, timeline::Looks>,
     counters: Res<'w, Counters>,
+    sharing: ResMut<'w, Sharing>,
+    waker: Res<'w, Waker>,
 }
 
 /// What the ticker was asked for already.
@@ -65,9 +69,15 @@ struct Ticks {
 }
 
 /// Whether panels take the pointer and the keys, from what egui said last.
-pub(super) fn gate(wants: Res<EguiWantsInput>, mut gate: ResMut<Gate>, ui: Res<UiState>) {
+pub(super) fn gate(
+    wants: Res<EguiWantsInput>,
+    mut gate: ResMut<Gate>,
+    ui: Res<UiState>,
+    sharing: Res<Sharing>,
+) {
+    let is_asked = ui.dialog.is_some() || sharing.form.is_some();
     let now = Gate {
-        over_panel: wants.is_pointer_over_area() || wants.is_using_pointer() || ui.dialog.is_some(),
+        over_panel: wants.is_pointer_over_area() || wants.is_using_pointer() || is_asked,
         typing: wants.wants_keyboard_input(),
     };
     if *gate != now {
@@ -98,6 +108,7 @@ pub(super) fn all(mut contexts: EguiContexts, mut scene: Scene) -> Result {
     keys::listen(&context, &mut scene);
     toasts::show(&context, &mut scene);
     dialogs::show(&context, &mut scene);
+    publish::show(&context, &mut scene);
     if !scene.ui.queue.is_empty() {
         context.request_repaint();
     }

@@ -53,17 +53,15 @@ fn at_rest() -> UpdateMode {
 #[derive(Resource)]
 struct StartedAt(Instant);
 
-pub(super) fn run(start: Start) -> Result<()> {
-    let theme = Theme::read(start.settings.dark)?;
-    let words = Words::new(&start.settings.language);
-    let name = start.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+/// A window with a canvas in it, and what wakes it.
+pub(super) fn window(title: &str, theme: &Theme) -> (App, Arc<dyn Fn() + Send + Sync>) {
     let mut app = App::new();
     let plugins = DefaultPlugins
         .build()
         .disable::<bevy::log::LogPlugin>()
         .set(WindowPlugin {
             primary_window: Some(Window {
-                title: format!("{name} — oTo"),
+                title: title.to_owned(),
                 name: Some("oto".to_owned()),
                 resolution: WindowResolution::new(1280, 800),
                 present_mode: PresentMode::AutoVsync,
@@ -96,6 +94,14 @@ pub(super) fn run(start: Start) -> Result<()> {
         wake: Arc::clone(&wake),
     });
     third_party::egui::plugin(&mut app);
+    (app, wake)
+}
+
+pub(super) fn run(start: Start) -> Result<()> {
+    let theme = Theme::read(start.settings.dark)?;
+    let words = Words::new(&start.settings.language);
+    let name = start.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let (mut app, wake) = window(&format!("{name} — oTo"), &theme);
 
     let mut camera = BoardCamera::for_size([1280.0, 800.0]);
     camera.reduced_motion = start.settings.reduced_motion;

@@ -141,7 +141,8 @@ impl Link {
 
     pub(super) async fn begin_sign_in(&self, client: &str) -> Result<DeviceCode, ClientError> {
         let body = DeviceStart { client: client.to_owned() };
-        Self::read(Self::sent(self.call(Method::POST, "/auth/device/code").json(&body)).await?).await
+        Self::read(Self::sent(self.call(Method::POST, "/auth/device/code").json(&body)).await?)
+            .await
     }
 
     /// Asks until somebody decided (RFC 8628, 3.5).
@@ -324,12 +325,10 @@ impl Link {
     }
 
     /// Hears of changes until the program ends; a stream that breaks is opened again.
-    pub(super) async fn listen(
-        &self,
-        tell: impl Fn(Option<WallEvent>),
-    ) -> Result<(), ClientError> {
+    pub(super) async fn listen(&self, tell: impl Fn(Option<WallEvent>)) -> Result<(), ClientError> {
         loop {
-            let call = self.call(Method::GET, "/shared/events").header("accept", "text/event-stream");
+            let call =
+                self.call(Method::GET, "/shared/events").header("accept", "text/event-stream");
             if let Ok(mut response) = Self::sent(call).await {
                 let mut text = String::new();
                 while let Ok(Some(bytes)) = response.chunk().await {

@@ -31,7 +31,9 @@ pub fn checked_address(typed: &str) -> Result<String, String> {
     match url.scheme() {
         "https" => {}
         "http" if is_near => {}
-        _ => return Err("Over the internet the address of a server begins with https://".to_owned()),
+        _ => {
+            return Err("Over the internet the address of a server begins with https://".to_owned());
+        }
     }
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
         return Err("Leave name, password and question mark out of the address.".to_owned());
@@ -99,7 +101,7 @@ impl Session {
         let token = SecretString::from(tokens.refresh_token.clone());
         let kept = tokio::task::spawn_blocking(move || {
             let place = keys.place_of(&account).ok().flatten().unwrap_or(Place::Keyring);
-            match keys.set_in(&account, token.clone(), place) {
+            match keys.set_in(place, &account, token.clone()) {
                 Err(CredentialError::NoKeyring) => keys.set_for_session(&account, token),
                 other => other,
             }
@@ -136,7 +138,14 @@ mod tests {
     fn addresses_are_https_but_near() {
         assert_eq!(checked_address(" wall.example.org/ ").unwrap(), "https://wall.example.org");
         assert_eq!(checked_address("http://127.0.0.1:7420").unwrap(), "http://127.0.0.1:7420");
-        for wrong in ["", "http://wall.example.org", "https://a:b@x.org", "ftp://x", "https://x?y", "file:///etc/passwd"] {
+        for wrong in [
+            "",
+            "http://wall.example.org",
+            "https://a:b@x.org",
+            "ftp://x",
+            "https://x?y",
+            "file:///etc/passwd",
+        ] {
             assert!(checked_address(wrong).is_err(), "{wrong}");
         }
     }

@@ -7,6 +7,7 @@ use oto_canvas::EditRequest;
 use oto_media::sniff::{Sniffed, sniff};
 
 use super::{Bench, Command};
+use crate::convert::publish::Choices;
 use crate::desk::bridge::chores::Chore;
 use crate::desk::state::Editing;
 use crate::making::{self, TRAY};
@@ -46,6 +47,8 @@ pub(super) fn carry_out(bench: &mut Bench, command: Command) {
         }
         Command::Open(id) => open(bench, id),
         Command::Download => download(bench),
+        Command::Publish => publish(bench),
+        Command::Walk => walk(bench),
         _ => {}
     }
 }
@@ -93,6 +96,37 @@ fn file_name(title: &str) -> String {
         kept.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(60).collect();
     let trimmed = short.trim_matches(['.', ' ']);
     if trimmed.is_empty() { "oTo".to_owned() } else { trimmed.to_owned() }
+}
+
+fn publish(bench: &mut Bench) {
+    let id = bench.selection.single().or(bench.ui.preview);
+    if let Some(note) = id.and_then(|id| bench.open.board().note(id)) {
+        let choices = Choices::of(note);
+        bench.sharing.open(note.id, choices, &bench.desk, &bench.waker);
+    }
+}
+
+/// The wall has a window of its own: the same program, started once more.
+fn walk(bench: &mut Bench) {
+    let started = std::env::current_exe().and_then(|program| {
+        let mut command = std::process::Command::new(program);
+        command.arg("--data-dir").arg(bench.desk.data.root()).arg("wall");
+        if bench.desk.settings.server.is_empty() && !bench.sharing.address.is_empty() {
+            command.arg(&bench.sharing.address);
+        }
+        command.stdin(std::process::Stdio::null()).spawn()
+    });
+    match started {
+        // It ends when its window is closed; who waits for it then is a thread of its own.
+        Ok(mut child) => {
+            let wait = move || drop(child.wait());
+            if let Err(error) = std::thread::Builder::new().name("oto-wall".to_owned()).spawn(wait)
+            {
+                tracing::warn!(%error, "nobody waits for the wall's window");
+            }
+        }
+        Err(error) => bench.ui.toast(error.to_string(), None),
+    }
 }
 
 fn download(bench: &mut Bench) {

@@ -248,6 +248,9 @@ fn actions(ui: &mut egui::Ui, scene: &mut Scene, note: &Note) {
         if primary(ui, &t, &scene.desk.say("preview-download")).clicked() {
             wished = Some(Command::Download);
         }
+        if button(ui, &scene.desk.say("publish-button")).clicked() {
+            wished = Some(Command::Publish);
+        }
         if button_with_key(ui, &t, &scene.desk.say("preview-remix"), "R").clicked() {
             wished = Some(Command::Remix);
         }

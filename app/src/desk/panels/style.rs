@@ -7,7 +7,7 @@ use crate::desk::third_party::egui::{ICONS, SEMI, color, family};
 use crate::theme::tokens::PanelTokens;
 
 /// A panel's paper.
-pub(super) fn frame(t: &PanelTokens) -> Frame {
+pub(in crate::desk) fn frame(t: &PanelTokens) -> Frame {
     let [r, g, b] = t.shadow.0;
     Frame::new()
         .fill(color(t.fill))
@@ -23,25 +23,30 @@ pub(super) fn frame(t: &PanelTokens) -> Frame {
 }
 
 /// An ordinary button.
-pub(super) fn button(ui: &mut Ui, text: &str) -> Response {
+pub(in crate::desk) fn button(ui: &mut Ui, text: &str) -> Response {
     ui.add(egui::Button::new(RichText::new(text).font(family(SEMI, 12.5))).corner_radius(8))
 }
 
 /// A button with its key shown as a keycap.
-pub(super) fn button_with_key(ui: &mut Ui, t: &PanelTokens, text: &str, key: &str) -> Response {
+pub(in crate::desk) fn button_with_key(
+    ui: &mut Ui,
+    t: &PanelTokens,
+    text: &str,
+    key: &str,
+) -> Response {
     let title = egui::WidgetText::from(RichText::new(text).font(family(SEMI, 12.5)));
     let cap = RichText::new(key).size(10.5).color(color(t.faint));
     ui.add(egui::Button::new((title, cap)).corner_radius(8))
 }
 
 /// The one main action.
-pub(super) fn primary(ui: &mut Ui, t: &PanelTokens, text: &str) -> Response {
+pub(in crate::desk) fn primary(ui: &mut Ui, t: &PanelTokens, text: &str) -> Response {
     let words = RichText::new(text).font(family(SEMI, 12.5)).color(color(t.on_accent));
     ui.add(egui::Button::new(words).fill(color(t.accent)).stroke(Stroke::NONE).corner_radius(8))
 }
 
 /// A pill; the active one is reversed.
-pub(super) fn chip(ui: &mut Ui, t: &PanelTokens, text: &str, active: bool) -> Response {
+pub(in crate::desk) fn chip(ui: &mut Ui, t: &PanelTokens, text: &str, active: bool) -> Response {
     let (ink, fill) = if active { (t.fill, t.ink) } else { (t.ink, t.button) };
     let words = RichText::new(text).size(12.5).color(color(ink));
     let stroke = if active { Stroke::NONE } else { Stroke::new(1.0, color(t.line)) };
@@ -50,16 +55,16 @@ pub(super) fn chip(ui: &mut Ui, t: &PanelTokens, text: &str, active: bool) -> Re
 }
 
 /// Second-rank words.
-pub(super) fn faint(t: &PanelTokens, text: impl Into<String>) -> RichText {
+pub(in crate::desk) fn faint(t: &PanelTokens, text: impl Into<String>) -> RichText {
     RichText::new(text).color(color(t.faint))
 }
 
 /// SemiBold words.
-pub(super) fn semi(text: impl Into<String>, size: f32) -> RichText {
+pub(in crate::desk) fn semi(text: impl Into<String>, size: f32) -> RichText {
     RichText::new(text).font(family(SEMI, size))
 }
 
 /// An icon drawn with one stroke width.
-pub(super) fn icon(icon: &str, size: f32) -> RichText {
+pub(in crate::desk) fn icon(icon: &str, size: f32) -> RichText {
     RichText::new(icon).font(family(ICONS, size))
 }

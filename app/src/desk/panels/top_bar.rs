@@ -38,6 +38,10 @@ pub(super) fn show(context: &egui::Context, scene: &mut Scene) {
                 let name =
                     scene.desk.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 ui.add(egui::Button::new(semi(name, 13.0)).corner_radius(8));
+                let wall = faint(&t, scene.desk.say("wall-title")).size(13.0);
+                if ui.add(egui::Button::new(wall).corner_radius(8)).clicked() {
+                    scene.ui.queue.push(Command::Walk);
+                }
                 let free = width - 760.0;
                 ui.add_space((free * 0.25).max(6.0));
                 search_field(ui, scene, (width * 0.24).clamp(120.0, 320.0));

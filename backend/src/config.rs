@@ -165,11 +165,19 @@ impl Config {
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
         let mut wrong = Vec::new();
+        // A secret may lie in a file that OTO_X_FILE names; one that cannot be read is a fault, never
+        // a reason to go on with what is usual.
+        let unreadable = std::cell::RefCell::new(Vec::new());
         let text = |name: &str, own: Option<String>| -> Option<String> {
-            // A secret may lie in a file: OTO_X_FILE beats nothing but the default.
             let from_file = || {
                 let path = variable(&format!("{name}_FILE"))?;
-                std::fs::read_to_string(path).ok().map(|s| s.trim().to_owned())
+                match std::fs::read_to_string(&path) {
+                    Ok(text) => Some(text.trim().to_owned()),
+                    Err(error) => {
+                        unreadable.borrow_mut().push(format!("{name}_FILE: {path}: {error}"));
+                        None
+                    }
+                }
             };
             variable(name).or_else(from_file).or(own)
         };
@@ -258,7 +266,7 @@ impl Config {
                 match net {
                     Some(net) => found.push(net),
                     None => {
-                        wrong.push(format!("{name}: “{word}” is no network, such as 10.0.0.0/8"))
+                        wrong.push(format!("{name}: “{word}” is no network, such as 10.0.0.0/8"));
                     }
                 }
             }
@@ -342,6 +350,7 @@ impl Config {
             webhook_allow,
             otlp_url: text("OTO_OTLP_URL", file.otlp_url),
         };
+        wrong.extend(unreadable.into_inner());
         if wrong.is_empty() { Ok(config) } else { Err(ConfigError(wrong)) }
     }
 
@@ -391,11 +400,12 @@ mod tests {
                 ("OTO_TRUSTED_PROXIES", "10.0.0.0/99"),
                 ("OTO_STRIPE_SECRET_KEY", "sk_live_hunter2"),
                 ("OTO_SMTP_URL", "smtp://mail"),
+                ("OTO_MASTER_KEY_FILE", "/nowhere/key"),
             ],
             "",
         )
         .unwrap_err();
-        assert_eq!(error.0.len(), 7, "{error}");
+        assert_eq!(error.0.len(), 8, "{error}");
         assert!(!error.to_string().contains("hunter2"));
     }
 

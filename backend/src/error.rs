@@ -58,6 +58,11 @@ impl Refusal {
         Self { retry_after: Some(seconds), ..self }
     }
 
+    /// The stable word.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// The sentence.
     pub(crate) fn sentence(&self) -> &str {
         &self.detail

@@ -168,6 +168,7 @@ const STEPS: &[Step] = &[
         ALTER TABLE job ADD COLUMN kind_word TEXT NOT NULL DEFAULT '';
         ALTER TABLE job ADD COLUMN reached DOUBLE PRECISION NOT NULL DEFAULT 0;
         ALTER TABLE job ADD COLUMN doing TEXT NOT NULL DEFAULT '';
+        CREATE INDEX turn_served ON turn (served);
         CREATE INDEX job_owner ON job (owner, created_at_ms, id);
         CREATE INDEX job_unsettled ON job (settled) WHERE settled = 0 AND hold_micro > 0;",
     ),

@@ -20,8 +20,8 @@ use crate::auth;
 use crate::error::Refusal;
 use crate::limits::{self, ip_of};
 use crate::routes::{
-    alias, assets, auth as account, engines, events, home, jobs, me, safety, shared, uploads,
-    usage, wallet, works,
+    alias, assets, auth as account, engines, events, facade, home, jobs, me, safety, shared,
+    uploads, usage, wallet, works,
 };
 use crate::state::AppState;
 use crate::{admin, pages};
@@ -174,6 +174,7 @@ pub(crate) fn server_router(state: AppState) -> Router {
     let docs = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document());
     Router::new()
         .nest("/api/v1", api)
+        .nest("/v1", facade::router())
         .merge(aliases())
         .merge(inner)
         .merge(pages::router())
@@ -222,7 +223,8 @@ async fn observe(request: Request, next: Next) -> Response {
     let route =
         request.extensions().get::<MatchedPath>().map_or("other", |m| m.as_str()).to_owned();
     let id = uuid::Uuid::now_v7().simple().to_string();
-    let mut answer = next.run(request).await;
+    let span = tracing::info_span!("request", http.method = %method, http.route = %route, request.id = %id);
+    let mut answer = tracing::Instrument::instrument(next.run(request), span).await;
     let (status, took) = (answer.status().as_u16(), begun.elapsed());
     let labels =
         [("method", method.to_string()), ("route", route.clone()), ("status", status.to_string())];

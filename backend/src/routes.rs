@@ -6,6 +6,7 @@ pub(crate) mod auth;
 pub(crate) mod body;
 pub(crate) mod engines;
 pub(crate) mod events;
+pub(crate) mod facade;
 pub(crate) mod home;
 pub(crate) mod jobs;
 pub(crate) mod me;

@@ -151,8 +151,10 @@ fn metrics() -> Result<PrometheusHandle, BackendError> {
     if let Some(handle) = HANDLE.get() {
         return Ok(handle.clone());
     }
-    let buckets =
-        [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
+    let buckets = [
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 300.0,
+        1_800.0,
+    ];
     let builder = PrometheusBuilder::new()
         .set_buckets(&buckets)
         .map_err(|e| BackendError::Stopped(e.to_string()))?;

@@ -213,6 +213,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::jobs::charge::Prices;
     use crate::jobs::queue::{Accepted, accept};
 
     #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@
 
 mod ci;
 mod packages;
+mod postgres;
 mod run;
 mod test;
 mod tidy;
@@ -47,8 +48,14 @@ fn root() -> Result<PathBuf> {
 
 /// Runs a program and fails when it does.
 fn sh(program: &str, arguments: &[&str]) -> Result<()> {
+    sh_with(program, arguments, &[])
+}
+
+/// The same with more in its environment.
+fn sh_with(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Result<()> {
     let status = Command::new(program)
         .args(arguments)
+        .envs(variables.iter().copied())
         .current_dir(root()?)
         .status()
         .with_context(|| format!("{program} could not be started"))?;

@@ -26,7 +26,7 @@ const RUN: &[&str] = &[
 ];
 
 /// What tests need besides.
-const TEST: &[&str] = &["xvfb", "dbus", "gnome-keyring", "ffmpeg"];
+const TEST: &[&str] = &["xvfb", "dbus", "gnome-keyring", "ffmpeg", "postgresql"];
 
 const DNF: &str = "sudo dnf install gcc pkgconf alsa-lib-devel systemd-devel wayland-devel libxkbcommon-devel libxkbcommon-x11 libX11-devel vulkan-loader mesa-vulkan-drivers gstreamer1-devel gstreamer1-plugins-base-devel gstreamer1-plugins-good gstreamer1-plugins-bad-free gstreamer1-plugin-openh264 gstreamer1-plugin-libav espeak-ng";
 const PACMAN: &str = "sudo pacman -S --needed base-devel alsa-lib wayland libxkbcommon-x11 libx11 vulkan-icd-loader vulkan-swrast gstreamer gst-plugins-base gst-plugins-good gst-plugins-bad gst-libav espeak-ng";
@@ -101,11 +101,14 @@ fn elsewhere(for_tests: bool) -> Result<()> {
     }
     let more = |tests: &str| if for_tests { format!(" {tests}") } else { String::new() };
     let command = if exists("dnf") {
-        format!("{DNF}{}", more("xorg-x11-server-Xvfb dbus-daemon gnome-keyring ffmpeg-free"))
+        format!(
+            "{DNF}{}",
+            more("xorg-x11-server-Xvfb dbus-daemon gnome-keyring ffmpeg-free postgresql-server")
+        )
     } else if exists("pacman") {
-        format!("{PACMAN}{}", more("xorg-server-xvfb dbus gnome-keyring ffmpeg"))
+        format!("{PACMAN}{}", more("xorg-server-xvfb dbus gnome-keyring ffmpeg postgresql"))
     } else if exists("brew") {
-        format!("{BREW}{}", more("ffmpeg"))
+        format!("{BREW}{}", more("ffmpeg postgresql"))
     } else {
         bail!(
             "oTo needs GStreamer 1.22 or newer with its development files, Vulkan and espeak-ng; install them with your system's package manager and try again"

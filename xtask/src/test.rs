@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use crate::{cargo, packages, sh, tidy};
+use crate::postgres::Postgres;
+use crate::{cargo, packages, sh_with, tidy};
 
 pub(crate) fn test(rest: &[String]) -> Result<()> {
     packages::install(true)?;
@@ -14,5 +15,7 @@ pub(crate) fn test(rest: &[String]) -> Result<()> {
     let mut arguments = if nextest { vec!["nextest", "run"] } else { vec!["test"] };
     arguments.extend(["--workspace", "--locked"]);
     arguments.extend(rest.iter().map(String::as_str));
-    sh(&cargo(), &arguments)
+    // Gone with its files when the tests have ended, however they ended.
+    let postgres = Postgres::start()?;
+    sh_with(&cargo(), &arguments, &[("OTO_TEST_POSTGRES", postgres.url())])
 }

@@ -74,8 +74,8 @@ impl Passwords {
             )
             .after(5)
         };
-        let _room = self.room.try_acquire().ok().ok_or_else(|| busy())?;
-        let _turn = self.working.acquire().await.ok().ok_or_else(|| busy())?;
+        let _room = self.room.try_acquire().ok().ok_or_else(&busy)?;
+        let _turn = self.working.acquire().await.ok().ok_or_else(busy)?;
         tokio::task::spawn_blocking(work).await.map_err(|e| broken(&e))
     }
 

@@ -52,7 +52,7 @@ impl Verifier<Vec<u8>> for Ed25519Verifier {
         UnparsedPublicKey::new(&ED25519, &self.0)
             .verify(message, signature)
             .ok()
-            .ok_or_else(|| SignatureError::new())
+            .ok_or_else(SignatureError::new)
     }
 }
 
@@ -71,7 +71,7 @@ fn signer(
     }
     let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(key.as_bytes())
         .ok()
-        .ok_or_else(|| ErrorKind::InvalidEddsaKey)?;
+        .ok_or(ErrorKind::InvalidEddsaKey)?;
     Ok(Box::new(Ed25519Signer(pair)))
 }
 
@@ -119,7 +119,9 @@ impl TokenKeys {
     pub(crate) fn new(pkcs8: &[Vec<u8>], issuer: &str) -> Option<Self> {
         static INSTALL: Once = Once::new();
         // Once for the process; a second one would be refused and is the same.
-        INSTALL.call_once(|| drop(PROVIDER.install_default()));
+        INSTALL.call_once(|| {
+            PROVIDER.install_default().ok();
+        });
         let mut believed = Vec::new();
         for key in pkcs8 {
             let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(key).ok()?;

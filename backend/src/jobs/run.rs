@@ -172,7 +172,31 @@ async fn run(state: &AppState, row: JobRow) {
         tracing::error!(job.id = %row.id, %error, "the end of job {} could not be written", row.id);
     }
     state.live().remove(&row.id);
+    if state.server.is_some()
+        && let Err(error) = tell_end(state, &row).await
+    {
+        tracing::error!(job.id = %row.id, %error, "the end of job {} could not be told", row.id);
+    }
     state.tick(&row.id);
+}
+
+/// Figures and webhooks about a job that ended.
+async fn tell_end(state: &AppState, row: &JobRow) -> Result<(), sea_orm::DbErr> {
+    let Some(now) = queue::find(&state.db, &row.id).await? else { return Ok(()) };
+    if !now.status.is_final() {
+        return Ok(());
+    }
+    let spent = now.spent();
+    let status = super::row::status_word(now.status);
+    let labels =
+        [("kind", spent.kind.clone()), ("engine", spent.engine), ("status", status.to_owned())];
+    metrics::counter!("jobs_total", &labels).increment(1);
+    metrics::histogram!("job_seconds", "kind" => spent.kind).record(spent.took_ms as f64 / 1000.0);
+    // A whole is told, not its stages.
+    if now.parent_id.is_none() {
+        crate::webhooks::tell(&state.db, &now.owner, &format!("job.{status}"), &now.id).await?;
+    }
+    Ok(())
 }
 
 /// Lets the engine work while the lease is renewed.

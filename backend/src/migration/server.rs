@@ -32,6 +32,7 @@ pub(super) const STEPS: &[Step] = &[
             keeps_works BIGINT NOT NULL DEFAULT 0
         );
         CREATE INDEX account_created ON account (created_at_ms, id);
+        CREATE INDEX account_leaves ON account (leaves_at_ms) WHERE leaves_at_ms IS NOT NULL;
         CREATE TABLE plot (
             n BIGINT PRIMARY KEY,
             px BIGINT NOT NULL,
@@ -309,7 +310,8 @@ pub(super) const STEPS: &[Step] = &[
             at_ms BIGINT NOT NULL,
             summed BIGINT NOT NULL DEFAULT 0
         );
-        CREATE INDEX wall_change_open ON wall_change (summed, id);",
+        CREATE INDEX wall_change_open ON wall_change (summed, id);
+        CREATE INDEX wall_change_at ON wall_change (at_ms);",
     ),
     Step::both(
         "s0004_social",

@@ -123,7 +123,7 @@ pub(crate) async fn media(
 ) -> Result<Response, Refusal> {
     let row = linked(&state, &slug).await?.ok_or_else(|| Refusal::not_found("medium"))?;
     let hash = row.asset.ok_or_else(|| Refusal::not_found("medium"))?;
-    shared::send(&state, &hash, &row.content_type, &headers).await
+    shared::send(&state, &hash, &row.content_type, &headers, shared::OPEN).await
 }
 
 pub(crate) async fn poster(
@@ -133,7 +133,7 @@ pub(crate) async fn poster(
 ) -> Result<Response, Refusal> {
     let row = linked(&state, &slug).await?.ok_or_else(|| Refusal::not_found("picture"))?;
     let hash = row.poster.ok_or_else(|| Refusal::not_found("picture"))?;
-    shared::send(&state, &hash, "image/jpeg", &headers).await
+    shared::send(&state, &hash, "image/jpeg", &headers, shared::OPEN).await
 }
 
 #[derive(Template)]

@@ -129,7 +129,7 @@ pub(crate) async fn content(
             .await
             .map_err(BackendError::io("reading media"))?;
         let kind = sniff(&head[..n]).map_or("application/octet-stream", Sniffed::mime);
-        return shared::send(&state, &hash, kind, &headers).await;
+        return shared::send(&state, &hash, kind, &headers, shared::OWN).await;
     }
     let path = state.blobs.find(&hash).ok_or_else(|| Refusal::not_found("asset"))?;
     let opened = async {

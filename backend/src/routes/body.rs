@@ -67,8 +67,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let missing = || Refusal::not_found("address");
         let Path(text) =
-            Path::<String>::from_request_parts(parts, state).await.ok().ok_or_else(|| missing())?;
-        let id = uuid::Uuid::parse_str(&text).ok().ok_or_else(|| missing())?;
+            Path::<String>::from_request_parts(parts, state).await.ok().ok_or_else(&missing)?;
+        let id = uuid::Uuid::parse_str(&text).ok().ok_or_else(missing)?;
         Ok(Self(id.to_string()))
     }
 }

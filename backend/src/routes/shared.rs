@@ -146,8 +146,13 @@ pub(crate) async fn media(
     }
     let sql = "SELECT CASE WHEN poster = $1 THEN 'image/jpeg' ELSE content_type END AS content_type FROM work WHERE (asset = $1 OR poster = $1) AND on_wall = 1 LIMIT 1";
     let row = one(&state.db, sql, vec![hash.clone().into()]).await?.ok_or_else(missing)?;
-    send(&state, &hash, &row.try_get::<String>("", "content_type")?, &headers).await
+    send(&state, &hash, &row.try_get::<String>("", "content_type")?, &headers, OPEN).await
 }
+
+/// What everybody may see may be kept for a minute.
+pub(crate) const OPEN: HeaderValue = HeaderValue::from_static("public, max-age=60");
+/// What is one person's is kept by nobody.
+pub(crate) const OWN: HeaderValue = HeaderValue::from_static("private, no-store");
 
 /// Sends a blob, whole or in part (RFC 9110, 14). It is data and never a page, whatever is in it.
 pub(crate) async fn send(
@@ -155,6 +160,7 @@ pub(crate) async fn send(
     hash: &str,
     content_type: &str,
     headers: &HeaderMap,
+    cache: HeaderValue,
 ) -> Result<Response, Refusal> {
     use tokio::io::{AsyncReadExt, AsyncSeekExt};
     let path = state.blobs.bring(hash).await?.ok_or_else(|| Refusal::not_found("medium"))?;
@@ -165,7 +171,7 @@ pub(crate) async fn send(
     let mut head = HeaderMap::new();
     head.insert(header::ETAG, text(format!("\"{hash}\""))?);
     head.insert(header::CONTENT_TYPE, text(content_type.to_owned())?);
-    head.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+    head.insert(header::CACHE_CONTROL, cache);
     head.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     head.insert(
         header::CONTENT_SECURITY_POLICY,

@@ -243,7 +243,7 @@ impl Sum {
             "sha256" => &digest::SHA256,
             _ => return Err(wrong()),
         };
-        let promised = STANDARD.decode(value.trim()).ok().ok_or_else(|| wrong())?;
+        let promised = STANDARD.decode(value.trim()).ok().ok_or_else(wrong)?;
         Ok(Some(Self { context: digest::Context::new(algorithm), promised }))
     }
 }
@@ -261,6 +261,16 @@ async fn receive(
     let mut options = tokio::fs::OpenOptions::new();
     options.create(true).write(true).truncate(false);
     let mut file = options.open(&path).await.map_err(writing)?;
+    let here = file.metadata().await.map_err(BackendError::io("writing an upload"))?.len();
+    if here < open.received as u64 {
+        // It was begun at another server, or this one lost its disk: what is missing here would be
+        // filled with nothing.
+        return Err(Refusal::new(
+            StatusCode::CONFLICT,
+            "upload_elsewhere",
+            "The first parts of this upload are at another server; begin it again.",
+        ));
+    }
     file.seek(SeekFrom::Start(open.received as u64))
         .await
         .map_err(BackendError::io("writing an upload"))?;

@@ -68,10 +68,10 @@ pub(crate) fn cursor(place: f64, id: &str) -> String {
 /// The place a cursor names; a refusal when it is none of ours.
 pub(crate) fn place(cursor: &str) -> Result<(f64, String), Refusal> {
     let wrong = || Refusal::validation("This cursor is none that was given here.");
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().ok_or_else(|| wrong())?;
-    let text = String::from_utf8(bytes).ok().ok_or_else(|| wrong())?;
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().ok_or_else(&wrong)?;
+    let text = String::from_utf8(bytes).ok().ok_or_else(&wrong)?;
     let (bits, id) = text.split_once('.').ok_or_else(wrong)?;
-    let place = u64::from_str_radix(bits, 16).map(f64::from_bits).ok().ok_or_else(|| wrong())?;
+    let place = u64::from_str_radix(bits, 16).map(f64::from_bits).ok().ok_or_else(&wrong)?;
     if !place.is_finite() || id.len() > 100 {
         return Err(wrong());
     }

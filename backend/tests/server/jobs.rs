@@ -207,3 +207,55 @@ async fn what_a_server_that_died_left_is_done_by_another_and_paid_once() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chat_clients_are_answered_in_their_words() {
+    both(|home: Home| async move {
+        let ada = home.person("ada").await;
+        let ask = |path: &str, body: Value| {
+            home.client.post(format!("{}/v1{path}", home.base)).bearer_auth(&ada.token).json(&body)
+        };
+        let (_, models) =
+            answer(home.client.get(format!("{}/v1/models", home.base)).bearer_auth(&ada.token))
+                .await;
+        assert!(models["data"].as_array().unwrap().iter().any(|m| m["id"] == "local-text"));
+        let message = json!([{"role": "user", "content": "a tram"}]);
+        let (status, said) =
+            answer(ask("/chat/completions", json!({"model": "local-text", "messages": message})))
+                .await;
+        assert!(
+            status == 200 && !text(&said["choices"][0]["message"]["content"]).is_empty(),
+            "{said}"
+        );
+        let stream = ask(
+            "/chat/completions",
+            json!({"model": "local-text", "messages": message, "stream": true}),
+        );
+        let stream = stream.send().await.unwrap().text().await.unwrap();
+        assert!(stream.ends_with("data: [DONE]\n\n") && stream.contains("chat.completion.chunk"));
+        let (status, picture) = answer(ask(
+            "/images/generations",
+            json!({"model": "local-image", "prompt": "a tram", "size": "64x64"}),
+        ))
+        .await;
+        assert!(
+            status == 200 && text(&picture["data"][0]["b64_json"]).starts_with("iVBOR"),
+            "{status}"
+        );
+        for (path, body, status) in [
+            ("/chat/completions", json!({"model": "nobody", "messages": message}), 422),
+            ("/chat/completions", json!({"model": "local-text", "messages": []}), 422),
+            ("/images/generations", json!({"model": "local-image", "prompt": "x", "n": 9}), 422),
+        ] {
+            let (got, fault) = answer(ask(path, body)).await;
+            assert!(
+                got == status && fault["error"]["message"].is_string(),
+                "{path}: {got} {fault}"
+            );
+        }
+        let (_, tokens) = answer(home.by(&ada, Method::GET, "/get_tokens")).await;
+        assert_eq!(tokens["tokens"], 96, "a text twice, a picture once");
+        home.stop().await;
+    })
+    .await;
+}

@@ -1,5 +1,11 @@
 //! A server and people who use it, over SQLite and over PostgreSQL: one suite, two databases.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on ends, and a part that is left out is said aloud"
+)]
+
 mod accounts;
 mod common;
 mod jobs;

@@ -89,7 +89,7 @@ fn search(ui: &mut egui::Ui, walk: &mut Walk) {
     }
 }
 
-fn account(ui: &mut egui::Ui, walk: &mut Walk, camera: &mut BoardCamera) {
+fn account(ui: &mut egui::Ui, walk: &Walk, camera: &mut BoardCamera) {
     let t = walk.theme.panel.clone();
     match walk.account.clone() {
         Some(account) => {
@@ -114,7 +114,7 @@ fn account(ui: &mut egui::Ui, walk: &mut Walk, camera: &mut BoardCamera) {
 }
 
 /// The code to be typed in a browser.
-fn code(context: &egui::Context, walk: &mut Walk) {
+fn code(context: &egui::Context, walk: &Walk) {
     let t = walk.theme.panel.clone();
     let Some(code) = walk.code.clone() else { return };
     egui::Area::new("wall code".into()).anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0]).show(

@@ -1,7 +1,7 @@
 //! What is seen of the wall: the tiles under the view at the level that fits its zoom, as notes and
 //! strings. Tiles that left the view are forgotten after a while; those that changed are asked again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
@@ -37,7 +37,7 @@ type Key = (u8, i64, i64);
 /// Tiles that are known.
 #[derive(Resource, Default)]
 pub(super) struct Sight {
-    known: HashMap<Key, Known>,
+    known: BTreeMap<Key, Known>,
     level: Option<u8>,
 }
 
@@ -203,8 +203,8 @@ pub(super) fn hang(
     }
     fresh.retain(|n| {
         // A work at the edge may come with two tiles.
-        let is_new = !walk.items.contains_key(&n.id);
-        is_new
+
+        !walk.items.contains_key(&n.id)
     });
     for item in tile.items {
         if let Some(id) = note_id(&item.id) {

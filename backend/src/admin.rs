@@ -72,7 +72,7 @@ pub(crate) enum Outside {
 impl IntoResponse for Outside {
     fn into_response(self) -> Response {
         match self {
-            Self::Login => Redirect::to("/login?next=/admin/").into_response(),
+            Self::Login => Redirect::to("/login?next=/admin").into_response(),
             Self::Code => Redirect::to("/admin/code").into_response(),
             Self::NotThere(refusal) => refusal.into_response(),
         }

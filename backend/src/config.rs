@@ -49,6 +49,8 @@ pub struct Config {
     pub sign_ins_per_minute: u32,
     /// Where webhooks may go although it is no public address.
     pub webhook_allow: Vec<IpNet>,
+    /// Where the desk can be had; none hides the button of the front page.
+    pub download_url: Option<String>,
     /// Where traces go (OTLP over HTTP); none for nowhere.
     pub otlp_url: Option<String>,
 }
@@ -133,6 +135,7 @@ struct File {
     writes_per_minute: Option<u32>,
     sign_ins_per_minute: Option<u32>,
     otlp_url: Option<String>,
+    download_url: Option<String>,
     engines: Vec<EngineConfig>,
 }
 
@@ -348,6 +351,7 @@ impl Config {
             writes_per_minute,
             sign_ins_per_minute,
             webhook_allow,
+            download_url: text("OTO_DOWNLOAD_URL", file.download_url),
             otlp_url: text("OTO_OTLP_URL", file.otlp_url),
         };
         wrong.extend(unreadable.into_inner());

@@ -170,6 +170,7 @@ pub(crate) fn server_router(state: AppState) -> Router {
     let inner = Router::new()
         .route("/metrics", get(home::metrics))
         .nest("/admin", admin::router())
+        .route("/admin/", get(|| async { axum::response::Redirect::permanent("/admin") }))
         .layer(middleware::from_fn_with_state(state.clone(), operators_only));
     let docs = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document());
     Router::new()

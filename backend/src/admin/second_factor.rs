@@ -68,7 +68,7 @@ pub(super) async fn given(
     let secret = sealed.flatten().and_then(|s| server.seal.unseal(PURPOSE, &s));
     if secret.is_some_and(|secret| fits(&secret, &code.code)) {
         session::strengthen(&state, &jar).await?;
-        return Ok(Redirect::to("/admin/").into_response());
+        return Ok(Redirect::to("/admin").into_response());
     }
     Ok(shown(&Ask { lang: "en", said: "This is not the code of now; wait for the next one." }))
 }
@@ -106,7 +106,7 @@ pub(super) async fn set(
     execute(&state.db, sql, vec![who.0.account.clone().into(), sealed.into()]).await?;
     crate::audit::write(&state.db, &who.0.account, "second-factor.set", &who.0.account, "").await?;
     session::strengthen(&state, &jar).await?;
-    Ok(Redirect::to("/admin/").into_response())
+    Ok(Redirect::to("/admin").into_response())
 }
 
 #[cfg(test)]

@@ -13,8 +13,6 @@ use crate::works::list::{self, Query, Sort};
 
 /// Works that are shown.
 const MOST: i64 = 18;
-/// Where the program is.
-const DOWNLOAD: &str = "/docs";
 
 struct Words {
     tag: &'static str,
@@ -107,7 +105,7 @@ fn french_words(works: i64, people: i64) -> Words {
 struct Front<'a> {
     lang: &'a str,
     url: &'a str,
-    download: &'a str,
+    download: Option<&'a str>,
     t: Words,
     works: Vec<NoteView>,
 }
@@ -121,7 +119,7 @@ async fn front(state: &AppState, lang: &str) -> Result<Response, Refusal> {
     let page = Front {
         lang,
         url: &server.config.public_url,
-        download: DOWNLOAD,
+        download: server.config.download_url.as_deref(),
         t: words(extent.works, extent.plots),
         works: rows.iter().filter_map(NoteView::of).collect(),
     };

@@ -43,7 +43,14 @@ async fn the_same_work_twice_is_one_and_another_with_its_id_is_refused() {
             for (key, value) in change.as_object().unwrap() {
                 wrong[key] = value.clone();
             }
-            let (got, said) = answer(home.by(&ada, Method::POST, "/works").json(&wrong)).await;
+            // A server that has heard enough may hang up before the rest was sent.
+            let request = home.by(&ada, Method::POST, "/works").json(&wrong);
+            let Ok(sent) = request.send().await else {
+                assert_eq!(status, 413);
+                continue;
+            };
+            let got = sent.status().as_u16();
+            let said = sent.text().await.unwrap_or_default();
             assert_eq!(got, status, "{:.80} {said}", change.to_string());
         }
         home.stop().await;

@@ -21,6 +21,8 @@ use crate::state::AppState;
 
 /// Longer side of a work's picture.
 const POSTER: u32 = 512;
+/// Films are read at their own size up to this, so that it is known.
+const FILM: u32 = 3_840;
 
 /// What was found out.
 struct Found {
@@ -133,7 +135,7 @@ fn look(blobs: &Blobs, workers: &Workers, hash: &str) -> Result<Found, Refusal> 
         }
         Sniffed::Mp4 | Sniffed::WebM => {
             found.kind = "video";
-            let mut film = workers.film(&path, [POSTER, POSTER]).map_err(|e| refused(&e))?;
+            let mut film = workers.film(&path, [FILM, FILM]).map_err(|e| refused(&e))?;
             (found.size_px, found.duration_ms) = (film.info.size, film.info.duration_ms);
             // A little into it: many films begin in black.
             let at = (found.duration_ms / 5).min(3_000);

@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(prices.hold(JobKind::Text, Estimate::FREE), MICRO);
         assert_eq!(prices.hold(JobKind::Video, Estimate::UNKNOWN), 30 * MICRO);
         // Four cents at an engine are four tokens.
-        let four_cents = Estimate { micro: Some([0, 40_000]), ..Estimate::UNKNOWN };
+        let four_cents = Estimate { micro: Some([0, 40_000]) };
         assert_eq!(prices.hold(JobKind::Image, four_cents), 6 * MICRO);
     }
 }

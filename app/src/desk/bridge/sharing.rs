@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
+use bevy::window::RequestRedraw;
 use oto_api_types::{Account, DeviceCode, Work};
 use oto_backend_client::server::checked_address;
 use oto_backend_client::{Ask, Server, Told};
@@ -113,8 +114,15 @@ impl Sharing {
     }
 }
 
-fn hear(mut sharing: ResMut<Sharing>, mut desk: ResMut<Desk>, mut ui: ResMut<UiState>) {
+fn hear(
+    mut sharing: ResMut<Sharing>,
+    mut desk: ResMut<Desk>,
+    mut ui: ResMut<UiState>,
+    mut redraw: MessageWriter<RequestRedraw>,
+) {
     while let Some(told) = sharing.server.as_ref().and_then(Server::try_told) {
+        // Letters that were never drawn before are there a frame later.
+        redraw.write(RequestRedraw);
         match told {
             Told::Code(code) => sharing.code = Some(code),
             Told::Account(account) => {

@@ -119,7 +119,12 @@ fn walk(bench: &mut Bench) {
     match started {
         // It ends when its window is closed; who waits for it then is a thread of its own.
         Ok(mut child) => {
-            let wait = move || drop(child.wait());
+            let waker = std::sync::Arc::clone(&bench.waker.0);
+            let wait = move || {
+                child.wait().ok();
+                // What was taken there is hung at once.
+                waker();
+            };
             if let Err(error) = std::thread::Builder::new().name("oto-wall".to_owned()).spawn(wait)
             {
                 tracing::warn!(%error, "nobody waits for the wall's window");

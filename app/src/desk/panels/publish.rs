@@ -6,7 +6,7 @@ use oto_api_types::Visibility;
 
 use super::Scene;
 use super::style::{button, chip, faint, frame, primary, semi};
-use crate::desk::third_party::egui::{MARKER, color, family};
+use crate::desk::third_party::egui::{SEMI, color, family};
 
 /// Licences that are offered.
 const LICENCES: [&str; 5] =
@@ -73,7 +73,7 @@ fn sign_in(ui: &mut egui::Ui, scene: &mut Scene) {
     let t = scene.desk.theme.panel.clone();
     if let Some(code) = scene.sharing.code.clone() {
         ui.label(scene.desk.say("wall-code"));
-        ui.label(RichText::new(&code.user_code).font(family(MARKER, 32.0)));
+        ui.label(RichText::new(&code.user_code).font(family(SEMI, 32.0)));
         ui.label(faint(&t, &code.verification_uri));
         ui.add_space(6.0);
         if primary(ui, &t, &scene.desk.say("wall-open-browser")).clicked() {

@@ -1,6 +1,7 @@
 //! What the server said.
 
 use bevy::prelude::*;
+use bevy::window::RequestRedraw;
 use oto_api_types::Work;
 use oto_backend_client::{Ask, ClientError, Told};
 use oto_canvas::{BoardCamera, EditRequest, OpenBoard, Thumbs};
@@ -19,8 +20,11 @@ pub(super) fn hear(
     mut camera: ResMut<BoardCamera>,
     open: Res<OpenBoard>,
     mut edits: MessageWriter<EditRequest>,
+    mut redraw: MessageWriter<RequestRedraw>,
 ) {
     while let Some(told) = walk.server.try_told() {
+        // Letters that were never drawn before are there a frame later.
+        redraw.write(RequestRedraw);
         match told {
             Told::Tile(tile) => hang(*tile, &mut sight, &mut walk, &open, &mut edits),
             Told::Changed(event) => {

@@ -10,7 +10,7 @@ use oto_canvas::BoardCamera;
 
 use super::{Walk, heard};
 use crate::desk::panels::style::{button, chip, faint, frame, icon, primary, semi};
-use crate::desk::third_party::egui::{BRUSH, MARKER, color, family, restyle};
+use crate::desk::third_party::egui::{BRUSH, MARKER, SEMI, color, family, restyle};
 use crate::desk::ticker::Ticker;
 use crate::inbox;
 
@@ -128,7 +128,7 @@ fn code(context: &egui::Context, walk: &Walk) {
                     ui.label(walk.words.get("wall-code"));
                     ui.add_space(6.0);
                     ui.add(egui::Label::new(
-                        RichText::new(&code.user_code).font(family(MARKER, 34.0)),
+                        RichText::new(&code.user_code).font(family(SEMI, 34.0)),
                     ));
                     ui.label(faint(&t, &code.verification_uri));
                     ui.add_space(10.0);
@@ -160,7 +160,14 @@ fn work(context: &egui::Context, walk: &mut Walk, camera: &mut BoardCamera) {
             };
             ui.horizontal(|ui| {
                 let title = RichText::new(&work.title).font(family(BRUSH, t.heading_size));
-                ui.add_sized([WIDTH - 66.0, 26.0], egui::Label::new(title).truncate());
+                ui.allocate_ui_with_layout(
+                    vec2(WIDTH - 66.0, 26.0),
+                    Layout::left_to_right(Align::Center),
+                    |ui| {
+                        ui.set_min_width(WIDTH - 66.0);
+                        ui.add(egui::Label::new(title).truncate());
+                    },
+                );
                 let close =
                     ui.add(egui::Button::new(icon(egui_phosphor::regular::X, 14.0)).frame(false));
                 closed = close.clicked();

@@ -203,7 +203,6 @@ pub(super) fn hang(
     }
     fresh.retain(|n| {
         // A work at the edge may come with two tiles.
-
         !walk.items.contains_key(&n.id)
     });
     for item in tile.items {
@@ -212,10 +211,16 @@ pub(super) fn hang(
         }
     }
     let there = |id: NoteId| open.board().note(id).is_some() || fresh.iter().any(|n| n.id == id);
-    let twines: Vec<Twine> = ids
+    // A work of another tile may have waited for a source that came with this one.
+    let new: HashSet<NoteId> = fresh.iter().map(|n| n.id).collect();
+    let twines: Vec<Twine> = walk
+        .items
         .iter()
-        .filter_map(|id| Some((*id, walk.items.get(id)?)))
-        .flat_map(|(to, item)| item.sources.iter().map(move |s| (to, s)))
+        .flat_map(|(to, item)| item.sources.iter().map(move |s| (*to, s)))
+        .filter(|(to, source)| {
+            new.contains(to) || note_id(&source.id).is_some_and(|from| new.contains(&from))
+        })
+        .filter(|(to, _)| there(*to))
         .filter_map(|(to, source)| {
             let from = note_id(&source.id).filter(|from| there(*from))?;
             let id = TwineId(from.0.rotate_left(32) ^ to.0);

@@ -101,18 +101,28 @@ pub(crate) async fn register(
     }
     plots::settle(&txn, &id, n, at).await?;
     ledger::open_accounts(&txn, &id).await?;
-    if welcome_tokens > 0 {
+    welcome(&txn, &id, welcome_tokens).await?;
+    search::index_account(&txn, &id, &format!("{handle} {name}")).await?;
+    txn.commit().await?;
+    Ok(id)
+}
+
+/// Gives the welcome, once.
+pub(crate) async fn welcome(
+    txn: &impl ConnectionTrait,
+    id: &str,
+    tokens: i64,
+) -> Result<(), Refusal> {
+    if tokens > 0 {
         let reference = format!("welcome:{id}");
-        ledger::grant(&txn, &id, welcome_tokens * MICRO, reference, "welcome").await.map_err(
+        ledger::grant(txn, id, tokens * MICRO, reference, "welcome").await.map_err(
             |e| match e {
                 ledger::LedgerError::Database(e) => Refusal::from(e),
                 other => Refusal::from(DbErr::Custom(format!("{other:?}"))),
             },
         )?;
     }
-    search::index_account(&txn, &id, &format!("{handle} {name}")).await?;
-    txn.commit().await?;
-    Ok(id)
+    Ok(())
 }
 
 /// A handle or an address that somebody has. Which of them is not told: addresses are private.

@@ -19,6 +19,9 @@ use crate::db::{all, execute, now_ms, one};
 use crate::error::Refusal;
 use crate::state::AppState;
 
+/// Whether an upload or a result that was not fetched yet needs a medium.
+const NEEDED: &str = "SELECT 1 AS yes FROM asset WHERE hash = $1 OR served = $1 OR poster = $1
+    UNION ALL SELECT 1 FROM job WHERE status = 'succeeded' AND released = 0 AND result LIKE '%' || $1 || '%' LIMIT 1";
 /// Longer side of a work's picture.
 const POSTER: u32 = 512;
 /// Films are read at their own size up to this, so that it is known.
@@ -164,10 +167,23 @@ fn put_poster(blobs: &Blobs, picture: &Picture, found: &mut Found) -> Result<(),
 
 /// Drops bytes that turned out to be of no use, unless somebody else has the same.
 pub(crate) async fn forget_unused(state: &AppState, hash: &str) -> Result<(), Refusal> {
-    let sql = "SELECT 1 AS yes FROM asset WHERE hash = $1 OR served = $1 OR poster = $1
-        UNION ALL SELECT 1 FROM job WHERE status = 'succeeded' AND released = 0 AND result LIKE '%' || $1 || '%' LIMIT 1";
-    if one(&state.db, sql, vec![hash.into()]).await?.is_none() {
+    if one(&state.db, NEEDED, vec![hash.into()]).await?.is_none() {
         state.blobs.drop_everywhere(hash).await?;
+    }
+    Ok(())
+}
+
+/// Refuses what a plan has no room for: everything that was uploaded counts, published or not.
+pub(crate) async fn room_for(state: &AppState, account: &str, size: i64) -> Result<(), Refusal> {
+    let sql = "SELECT p.storage_bytes - CAST(COALESCE((SELECT SUM(s.size) FROM asset_owner o JOIN asset s ON s.hash = o.hash WHERE o.account = $1), 0) AS BIGINT) AS room FROM account a JOIN plan p ON p.id = a.plan WHERE a.id = $1";
+    let row = one(&state.db, sql, vec![account.into()]).await?;
+    let room: i64 = row.map(|r| r.try_get("", "room")).transpose()?.unwrap_or(0);
+    if size > room {
+        return Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "quota-exceeded",
+            "There is no room left in your plan for this; remove works, or choose a larger plan.",
+        ));
     }
     Ok(())
 }
@@ -193,9 +209,11 @@ fn head(path: &std::path::Path) -> Result<Vec<u8>, BackendError> {
     Ok(head)
 }
 
-/// Of these media, those that no work needs any more. Their uploads are forgotten, too.
+/// Of these media of an author, those that no work, no other owner and no job needs any more. The
+/// author's uploads of them are forgotten, too.
 pub(crate) async fn unneeded(
     txn: &impl ConnectionTrait,
+    author: &str,
     media: Vec<String>,
 ) -> Result<Vec<String>, DbErr> {
     let mut gone = Vec::new();
@@ -209,16 +227,22 @@ pub(crate) async fn unneeded(
             "SELECT hash, served, poster FROM asset WHERE hash = $1 OR served = $1 OR poster = $1";
         for row in all(txn, sql, vec![hash.clone().into()]).await? {
             let original: String = row.try_get("", "hash")?;
-            for sql in
-                ["DELETE FROM asset_owner WHERE hash = $1", "DELETE FROM asset WHERE hash = $1"]
-            {
-                execute(txn, sql, vec![original.clone().into()]).await?;
+            let sql = "DELETE FROM asset_owner WHERE hash = $1 AND account = $2";
+            execute(txn, sql, vec![original.clone().into(), author.into()]).await?;
+            let sql = "DELETE FROM asset WHERE hash = $1 AND NOT EXISTS (SELECT 1 FROM asset_owner o WHERE o.hash = asset.hash)";
+            if execute(txn, sql, vec![original.clone().into()]).await? == 1 {
+                gone.push(original);
             }
-            gone.push(original);
         }
         gone.push(hash);
     }
     gone.sort_unstable();
     gone.dedup();
-    Ok(gone)
+    let mut unneeded = Vec::new();
+    for hash in gone {
+        if one(txn, NEEDED, vec![hash.clone().into()]).await?.is_none() {
+            unneeded.push(hash);
+        }
+    }
+    Ok(unneeded)
 }

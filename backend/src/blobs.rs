@@ -120,8 +120,27 @@ impl Blobs {
         }
         file.sync_all().map_err(BackendError::io("syncing media"))?;
         let hash = hasher.finalize().to_hex().to_string();
-        fs::rename(from, self.root.join(&hash)).map_err(BackendError::io("naming media"))?;
+        let place = self.root.join(&hash);
+        if place.is_file() {
+            // What lies here is never replaced.
+            fs::remove_file(from).map_err(BackendError::io("removing a second copy"))?;
+        } else {
+            fs::rename(from, place).map_err(BackendError::io("naming media"))?;
+        }
         Ok(hash)
+    }
+
+    /// Takes the bytes of a file over that somebody else may still have open for writing: they are
+    /// copied first, so that no later write reaches the blob.
+    pub(crate) fn adopt_copy(&self, from: &Path) -> Result<String, BackendError> {
+        let copy = self.part();
+        let copied = fs::copy(from, &copy).map_err(BackendError::io("copying an upload"));
+        let adopted = copied.and_then(|_| self.adopt(&copy));
+        match &adopted {
+            Ok(_) => fs::remove_file(from).map_err(BackendError::io("removing an upload"))?,
+            Err(_) => drop(fs::remove_file(&copy)),
+        }
+        adopted
     }
 
     pub(crate) fn remove(&self, hash: &str) -> bool {

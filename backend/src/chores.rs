@@ -10,7 +10,7 @@ use crate::db::{execute, now_ms};
 use crate::state::AppState;
 use crate::wall::live::Ears;
 use crate::wall::sums;
-use crate::{ledger, payments, people, webhooks, works};
+use crate::{ledger, moderation, payments, people, webhooks, works};
 
 /// Between two looks at what changed.
 const BEAT: Duration = Duration::from_secs(1);
@@ -21,8 +21,30 @@ const ROUND: u64 = 60;
 /// Beats between two looks at the books.
 const BOOKS: u64 = 3_600;
 
-/// Runs until the server stops.
+/// Runs until the server stops. What waits for others on the network holds up nothing else.
 pub(crate) async fn keep_house(state: AppState) {
+    tokio::join!(
+        house(state.clone()),
+        every_beat(&state, "payments", || payments::handle_open(&state)),
+        every_beat(&state, "webhooks", || webhooks::deliver_due(&state)),
+    );
+}
+
+async fn every_beat<F: Future<Output = Result<(), DbErr>>>(
+    state: &AppState,
+    what: &str,
+    chore: impl Fn() -> F,
+) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(BEAT) => {}
+            () = state.stop.cancelled() => return,
+        }
+        say(what, chore().await);
+    }
+}
+
+async fn house(state: AppState) {
     let Some(server) = state.server.clone() else { return };
     let mut ears = Ears::new();
     for beat in 0u64.. {
@@ -32,10 +54,9 @@ pub(crate) async fn keep_house(state: AppState) {
         }
         say("changes of the wall", ears.listen(&state.db, &server.wall).await);
         say("sums of the wall", sums::bring_up_to_date(&state.db).await.map(drop));
-        say("payments", payments::handle_open(&state).await);
-        say("webhooks", webhooks::deliver_due(&state).await);
         if beat % SOON == SOON - 1 {
             say("accounts that leave", people::leave_due(&state).await);
+            say("suspensions that end", moderation::let_back(&state.db).await);
         }
         if beat % ROUND == ROUND - 1 {
             say("what has run out", forget(&state).await);

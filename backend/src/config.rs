@@ -25,6 +25,9 @@ pub struct Config {
     pub public_url: String,
     /// People may register themselves.
     pub open_registration: bool,
+    /// Whether people may send graphs of nodes to the engines that run them. Such a graph can run
+    /// code: only for people one trusts with the machine.
+    pub open_workflows: bool,
     /// Tokens given to a new account, in whole tokens.
     pub welcome_tokens: i64,
     /// From whom `/admin` and `/metrics` may be asked.
@@ -119,6 +122,7 @@ struct File {
     master_key: Option<String>,
     public_url: Option<String>,
     open_registration: Option<bool>,
+    open_workflows: Option<bool>,
     welcome_tokens: Option<i64>,
     admin_allow: Option<Vec<String>>,
     trusted_proxies: Option<Vec<String>>,
@@ -254,6 +258,7 @@ impl Config {
                 }
             }
         };
+        let open_workflows = flag("OTO_OPEN_WORKFLOWS", file.open_workflows, false);
         let open_registration = flag("OTO_OPEN_REGISTRATION", file.open_registration, true);
         let works = flag("OTO_WORKS", file.works, true);
         let mut nets = |name: &str, own: Option<Vec<String>>| -> Option<Vec<IpNet>> {
@@ -339,6 +344,7 @@ impl Config {
             storage_url,
             public_url,
             open_registration,
+            open_workflows,
             welcome_tokens,
             admin_allow: admin_allow.unwrap_or_else(loopback),
             trusted_proxies,

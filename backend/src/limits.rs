@@ -79,12 +79,13 @@ impl Limits {
 
     /// A try to sign in as somebody, whatever address it comes from.
     pub(crate) fn sign_in_as(&self, email: &str) -> Result<(), Refusal> {
-        let key = format!("as:{}", email.trim().to_lowercase());
+        let email = email.trim().to_lowercase();
+        let key = format!("as:{}", &blake3::hash(email.as_bytes()).to_hex()[..32]);
         self.sign_ins.take(&key).map(drop).map_err(|wait| too_many("sign-ins", wait))
     }
 
-    /// A code that was typed and is none.
-    pub(crate) fn wrong_code(&self, ip: IpAddr) -> Result<(), Refusal> {
+    /// A code that was typed, right or wrong.
+    pub(crate) fn typed_code(&self, ip: IpAddr) -> Result<(), Refusal> {
         self.codes.take(&ip.to_string()).map(drop).map_err(|wait| too_many("codes", wait))
     }
 }
@@ -126,11 +127,13 @@ fn is_sign_in(path: &str) -> bool {
         "/auth/login",
         "/auth/register",
         "/auth/password/",
+        "/auth/email/",
         "/auth/device/decide",
         "/admin/login",
-        "/login",
+        "/admin/code",
     ];
-    auth.iter().any(|p| path.contains(p))
+    let pages = ["/login", "/register", "/forgot", "/reset", "/verify", "/device"];
+    auth.iter().any(|p| path.contains(p)) || pages.contains(&path)
 }
 
 /// Counts every request, and tells how many are left (draft-ietf-httpapi-ratelimit-headers).
@@ -156,10 +159,12 @@ pub(crate) async fn limit(
     } else {
         &limits.writes
     };
-    // Who signs writes is counted by what they sign with, so that an office shares no limit.
+    // Who signs writes is counted by who they are, so that an office shares no limit; what only
+    // claims to be a signature counts for its address.
     let token = request.headers().get("authorization").filter(|_| !is_read && !is_sign_in(path));
-    let key = match token {
-        Some(token) => blake3::hash(token.as_bytes()).to_hex()[..16].to_owned(),
+    let token = token.and_then(|t| t.to_str().ok()?.strip_prefix("Bearer "));
+    let key = match token.and_then(|t| server.tokens.read(t)) {
+        Some(claims) => claims.sub,
         None => ip.to_string(),
     };
     let (name, most) = (policy.name, policy.per_minute);

@@ -20,6 +20,13 @@ enum Way {
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
 }
 
+impl Mailer {
+    /// Whether letters leave this machine; without a server for letters they are put into a folder.
+    pub(crate) fn reaches_people(&self) -> bool {
+        matches!(self.way, Way::Smtp(_))
+    }
+}
+
 fn wrong(what: &str) -> BackendError {
     crate::config::ConfigError(vec![what.to_owned()]).into()
 }

@@ -99,11 +99,14 @@ pub(crate) async fn decide(
     let txn = db.begin_with_options(immediate()).await?;
     let missing = || Refusal::not_found("thing to decide about");
     let owner = owner_of(&txn, kind, target).await?.ok_or_else(missing)?;
+    if owner == moderator {
+        return Err(Refusal::forbidden("Somebody else decides about what is yours."));
+    }
     let sql = "SELECT role FROM account WHERE id = $1";
     let role: Option<String> = crate::db::value(&txn, sql, vec![owner.clone().into()]).await?;
     if kind == "account" && role.as_deref() != Some("member") && action != "keep" {
         let sql = "SELECT 1 AS yes FROM account WHERE id = $1 AND role = 'admin'";
-        if one(&txn, sql, vec![moderator.into()]).await?.is_none() || owner == moderator {
+        if one(&txn, sql, vec![moderator.into()]).await?.is_none() {
             return Err(Refusal::forbidden("Only another admin decides about moderators."));
         }
     }
@@ -195,11 +198,7 @@ async fn apply(
             if state == "suspended" {
                 session::end_all(txn, target).await?;
             }
-            // What hangs comes down, and comes back, with its author.
-            let sql = "SELECT id FROM work WHERE author = $1 AND visibility = 'public' AND state = 'shown'";
-            for row in all(txn, sql, vec![target.into()]).await? {
-                change::settle(txn, &row.try_get::<String>("", "id")?).await?;
-            }
+            hang_again(txn, target).await?;
             Ok(before)
         }
     }
@@ -248,6 +247,39 @@ pub(crate) async fn appeal(
     Ok(())
 }
 
+/// Lets those back whose suspension is over; their works hang again.
+pub(crate) async fn let_back(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let sql = "SELECT id FROM account WHERE state = 'suspended' AND state_until_ms < $1 LIMIT 20";
+    for row in all(db, sql, vec![now_ms().into()]).await? {
+        let id: String = row.try_get("", "id")?;
+        let txn = db.begin_with_options(immediate()).await?;
+        let sql = "UPDATE account SET state = 'active', state_until_ms = NULL WHERE id = $1 AND state = 'suspended' AND state_until_ms < $2";
+        if execute(&txn, sql, vec![id.clone().into(), now_ms().into()]).await? == 1 {
+            hang_again(&txn, &id).await.map_err(|r| DbErr::Custom(r.sentence().to_owned()))?;
+        }
+        txn.commit().await?;
+    }
+    Ok(())
+}
+
+/// What hangs comes down, and comes back, with its author.
+async fn hang_again(txn: &impl ConnectionTrait, account: &str) -> Result<(), Refusal> {
+    let sql = "SELECT id FROM work WHERE author = $1 AND visibility = 'public' AND state = 'shown'";
+    for row in all(txn, sql, vec![account.into()]).await? {
+        change::settle(txn, &row.try_get::<String>("", "id")?).await?;
+    }
+    Ok(())
+}
+
+/// Whether a decision is about somebody, not about a thing of theirs.
+pub(crate) async fn is_about_account(
+    db: &impl ConnectionTrait,
+    decision: &str,
+) -> Result<bool, DbErr> {
+    let sql = "SELECT 1 AS yes FROM decision WHERE id = $1 AND target_kind = 'account'";
+    Ok(one(db, sql, vec![decision.into()]).await?.is_some())
+}
+
 /// Ends an appeal: another person than the one who decided looks at it.
 pub(crate) async fn end_appeal(
     db: &DatabaseConnection,
@@ -256,23 +288,26 @@ pub(crate) async fn end_appeal(
     overturned: bool,
     reason: &str,
 ) -> Result<(), Refusal> {
-    let sql =
-        "SELECT target_kind, target, moderator FROM decision WHERE id = $1 AND appeal = 'open'";
+    let sql = "SELECT target_kind, target, owner, moderator FROM decision WHERE id = $1 AND appeal = 'open'";
     let row = one(db, sql, vec![decision.into()])
         .await?
         .ok_or_else(|| Refusal::not_found("open appeal"))?;
     if row.try_get::<String>("", "moderator")? == moderator {
         return Err(Refusal::forbidden("Somebody else looks at an appeal against your decision."));
     }
-    let word = if overturned { "overturned" } else { "upheld" };
-    let sql = "UPDATE decision SET appeal = $2, appeal_by = $3 WHERE id = $1 AND appeal = 'open'";
-    if execute(db, sql, vec![decision.into(), word.into(), moderator.into()]).await? == 0 {
-        return Err(Refusal::not_found("open appeal"));
+    if row.try_get::<String>("", "owner")? == moderator {
+        return Err(Refusal::forbidden("Somebody else looks at your own appeal."));
     }
+    // What is lifted is lifted before the appeal counts as ended; twice changes nothing more.
     if overturned {
         let (kind, target): (String, String) =
             (row.try_get("", "target_kind")?, row.try_get("", "target")?);
         decide(db, moderator, &kind, &target, "restore", reason).await?;
+    }
+    let word = if overturned { "overturned" } else { "upheld" };
+    let sql = "UPDATE decision SET appeal = $2, appeal_by = $3 WHERE id = $1 AND appeal = 'open'";
+    if execute(db, sql, vec![decision.into(), word.into(), moderator.into()]).await? == 0 {
+        return Err(Refusal::not_found("open appeal"));
     }
     Ok(())
 }

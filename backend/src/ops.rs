@@ -55,7 +55,13 @@ pub async fn create_admin(
         .await
         .map_err(|e| e.to_string())?;
     if known == 1 {
-        return Ok(());
+        // Whoever made this account before may be somebody else: nothing of theirs goes on.
+        let sql = "SELECT id FROM account WHERE email = $1";
+        let id: Option<String> = db::value(&db, sql, vec![email.to_lowercase().into()])
+            .await
+            .map_err(|e| e.to_string())?;
+        let id = id.unwrap_or_default();
+        return crate::auth::session::cut_off(&db, &id).await.map_err(|e| e.to_string());
     }
     let new = Register {
         email: email.to_owned(),

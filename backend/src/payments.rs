@@ -22,8 +22,10 @@ use crate::webhooks;
 
 /// Largest answer that is read.
 const MOST: usize = 1 << 20;
-/// Tries to handle one event.
-const TRIES: i64 = 20;
+/// An event is tried again for so long, after twice the time with each try, at most an hour.
+const PATIENCE_MS: i64 = 30 * 86_400_000;
+/// Longest time between two tries.
+const LONGEST_MS: i64 = 3_600_000;
 
 fn stripe(state: &AppState) -> Result<&Stripe, Refusal> {
     state.server()?.config.stripe.as_ref().ok_or_else(|| {
@@ -94,13 +96,13 @@ pub(crate) async fn begin(
     let sql = "INSERT INTO payment_order (id, account, tokens, cents, state, created_at_ms) VALUES ($1, $2, $3, $4, 'open', $5) ON CONFLICT DO NOTHING";
     let values = vec![order.into(), account.into(), tokens.into(), cents.into(), now_ms().into()];
     execute(&state.db, sql, values).await?;
-    let sql = "SELECT 1 AS yes FROM payment_order WHERE id = $1 AND account = $2 AND tokens = $3";
+    let sql = "SELECT 1 AS yes FROM payment_order WHERE id = $1 AND account = $2 AND tokens = $3 AND state = 'open'";
     let same = vec![order.into(), account.into(), tokens.into()];
     if one(&state.db, sql, same).await?.is_none() {
         return Err(Refusal::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency_key_reuse",
-            "Another order was begun with this key.",
+            "This order is paid, or another one was begun with this key.",
         ));
     }
     let server = state.server()?;
@@ -154,16 +156,25 @@ pub(crate) async fn hear(
 /// Handles what was heard. What cannot be read now is tried again.
 pub(crate) async fn handle_open(state: &AppState) -> Result<(), DbErr> {
     let Ok(stripe) = stripe(state) else { return Ok(()) };
-    let sql = "SELECT id, kind, object FROM payment_event WHERE handled = 0 AND attempts < $1 ORDER BY at_ms LIMIT 20";
-    for row in all(&state.db, sql, vec![TRIES.into()]).await? {
+    let now = now_ms();
+    let sql = "SELECT id, kind, object, attempts FROM payment_event WHERE handled = 0 AND due_at_ms <= $1 AND at_ms > $2 ORDER BY at_ms LIMIT 20";
+    for row in all(&state.db, sql, vec![now.into(), (now - PATIENCE_MS).into()]).await? {
         let (id, kind, object): (String, String, String) =
             (row.try_get("", "id")?, row.try_get("", "kind")?, row.try_get("", "object")?);
+        let attempts: i64 = row.try_get("", "attempts")?;
+        let wait = (1_000i64 << attempts.clamp(0, 20)).min(LONGEST_MS);
+        // Of several processes the one that moves the time handles it.
+        let sql = "UPDATE payment_event SET attempts = attempts + 1, due_at_ms = $2 WHERE id = $1 AND handled = 0 AND attempts = $3";
+        let values = vec![id.clone().into(), (now_ms() + wait).into(), attempts.into()];
+        if execute(&state.db, sql, values).await? == 0 {
+            continue;
+        }
         let outcome = handle(state, stripe, &kind, &object).await;
         let (handled, note) = match outcome {
             Ok(note) => (1i64, note),
             Err(refusal) => (0, refusal.sentence().to_owned()),
         };
-        let sql = "UPDATE payment_event SET handled = $2, attempts = attempts + 1, note = $3 WHERE id = $1 AND handled = 0";
+        let sql = "UPDATE payment_event SET handled = $2, note = $3 WHERE id = $1 AND handled = 0";
         execute(&state.db, sql, vec![id.into(), handled.into(), note.into()]).await?;
     }
     Ok(())
@@ -289,13 +300,19 @@ async fn refund(state: &AppState, charge: &Value) -> Result<String, Refusal> {
         txn.rollback().await?;
         return Ok("taken back before".to_owned());
     }
-    let micro = (refunded - before) * tokens * MICRO / cents.max(1);
+    let micro = share(refunded - before, tokens, cents);
     let reference = format!("refund:{order}:{refunded}");
     ledger::take_back(&txn, &account, micro, "refund", reference).await.map_err(booked)?;
     let sql = "UPDATE payment_order SET refunded_cents = $2, state = 'refunded' WHERE id = $1";
     execute(&txn, sql, vec![order.into(), refunded.into()]).await?;
     txn.commit().await?;
     Ok("taken back".to_owned())
+}
+
+/// The tokens, in millionths, that a part of a price stands for.
+fn share(part_cents: i64, tokens: i64, cents: i64) -> i64 {
+    let micro = i128::from(part_cents) * i128::from(tokens) * i128::from(MICRO);
+    i64::try_from(micro / i128::from(cents.max(1))).unwrap_or(i64::MAX)
 }
 
 /// A payment that is contested takes its tokens away until that is over; one that was won gives them
@@ -306,8 +323,12 @@ async fn contest(state: &AppState, dispute: &Value) -> Result<String, Refusal> {
         return Err(away("told of a dispute before its payment"));
     };
     let id = dispute["id"].as_str().unwrap_or_default().to_owned();
-    let contested = dispute["amount"].as_i64().unwrap_or(cents).clamp(0, cents);
-    let micro = contested * tokens * MICRO / cents.max(1);
+    // What was given back before is not taken again.
+    let sql = "SELECT refunded_cents FROM payment_order WHERE id = $1";
+    let refunded: i64 = value(&state.db, sql, vec![order.clone().into()]).await?.unwrap_or(0);
+    let most = (cents - refunded).max(0);
+    let contested = dispute["amount"].as_i64().unwrap_or(cents).clamp(0, most);
+    let micro = share(contested, tokens, cents);
     let txn = state.db.begin_with_options(immediate()).await?;
     // Both ends of a dispute take first: its end may be heard before its beginning.
     ledger::take_back(&txn, &account, micro, "dispute", format!("dispute:{id}"))

@@ -139,14 +139,27 @@ pub(crate) async fn leave_due(state: &AppState) -> Result<(), DbErr> {
 
 async fn go(state: &AppState, id: &str, keeps_works: bool) -> Result<(), Refusal> {
     let txn = state.db.begin_with_options(immediate()).await?;
+    // Of several processes one does it, and nobody goes who chose to stay meanwhile.
+    let sql = "UPDATE account SET leaves_at_ms = NULL WHERE id = $1 AND leaves_at_ms < $2";
+    if execute(&txn, sql, vec![id.into(), now_ms().into()]).await? == 0 {
+        txn.rollback().await?;
+        return Ok(());
+    }
     let mut media = Vec::new();
-    if !keeps_works {
-        let sql = "SELECT id FROM work WHERE author = $1 AND state <> 'deleted'";
-        for row in all(&txn, sql, vec![id.into()]).await? {
-            media.extend(change::remove(&txn, &row.try_get::<String>("", "id")?).await?);
-        }
+    // What hangs may stay under no name; what was never public goes in any case.
+    let sql = if keeps_works {
+        "SELECT id FROM work WHERE author = $1 AND state <> 'deleted' AND on_wall = 0"
+    } else {
+        "SELECT id FROM work WHERE author = $1 AND state <> 'deleted'"
+    };
+    for row in all(&txn, sql, vec![id.into()]).await? {
+        media.extend(change::remove(&txn, &row.try_get::<String>("", "id")?).await?);
     }
     erase(&txn, id, keeps_works).await?;
+    let sql = "SELECT id FROM work WHERE author = $1 AND on_wall = 1";
+    for row in all(&txn, sql, vec![id.into()]).await? {
+        change::reindex(&txn, &row.try_get::<String>("", "id")?).await?;
+    }
     txn.commit().await?;
     for hash in media {
         state.blobs.drop_everywhere(&hash).await?;

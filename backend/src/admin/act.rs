@@ -80,7 +80,7 @@ async fn adjust(state: &AppState, me: &str, id: &str, form: &PersonForm) -> Resu
         .trim()
         .parse()
         .ok()
-        .filter(|n: &i64| *n != 0 && n.abs() <= 1_000_000)
+        .filter(|n: &i64| *n != 0 && (-1_000_000..=1_000_000).contains(n))
         .ok_or_else(|| {
             Refusal::validation("Give or take a whole number of tokens, up to a million.")
         })?;
@@ -207,6 +207,10 @@ pub(super) async fn end_appeal(
     Form(form): Form<AppealForm>,
 ) -> Result<Response, Refusal> {
     let overturned = form.what == "overturn";
+    if moderation::is_about_account(&state.db, &form.decision).await? {
+        who.admin()?;
+        who.fresh()?;
+    }
     let me = &who.0.account;
     moderation::end_appeal(&state.db, me, &form.decision, overturned, &form.reason).await?;
     Ok(Redirect::to("/admin/moderation").into_response())

@@ -59,9 +59,9 @@ pub(crate) async fn refresh(
 ) -> Result<Refreshed, BackendError> {
     let (hash, now) = (random::hash(token), now_ms());
     let txn = db.begin_with_options(immediate()).await?;
-    // The row is locked before anything is read: of two at once, the second waits, then sees what the
-    // first did.
-    let sql = "UPDATE refresh_token SET client = client WHERE hash = $1";
+    // Whose it is is locked before anything is read: of two at once, the second waits, then sees what
+    // the first did; so does whoever ends a family or all of them.
+    let sql = "UPDATE account SET handle = handle WHERE id IN (SELECT account FROM refresh_token WHERE hash = $1)";
     execute(&txn, sql, vec![hash.clone().into()]).await?;
     let sql = "UPDATE refresh_token SET used_at_ms = $2 WHERE hash = $1 AND used_at_ms IS NULL AND revoked = 0 AND expires_at_ms > $2";
     let is_first = execute(&txn, sql, vec![hash.clone().into(), now.into()]).await? == 1;
@@ -88,8 +88,12 @@ pub(crate) async fn refresh(
             return Ok(Refreshed::Refused);
         };
         // Only one of the two successors is ever good, and this is good once.
-        let sql = "UPDATE refresh_token SET revoked = 1, used_at_ms = $2 WHERE hash = $1";
-        execute(&txn, sql, vec![old.into(), now.into()]).await?;
+        let sql = "UPDATE refresh_token SET revoked = 1, used_at_ms = $2 WHERE hash = $1 AND used_at_ms IS NULL AND revoked = 0";
+        if execute(&txn, sql, vec![old.into(), now.into()]).await? == 0 {
+            end(&txn, &family).await?;
+            txn.commit().await?;
+            return Ok(Refreshed::Refused);
+        }
     }
     let next = add(&txn, &account, &family, &client).await?;
     let sql = "UPDATE refresh_token SET successor = $2 WHERE hash = $1";
@@ -112,8 +116,26 @@ pub(crate) async fn end_of(db: &impl ConnectionTrait, token: &str) -> Result<(),
     Ok(())
 }
 
+/// Ends everything by which somebody could act as a person who comes back: sign-ins, keys, letters
+/// that are under way, web hooks.
+pub(crate) async fn cut_off(db: &DatabaseConnection, account: &str) -> Result<(), DbErr> {
+    let txn = db.begin_with_options(immediate()).await?;
+    end_all(&txn, account).await?;
+    for sql in [
+        "UPDATE api_key SET revoked = 1 WHERE account = $1",
+        "UPDATE letter_token SET used = 1 WHERE account = $1",
+        "UPDATE webhook_endpoint SET state = 'off' WHERE account = $1",
+    ] {
+        execute(&txn, sql, vec![account.into()]).await?;
+    }
+    txn.commit().await
+}
+
 /// Ends every sign-in of a person, in programs and on pages.
 pub(crate) async fn end_all(db: &impl ConnectionTrait, account: &str) -> Result<(), DbErr> {
+    // A token that is being renewed comes before or after this, never between.
+    let sql = "UPDATE account SET handle = handle WHERE id = $1";
+    execute(db, sql, vec![account.into()]).await?;
     let sql = "UPDATE refresh_token SET revoked = 1 WHERE account = $1";
     execute(db, sql, vec![account.into()]).await?;
     execute(db, "DELETE FROM web_session WHERE account = $1", vec![account.into()]).await?;

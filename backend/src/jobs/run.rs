@@ -406,7 +406,7 @@ async fn finish(state: &AppState, row: &JobRow, outcome: Ended) -> Result<(), Ba
                     for output in &result.outputs {
                         state.blobs.keep(&output.hash, &output.content_type).await?;
                     }
-                    queue::succeed(&state.db, row, &result, state.prices).await?;
+                    succeed(state, row, &result).await?;
                 }
                 Ok(Err(error)) => {
                     let error = EngineError::new(
@@ -469,6 +469,25 @@ fn wire_error(error: &EngineError) -> JobError {
         message: error.message.clone(),
         retryable: error.class.may_retry(),
         provider_status: error.provider_status,
+    }
+}
+
+/// Writes down what was made; a database that is busy for a moment does not lose it.
+async fn succeed(
+    state: &AppState,
+    row: &JobRow,
+    result: &crate::jobs::row::JobResult,
+) -> Result<bool, BackendError> {
+    let mut wait = Duration::from_millis(100);
+    loop {
+        match queue::succeed(&state.db, row, result, state.prices).await {
+            Err(error) if wait < Duration::from_secs(3) => {
+                tracing::warn!(job.id = %row.id, %error, "the end of a job is written down again");
+                tokio::time::sleep(wait).await;
+                wait *= 2;
+            }
+            outcome => return Ok(outcome?),
+        }
     }
 }
 

@@ -135,6 +135,15 @@ async fn begin(state: &AppState, parent: &JobRow, stages: &[Stage]) -> Result<()
                 ),
             ));
         }
+        if state.server.as_ref().is_some_and(|s| !s.config.open_workflows)
+            && job.params.contains_key("workflow")
+        {
+            return Err(EngineError::new(
+                ErrorClass::InvalidRequest,
+                "no_workflows",
+                crate::routes::jobs::NO_WORKFLOWS,
+            ));
+        }
         let estimate = match request_of(&job, &state.blobs, String::new()) {
             Ok(request) => state.registry().estimate(&stage.engine, &request),
             Err(_) => Estimate::UNKNOWN,
@@ -155,6 +164,14 @@ async fn begin(state: &AppState, parent: &JobRow, stages: &[Stage]) -> Result<()
             .map_err(|e| database(&e))?
         {
             continue;
+        }
+        let bears = super::charge::bears(&txn, state.prices, &parent.id, estimate).await;
+        if !bears.map_err(|e| database(&e))? {
+            return Err(EngineError::new(
+                ErrorClass::NoCredit,
+                "hold_exceeded",
+                "This film would cost more than was held for it; make it shorter, or choose engines that cost less.",
+            ));
         }
         if let Some(sentence) =
             queue::over_budget(&txn, estimate).await.map_err(|e| database(&e))?
@@ -195,9 +212,9 @@ async fn take_over(
 ) -> Result<bool, DbErr> {
     let sql = format!(
         "SELECT {COLUMNS} FROM job WHERE fingerprint = $1 AND status = 'succeeded'
-         AND parent_id IN (SELECT id FROM job WHERE status IN ('failed', 'canceled', 'expired')) ORDER BY created_at_ms DESC, id DESC LIMIT 1"
+         AND parent_id IN (SELECT id FROM job WHERE status IN ('failed', 'canceled', 'expired') AND owner = (SELECT owner FROM job WHERE id = $2)) ORDER BY created_at_ms DESC, id DESC LIMIT 1"
     );
-    let found = one(txn, &sql, vec![fingerprint.into()]).await?;
+    let found = one(txn, &sql, vec![fingerprint.into(), parent.clone().into()]).await?;
     let Some(row) = found.as_ref().map(JobRow::read).transpose()? else { return Ok(false) };
     if row.media().iter().any(|hash| blobs.find(hash).is_none()) {
         return Ok(false);
@@ -298,7 +315,12 @@ pub(super) async fn sweep(state: &AppState) -> Result<(), DbErr> {
         let sql = "UPDATE job SET parent_id = NULL WHERE id = $1";
         execute(&state.db, sql, vec![row.id.clone().into()]).await?;
         for hash in queue::unneeded(&state.db, row.media()).await? {
-            state.blobs.remove(&hash);
+            // On a server somebody may have published it meanwhile.
+            if state.server.is_none() {
+                state.blobs.remove(&hash);
+            } else if let Err(refusal) = crate::assets::forget_unused(state, &hash).await {
+                tracing::warn!("a stage's medium stays: {}", refusal.sentence());
+            }
         }
     }
     Ok(())

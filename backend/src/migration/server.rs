@@ -185,6 +185,7 @@ pub(super) const STEPS: &[Step] = &[
             at_ms BIGINT NOT NULL,
             handled BIGINT NOT NULL DEFAULT 0,
             attempts BIGINT NOT NULL DEFAULT 0,
+            due_at_ms BIGINT NOT NULL DEFAULT 0,
             note TEXT NOT NULL DEFAULT ''
         );",
     ),

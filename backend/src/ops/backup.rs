@@ -19,7 +19,7 @@ use crate::db::{all, execute, places, statement, value};
 use crate::{BackendError, audit, db, ledger, works};
 
 /// Tables in an order in which every row finds what it refers to. Words for the search are made anew.
-const TABLES: [(&str, &str); 34] = [
+const TABLES: [(&str, &str); 35] = [
     ("plan", "id"),
     ("account", "id"),
     ("plot", "n"),
@@ -41,6 +41,7 @@ const TABLES: [(&str, &str); 34] = [
     ("work", "id"),
     ("work_source", "work, source"),
     ("cell_sum", "z, cx, cy"),
+    ("wall_change", "id"),
     ("work_like", "work, account"),
     ("work_vote", "work, account"),
     ("comment", "id"),
@@ -211,7 +212,7 @@ pub async fn restore(config: &Config, folder: &Path) -> Result<Manifest, Backend
     let txn = db.begin().await?;
     for (table, _) in TABLES {
         // The rows that the migrations made come with the backup.
-        if ["plan", "counter"].contains(&table) {
+        if ["plan", "counter", "server_secret"].contains(&table) {
             execute(&txn, &format!("DELETE FROM {table}"), vec![]).await?;
         }
     }

@@ -100,8 +100,9 @@ pub(crate) struct Next {
 }
 
 fn safe_next(next: &str) -> &str {
-    let is_own =
-        next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\n', '\r']);
+    // Browsers drop tabs and ends of lines: nothing that could be dropped may stand between slashes.
+    let is_odd = |c: char| c == '\\' || c.is_control();
+    let is_own = next.starts_with('/') && !next.starts_with("//") && !next.contains(is_odd);
     if is_own { next } else { "/wallet" }
 }
 
@@ -238,10 +239,14 @@ fn to_login(code: &str) -> Response {
 pub(crate) async fn device(
     State(state): State<AppState>,
     Visit(visitor): Visit,
+    Extension(limits::From(ip)): Extension<limits::From>,
     Query(code): Query<Code>,
 ) -> Result<Response, Refusal> {
     let Some(visitor) = visitor else { return Ok(to_login(&code.code)) };
     let mut form = device_form(&code.code);
+    if !code.code.is_empty() {
+        state.server()?.limits.typed_code(ip)?;
+    }
     if let Some(client) = device::client_of(&state.db, &code.code).await? {
         form.said = format!("“{client}” asks to act as @{}.", visitor.handle);
         form.good = true;

@@ -50,7 +50,10 @@ pub(crate) async fn upload(
         .await
         .map_err(|e| BackendError::Stopped(e.to_string()))??;
     if state.server.is_some() {
-        let taken = assets::take(&state, &me.account, &hash).await;
+        let taken = match assets::room_for(&state, &me.account, size as i64).await {
+            Ok(()) => assets::take(&state, &me.account, &hash).await,
+            Err(refusal) => Err(refusal),
+        };
         if taken.is_err() {
             assets::forget_unused(&state, &hash).await?;
         }

@@ -72,7 +72,9 @@ pub(crate) async fn come(state: &AppState, new: &Register, role: &str) -> Result
     // Before the hashing, which is dear.
     accounts::checked_handle(&new.handle).map_err(Refusal::validation)?;
     let hash = server.passwords.hash(new.password.clone()).await?;
-    let id = accounts::register(&state.db, new, hash, role, server.config.welcome_tokens).await?;
+    // Where letters reach people, the welcome waits for the proof of the address.
+    let welcome = if server.mailer.reaches_people() { 0 } else { server.config.welcome_tokens };
+    let id = accounts::register(&state.db, new, hash, role, welcome).await?;
     metrics::counter!("accounts_total").increment(1);
     let token = letter(state, &id, "verify", VERIFY_MS).await?;
     let link = server.url(&format!("/verify?token={token}"));
@@ -255,10 +257,10 @@ pub(crate) async fn decide(
     code: &str,
     allow: bool,
 ) -> Result<(), Refusal> {
+    state.server()?.limits.typed_code(ip)?;
     if device::decide(&state.db, account, code, allow).await? {
         return Ok(());
     }
-    state.server()?.limits.wrong_code(ip)?;
     Err(Refusal::new(
         StatusCode::NOT_FOUND,
         "unknown_code",
@@ -305,7 +307,7 @@ pub(crate) async fn reset(
     let id = used(&state, &reset.token, "reset").await?;
     let sql = "UPDATE account SET password = $2, email_verified = 1 WHERE id = $1";
     execute(&state.db, sql, vec![id.clone().into(), hash.into()]).await?;
-    session::end_all(&state.db, &id).await?;
+    session::cut_off(&state.db, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -318,6 +320,7 @@ pub(crate) async fn verify(
 ) -> Result<StatusCode, Refusal> {
     let id = used(&state, &verify.token, "verify").await?;
     let sql = "UPDATE account SET email_verified = 1 WHERE id = $1";
-    execute(&state.db, sql, vec![id.into()]).await?;
+    execute(&state.db, sql, vec![id.clone().into()]).await?;
+    accounts::welcome(&state.db, &id, state.server()?.config.welcome_tokens).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -25,6 +25,10 @@ use crate::state::AppState;
 
 /// Longest request, with workflows and timelines in it.
 pub(crate) const MAX_JOB: usize = 8 << 20;
+/// Longest request that others may leave at a server.
+const MOST_ON_SERVER: usize = 400_000;
+/// Most inputs of one request there.
+const MOST_INPUTS: usize = 64;
 /// Longest prompt.
 const MAX_PROMPT: usize = 100_000;
 
@@ -140,10 +144,25 @@ pub(crate) async fn own(state: &AppState, me: &Me, id: &str) -> Result<JobRow, R
     row.ok_or_else(|| Refusal::not_found("job"))
 }
 
+/// Said of a graph of nodes: it runs what it likes on the machine it is given to.
+pub(crate) const NO_WORKFLOWS: &str =
+    "This server takes no workflows of its people; choose another engine or parameters.";
+
 /// A job that somebody here can do.
 fn checked(state: &AppState, job: NewJob) -> Result<NewJob, Refusal> {
     if job.prompt.len() > MAX_PROMPT {
         return Err(Refusal::validation("A prompt has up to 100,000 bytes; shorten it."));
+    }
+    if let Some(server) = &state.server {
+        let size = serde_json::to_vec(&job).map_or(usize::MAX, |text| text.len());
+        if size > MOST_ON_SERVER || job.inputs.len() > MOST_INPUTS {
+            return Err(Refusal::validation(
+                "A request has up to 64 inputs and 400,000 bytes; shorten it.",
+            ));
+        }
+        if job.params.contains_key("workflow") && !server.config.open_workflows {
+            return Err(Refusal::forbidden(NO_WORKFLOWS));
+        }
     }
     let engine = state
         .registry()

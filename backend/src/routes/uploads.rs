@@ -100,6 +100,7 @@ pub(crate) async fn create(
             format!("Your plan takes files of up to {} MB.", most / 1_000_000),
         ));
     }
+    assets::room_for(&state, &me.account, size).await?;
     let sql = "SELECT CAST(COUNT(*) AS BIGINT) FROM upload WHERE account = $1 AND hash IS NULL AND expires_at_ms > $2";
     let own = vec![me.account.clone().into(), now_ms().into()];
     if value::<i64>(&state.db, sql, own).await?.unwrap_or(0) >= MOST_OPEN {
@@ -338,7 +339,7 @@ fn full(error: std::io::Error) -> Refusal {
 
 async fn finish(state: &AppState, me: &Me, id: &str, wanted: &str) -> Result<String, Refusal> {
     let (blobs, path) = (state.blobs.clone(), file_of(state, id));
-    let hash = tokio::task::spawn_blocking(move || blobs.adopt(&path))
+    let hash = tokio::task::spawn_blocking(move || blobs.adopt_copy(&path))
         .await
         .map_err(|e| BackendError::Stopped(e.to_string()))??;
     let outcome = if wanted.is_empty() || wanted == hash {

@@ -33,6 +33,15 @@ pub(crate) async fn seen(state: &AppState, id: &str, me: Option<&Me>) -> Result<
 
 async fn shown(state: &AppState, row: &WorkRow, me: Option<&Me>) -> Result<Work, Refusal> {
     let mut work = row.shown(me, &state.server()?.config.public_url);
+    for source in &mut work.sources {
+        let Some(id) = &source.work else { continue };
+        let found = works::find(&state.db, id).await?;
+        if !found.is_some_and(|f| f.is_seen_by(me)) {
+            // One that is hidden now keeps its place without its name.
+            source.title = "a private work".to_owned();
+            source.work = None;
+        }
+    }
     if let Some(me) = me {
         let counters = said::counters(&state.db, &row.id, Some(&me.account)).await?;
         (work.is_liked, work.own_vote) = (counters.is_liked, counters.own_vote);
@@ -135,7 +144,15 @@ pub(crate) async fn find(
         };
         list::list(&state.db, &query, sort).await?
     };
-    let items = rows.iter().map(|r| r.shown(me.as_ref(), &server.config.public_url)).collect();
+    let items = rows
+        .iter()
+        .map(|row| {
+            let mut work = row.shown(me.as_ref(), &server.config.public_url);
+            // Whether each of them may be seen is told with the work itself.
+            work.sources.clear();
+            work
+        })
+        .collect();
     Ok(Json(WorkPage { items, next_cursor }))
 }
 

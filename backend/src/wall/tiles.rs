@@ -26,7 +26,8 @@ const FARTHEST: i64 = 1 << 31;
 
 /// Whether there can be such a tile.
 pub(crate) fn exists(z: u8, x: i64, y: i64) -> bool {
-    z <= TOP && x.abs() < FARTHEST && y.abs() < FARTHEST
+    let range = -FARTHEST..FARTHEST;
+    z <= TOP && range.contains(&x) && range.contains(&y)
 }
 
 /// The tile of a level that has a tile of level 0 in it.

@@ -40,6 +40,13 @@ pub(crate) fn top(up: i64, down: i64) -> f64 {
 /// Hangs a work on the wall or takes it down, as its visibility, its state and its author's say, and
 /// everything else with it. Repeatable.
 pub(crate) async fn settle(txn: &impl ConnectionTrait, id: &str) -> Result<(), Refusal> {
+    // Whoever hangs or takes down waits for the other: the author first, then the work.
+    for sql in [
+        "UPDATE account SET handle = handle WHERE id IN (SELECT author FROM work WHERE id = $1)",
+        "UPDATE work SET version = version WHERE id = $1",
+    ] {
+        execute(txn, sql, vec![id.into()]).await?;
+    }
     let Some(row) = find(txn, id).await? else { return Ok(()) };
     if row.slug.is_none() && row.visibility != "private" && row.state != "deleted" {
         let sql = "UPDATE work SET slug = $2 WHERE id = $1";
@@ -99,6 +106,17 @@ async fn count(txn: &impl ConnectionTrait, row: &WorkRow, by: i64) -> Result<(),
     let sql = "UPDATE account SET works = works + $2 WHERE id = $1";
     execute(txn, sql, vec![row.author.id.clone().into(), by.into()]).await?;
     Ok(())
+}
+
+/// Makes the words by which a work is found anew.
+pub(crate) async fn reindex(txn: &impl ConnectionTrait, id: &str) -> Result<(), DbErr> {
+    match find(txn, id).await? {
+        Some(row) => {
+            search::forget_work(txn, id).await?;
+            search::index_work(txn, id, &words(&row)).await
+        }
+        None => Ok(()),
+    }
 }
 
 fn words(row: &WorkRow) -> String {
@@ -199,8 +217,9 @@ pub(crate) async fn remove(txn: &impl ConnectionTrait, id: &str) -> Result<Vec<S
     ] {
         execute(txn, sql, vec![id.into()]).await?;
     }
+    let author = row.author.id;
     let media: Vec<String> = [row.asset, row.poster].into_iter().flatten().collect();
-    crate::assets::unneeded(txn, media).await.map_err(Refusal::from)
+    crate::assets::unneeded(txn, &author, media).await.map_err(Refusal::from)
 }
 
 #[cfg(test)]

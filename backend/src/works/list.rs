@@ -104,7 +104,7 @@ pub(crate) async fn list(
     }
     if let Some(source) = &query.made_from {
         wheres.push(format!(
-            "w.id IN (SELECT work FROM work_source WHERE source = {})",
+            "w.shows_sources = 1 AND w.id IN (SELECT work FROM work_source WHERE source = {})",
             place_of(source.clone().into())
         ));
     }

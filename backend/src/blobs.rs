@@ -282,6 +282,29 @@ impl Blobs {
 mod tests {
     use super::*;
 
+    #[test]
+    fn whoever_still_writes_an_upload_never_reaches_what_was_taken_over() {
+        use std::io::{Seek, SeekFrom, Write};
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::new(folder.path().to_owned()).unwrap();
+        let kept = blobs.put(b"the work of somebody").unwrap();
+        let path = blobs.upload("one");
+        fs::write(&path, b"the work of somebody").unwrap();
+        let mut late = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        assert_eq!(blobs.adopt_copy(&path).unwrap(), kept);
+        late.seek(SeekFrom::Start(0)).unwrap();
+        late.write_all(b"bytes of another one").unwrap();
+        assert_eq!(fs::read(blobs.find(&kept).unwrap()).unwrap(), b"the work of somebody");
+        // Nothing but the blob is left.
+        assert_eq!(
+            fs::read_dir(folder.path())
+                .unwrap()
+                .filter(|e| e.as_ref().unwrap().path().is_file())
+                .count(),
+            1
+        );
+    }
+
     #[tokio::test]
     async fn what_is_kept_comes_back_from_the_store_and_other_bytes_do_not() {
         let store = Arc::new(object_store::memory::InMemory::new());

@@ -79,7 +79,11 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("oto-backend: {error:#}");
+            // Errors of the backend say their cause themselves.
+            let said = error
+                .downcast_ref::<oto_backend::BackendError>()
+                .map_or_else(|| format!("{error:#}"), ToString::to_string);
+            eprintln!("oto-backend: {said}");
             ExitCode::FAILURE
         }
     }

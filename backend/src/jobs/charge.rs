@@ -136,5 +136,8 @@ mod tests {
         // Four cents at an engine are four tokens.
         let four_cents = Estimate { micro: Some([0, 40_000]) };
         assert_eq!(prices.hold(JobKind::Image, four_cents), 6 * MICRO);
+        // A token of sixty cents: a dollar is one and two thirds, never less.
+        assert_eq!(Prices::new(60).tokens(1_000_000), 1_666_667);
+        assert_eq!(Prices::new(60).tokens(i64::MAX), i64::MAX);
     }
 }

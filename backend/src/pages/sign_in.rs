@@ -383,6 +383,8 @@ mod tests {
     #[test]
     fn signing_in_leads_to_pages_of_this_server_alone() {
         assert_eq!(super::safe_next("/device?code=X"), "/device?code=X");
+        // Browsers drop a tab: this would be another server's page.
+        assert_eq!(super::safe_next("/\t/evil.example"), "/wallet");
         for wrong in
             ["", "https://evil.example", "//evil.example", "/\\evil.example", "javascript:1"]
         {

@@ -47,7 +47,14 @@ pub(crate) const TRAY: [TrayAgent; 4] = [
     TrayAgent { name: "Film", makes: WorkKind::Video, engine: "local-film", twine_color: 3 },
 ];
 
-fn blank(id: NoteId, kind: NoteKind, center: [f64; 2], size: [f64; 2], rank: u32) -> Note {
+/// A note with nothing on it.
+pub(crate) fn blank(
+    id: NoteId,
+    kind: NoteKind,
+    center: [f64; 2],
+    size: [f64; 2],
+    rank: u32,
+) -> Note {
     Note {
         id,
         kind,

@@ -114,6 +114,18 @@ pub(crate) async fn book(
     Ok(())
 }
 
+/// Books for a reference that was not booked for before. False when it was.
+async fn book_once(
+    txn: &impl ConnectionTrait,
+    transfer: Transfer<'_>,
+) -> Result<bool, LedgerError> {
+    match book(txn, transfer).await {
+        Ok(()) => Ok(true),
+        Err(LedgerError::Repeated) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Gives tokens, once for a reference. False when it was given before.
 pub(crate) async fn grant(
     txn: &impl ConnectionTrait,
@@ -122,7 +134,7 @@ pub(crate) async fn grant(
     reference: String,
     memo: &str,
 ) -> Result<bool, LedgerError> {
-    let outcome = book(
+    book_once(
         txn,
         Transfer {
             kind: "grant",
@@ -134,12 +146,7 @@ pub(crate) async fn grant(
             entries: vec![("promo".to_owned(), -micro), (available(account), micro)],
         },
     )
-    .await;
-    match outcome {
-        Ok(()) => Ok(true),
-        Err(LedgerError::Repeated) => Ok(false),
-        Err(error) => Err(error),
-    }
+    .await
 }
 
 /// Keeps what a job may cost. Nothing is held for what is free.
@@ -338,7 +345,7 @@ pub(crate) async fn take_back(
     touch(txn, account).await?;
     let [free, ..] = balances(txn, account).await?;
     let from_free = free.min(micro);
-    let outcome = book(
+    book_once(
         txn,
         Transfer {
             kind,
@@ -354,12 +361,7 @@ pub(crate) async fn take_back(
             ],
         },
     )
-    .await;
-    match outcome {
-        Ok(()) => Ok(true),
-        Err(LedgerError::Repeated) => Ok(false),
-        Err(error) => Err(error),
-    }
+    .await
 }
 
 /// Gives back or sells: a debt is paid first.
@@ -374,7 +376,7 @@ pub(crate) async fn credit(
     touch(txn, account).await?;
     let [_, _, owed] = balances(txn, account).await?;
     let paid = micro.min(-owed.min(0));
-    let outcome = book(
+    book_once(
         txn,
         Transfer {
             kind,
@@ -390,10 +392,5 @@ pub(crate) async fn credit(
             ],
         },
     )
-    .await;
-    match outcome {
-        Ok(()) => Ok(true),
-        Err(LedgerError::Repeated) => Ok(false),
-        Err(error) => Err(error),
-    }
+    .await
 }

@@ -121,6 +121,17 @@ async fn a_stop_gives_back_what_was_held_and_keys_have_limits() {
         assert!(all.iter().all(|(s, job)| *s == 200 && job["status"] == "canceled"));
         let (_, purse) = answer(home.by(&ada, Method::GET, "/wallet")).await;
         assert_eq!((&purse["available_micro"], &purse["held_micro"]), (&json!(100_000_000), &json!(0)));
+        // What an engine was asked for before it was stopped, and of which nobody knows what it cost,
+        // costs what was held.
+        let id = new_id();
+        assert_eq!(answer(ask(&home, &ada, &id, "a tram")).await.0, 202);
+        home.sql(&format!("UPDATE job SET submit_state = 'submitted' WHERE id = '{id}'")).await;
+        assert_eq!(answer(home.by(&ada, Method::POST, &format!("/jobs/{id}/cancel"))).await.0, 200);
+        let (_, purse) = answer(home.by(&ada, Method::GET, "/wallet")).await;
+        assert_eq!((&purse["available_micro"], &purse["held_micro"]), (&json!(99_000_000), &json!(0)));
+        // A graph of nodes would run what it likes on the machine of its engine.
+        let graph = json!({"kind": "text", "engine": "local-text", "prompt": "x", "seed": 1, "params": {"workflow": "{}"}});
+        assert_eq!(refused(home.by(&ada, Method::POST, "/jobs").header("idempotency-key", new_id()).json(&graph)).await.0, 403);
         // A key that may spend two tokens in a day.
         let new = json!({"name": "n8n", "scopes": ["jobs:write", "jobs:read"], "day_limit_micro": 2_000_000});
         let (_, key) = answer(home.by(&ada, Method::POST, "/api-keys").json(&new)).await;
@@ -132,7 +143,7 @@ async fn a_stop_gives_back_what_was_held_and_keys_have_limits() {
         let (_, purse) = answer(home.by(&ada, Method::GET, "/wallet")).await;
         assert_eq!(purse["held_micro"], 2_000_000);
         // The plan of a day.
-        home.sql("UPDATE plan SET jobs_per_day = 4").await;
+        home.sql("UPDATE plan SET jobs_per_day = 5").await;
         assert_eq!(answer(ask(&home, &ada, &new_id(), "x")).await.0, 202);
         assert_eq!(refused(ask(&home, &ada, &new_id(), "x")).await, (429, "quota-exceeded".to_owned()));
         // Whoever owes begins nothing.

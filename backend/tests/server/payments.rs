@@ -20,6 +20,8 @@ struct Fake {
     refunded: Arc<Mutex<i64>>,
     dispute: Arc<Mutex<String>>,
     sessions: Arc<Mutex<Vec<String>>>,
+    /// How many more questions find it away.
+    away: Arc<Mutex<u32>>,
 }
 
 impl Fake {
@@ -33,7 +35,14 @@ impl Fake {
                 *fake.paid.lock().unwrap() = json!({"id": "cs_1", "payment_status": "unpaid", "payment_intent": "pi_1", "metadata": {"order_id": order}, "amount_total": of("line_items[0][price_data][unit_amount]").parse::<i64>().unwrap()});
                 Json(json!({"id": "cs_1", "url": "https://pay.example/cs_1"}))
             }))
-            .route("/v1/checkout/sessions/{id}", get(|State(fake): State<Fake>| async move { Json(fake.paid.lock().unwrap().clone()) }))
+            .route("/v1/checkout/sessions/{id}", get(|State(fake): State<Fake>| async move {
+                let mut away = fake.away.lock().unwrap();
+                if *away > 0 {
+                    *away -= 1;
+                    return Err(axum::http::StatusCode::SERVICE_UNAVAILABLE);
+                }
+                Ok(Json(fake.paid.lock().unwrap().clone()))
+            }))
             .route("/v1/charges/{id}", get(|State(fake): State<Fake>, Path(id): Path<String>| async move {
                 Json(json!({"id": id, "payment_intent": "pi_1", "amount_refunded": *fake.refunded.lock().unwrap()}))
             }))
@@ -108,12 +117,17 @@ async fn events_in_any_number_and_order_credit_once_and_refunds_become_debts() {
             handled(&home).await;
             assert_eq!(purse(&home, &ada).await, (0, 0));
             fake.paid.lock().unwrap()["payment_status"] = json!("paid");
+            // The service is away for a moment: what was told is asked about again, later each time.
+            *fake.away.lock().unwrap() = 2;
             for i in 0..5 {
                 assert_eq!(send(&home, "evt_1", "checkout.session.completed", "cs_1").await, 204);
                 assert_eq!(send(&home, &format!("evt_a{i}"), "checkout.session.async_payment_succeeded", "cs_1").await, 204);
             }
             handled(&home).await;
             assert_eq!(purse(&home, &ada).await, (100_000_000, 0));
+            assert!(home.number("SELECT CAST(SUM(attempts) AS BIGINT) FROM payment_event").await >= 9);
+            // An order that is paid is begun no second time.
+            assert_eq!(answer(buy(100)).await.0, 422);
             // Half is spent, then all is given back: the rest is owed.
             home.sql(&format!("UPDATE ledger_account SET balance = balance - 50000000 WHERE id = 'available:{}'", ada.id)).await;
             home.sql("INSERT INTO ledger_account (id, balance) VALUES ('revenue', 0) ON CONFLICT DO NOTHING").await;

@@ -63,6 +63,13 @@ pub(super) fn hear(
                     work.is_liked = counters.is_liked;
                 }
             }
+            Told::Works(page) if walk.first_look => {
+                walk.first_look = false;
+                // Next to what people like best, so that nobody stands before empty paper.
+                if let Some(at) = page.items.first().and_then(|work| work.at) {
+                    camera.jump(at, 0.6);
+                }
+            }
             Told::Works(page) => {
                 if page.items.is_empty() && walk.people.is_empty() {
                     let text = walk.words.get("wall-nothing-found");
@@ -104,6 +111,10 @@ fn signed_in(walk: &mut Walk, camera: &mut BoardCamera, account: Option<oto_api_
     {
         let half = account.home.side / 2.0;
         camera.jump([account.home.x + half, account.home.y + half], 0.6);
+    }
+    if account.is_none() && walk.first_look {
+        let query = vec![("sort", "hot".to_owned()), ("limit", "1".to_owned())];
+        walk.server.ask(Ask::FindWorks { query });
     }
     walk.account = account;
 }

@@ -16,6 +16,7 @@ use oto_canvas::{BoardCamera, EditRequest, OpenBoard, Request, Step};
 
 use super::Walk;
 use crate::convert::run::work_kind;
+use crate::making::blank;
 
 /// Side of a tile of level 0, in units.
 const SIDE: f64 = 1_024.0;
@@ -248,22 +249,6 @@ fn note_id(id: &str) -> Option<NoteId> {
     id.parse().ok()
 }
 
-fn blank(id: NoteId, kind: NoteKind, center: [f64; 2], size: [f64; 2]) -> Note {
-    Note {
-        id,
-        kind,
-        center,
-        size,
-        tilt_deg: Note::tilt_of(id),
-        rank: 1,
-        color: 0,
-        title: String::new(),
-        text: String::new(),
-        starred: false,
-        created_at_ms: 0,
-    }
-}
-
 /// A work as a note: the picture that the server made of it stands for its media.
 fn note_of(item: &TileItem) -> Option<Note> {
     let id = note_id(&item.id)?;
@@ -280,7 +265,7 @@ fn note_of(item: &TileItem) -> Option<Note> {
     };
     let state = WorkState::Done { asset: asset.unwrap_or(AssetId([0; 32])), run: RunId(0) };
     let note_kind = NoteKind::Work(Box::new(Work { kind, recipe, state }));
-    let mut note = blank(id, note_kind, [item.x, item.y], [item.w, item.h]);
+    let mut note = blank(id, note_kind, [item.x, item.y], [item.w, item.h], 1);
     note.color = [0, 1, 3, 2][kind as usize % 4];
     note.title.clone_from(&item.title);
     note.text = if item.words.is_empty() { String::new() } else { item.words.clone() };
@@ -299,7 +284,7 @@ fn note_of_cell(tile: &Tile, index: usize, cell: &oto_api_types::TileCell) -> No
     // How full it is shows in its size.
     let part = (0.35 + 0.12 * (cell.count as f64).log10()).clamp(0.35, 0.86);
     let center = [at(tile.x, cell.cx), at(tile.y, cell.cy)];
-    let mut note = blank(NoteId(hash), NoteKind::Plain, center, [side * part; 2]);
+    let mut note = blank(NoteId(hash), NoteKind::Plain, center, [side * part; 2], 1);
     let most = (0..4).max_by_key(|i| cell.kinds[*i]).unwrap_or(0);
     note.color = [0, 1, 3, 2][most];
     note.text = cell.count.to_string();

@@ -60,6 +60,8 @@ struct Walk {
     styled: bool,
     /// Where to look first, once it is known where that is.
     first_look: bool,
+    /// What people like best was asked for, to begin there.
+    begins: bool,
     /// A work that is on its way to the inbox: its media.
     taking: HashMap<String, Work>,
 }
@@ -103,6 +105,8 @@ pub(crate) fn walk(data: &DataDir, address: &str) -> Result<()> {
     let server = Server::start(address, credentials(data), Arc::clone(&wake))
         .context("the server cannot be asked")?;
     server.ask(Ask::Account);
+    let best = vec![("sort", "hot".to_owned()), ("limit", "1".to_owned())];
+    server.ask(Ask::FindWorks { query: best });
     server.ask(Ask::Extent);
     server.ask(Ask::Listen);
     let workers = Workers::of_this_program()?;
@@ -132,6 +136,7 @@ pub(crate) fn walk(data: &DataDir, address: &str) -> Result<()> {
             said: VecDeque::new(),
             styled: false,
             first_look: true,
+            begins: true,
             taking: HashMap::new(),
         })
         .insert_resource(Tool::Hand)

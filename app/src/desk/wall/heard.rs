@@ -63,10 +63,11 @@ pub(super) fn hear(
                     work.is_liked = counters.is_liked;
                 }
             }
-            Told::Works(page) if walk.first_look => {
-                walk.first_look = false;
-                // Next to what people like best, so that nobody stands before empty paper.
-                if let Some(at) = page.items.first().and_then(|work| work.at) {
+            Told::Works(page) if std::mem::take(&mut walk.begins) => {
+                // Next to what people like best, so that nobody stands before empty paper; whoever is
+                // signed in stands at home.
+                let at = page.items.first().and_then(|work| work.at);
+                if let Some(at) = at.filter(|_| walk.account.is_none()) {
                     camera.jump(at, 0.6);
                 }
             }
@@ -91,6 +92,7 @@ pub(super) fn hear(
             }
             Told::Removed(_) | Told::Published(_) | Told::Wallet(_) | Told::Notices(_) => {}
             Told::Failed { what, about, error } => {
+                walk.begins &= what != "works";
                 failed(&mut walk, &mut pictures, &mut thumbs, what, &about, &error);
             }
         }
@@ -111,10 +113,6 @@ fn signed_in(walk: &mut Walk, camera: &mut BoardCamera, account: Option<oto_api_
     {
         let half = account.home.side / 2.0;
         camera.jump([account.home.x + half, account.home.y + half], 0.6);
-    }
-    if account.is_none() && walk.first_look {
-        let query = vec![("sort", "hot".to_owned()), ("limit", "1".to_owned())];
-        walk.server.ask(Ask::FindWorks { query });
     }
     walk.account = account;
 }

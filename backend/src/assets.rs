@@ -19,9 +19,6 @@ use crate::db::{all, execute, now_ms, one};
 use crate::error::Refusal;
 use crate::state::AppState;
 
-/// Whether an upload or a result that was not fetched yet needs a medium.
-const NEEDED: &str = "SELECT 1 AS yes FROM asset WHERE hash = $1 OR served = $1 OR poster = $1
-    UNION ALL SELECT 1 FROM job WHERE status = 'succeeded' AND released = 0 AND result LIKE '%' || $1 || '%' LIMIT 1";
 /// Longer side of a work's picture.
 const POSTER: u32 = 512;
 /// Films are read at their own size up to this, so that it is known.
@@ -167,8 +164,8 @@ fn put_poster(blobs: &Blobs, picture: &Picture, found: &mut Found) -> Result<(),
 
 /// Drops bytes that turned out to be of no use, unless somebody else has the same.
 pub(crate) async fn forget_unused(state: &AppState, hash: &str) -> Result<(), Refusal> {
-    if one(&state.db, NEEDED, vec![hash.into()]).await?.is_none() {
-        state.blobs.drop_everywhere(hash).await?;
+    for hash in without_use(&state.db, vec![hash.to_owned()]).await? {
+        state.blobs.drop_everywhere(&hash).await?;
     }
     Ok(())
 }
@@ -209,6 +206,18 @@ fn head(path: &std::path::Path) -> Result<Vec<u8>, BackendError> {
     Ok(head)
 }
 
+/// Of these media, those that neither an upload nor a job needs.
+async fn without_use(db: &impl ConnectionTrait, media: Vec<String>) -> Result<Vec<String>, DbErr> {
+    let sql = "SELECT 1 AS yes FROM asset WHERE hash = $1 OR served = $1 OR poster = $1 LIMIT 1";
+    let mut left = Vec::new();
+    for hash in media {
+        if one(db, sql, vec![hash.clone().into()]).await?.is_none() {
+            left.push(hash);
+        }
+    }
+    crate::jobs::queue::unneeded(db, left).await
+}
+
 /// Of these media of an author, those that no work, no other owner and no job needs any more. The
 /// author's uploads of them are forgotten, too.
 pub(crate) async fn unneeded(
@@ -238,11 +247,5 @@ pub(crate) async fn unneeded(
     }
     gone.sort_unstable();
     gone.dedup();
-    let mut unneeded = Vec::new();
-    for hash in gone {
-        if one(txn, NEEDED, vec![hash.clone().into()]).await?.is_none() {
-            unneeded.push(hash);
-        }
-    }
-    Ok(unneeded)
+    without_use(txn, gone).await
 }

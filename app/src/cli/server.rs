@@ -232,9 +232,42 @@ pub(super) fn unpublish(data: &DataDir, args: &UnpublishArgs) -> Result<()> {
 }
 
 pub(super) fn wall(data: &DataDir, args: &WallArgs) -> Result<()> {
-    let address = match &args.server {
-        Some(typed) => checked_address(typed).map_err(anyhow::Error::msg)?,
-        None => Settings::read(&data.settings()).server,
+    let own = || Settings::read(&data.settings()).server;
+    let (address, work) = match &args.server {
+        Some(link) if link.starts_with("oto:") => (own(), Some(work_of_link(link)?)),
+        Some(typed) => (checked_address(typed).map_err(anyhow::Error::msg)?, None),
+        None => (own(), None),
     };
-    crate::desk::walk(data, &address)
+    crate::desk::walk(data, &address, work)
+}
+
+/// The work that a link of a page names, `oto://work/ID`. Links come from anywhere: nothing but an id is
+/// believed, and following one only looks.
+fn work_of_link(link: &str) -> Result<String> {
+    let id = link.strip_prefix("oto://work/").filter(|id| id.len() == 36);
+    let is_id = |c: char| c.is_ascii_hexdigit() || c == '-';
+    match id.filter(|id| id.chars().all(is_id) && id.parse::<oto_board::NoteId>().is_ok()) {
+        Some(id) => Ok(id.to_lowercase()),
+        None => anyhow::bail!("this link names no work; open the page it came from again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::work_of_link;
+
+    #[test]
+    fn a_link_names_a_work_and_nothing_else() {
+        let id = "01a22462-6bd4-71cf-856b-d48c66f484e2";
+        assert_eq!(work_of_link(&format!("oto://work/{id}")).unwrap(), id);
+        for wrong in [
+            "oto://work/".to_owned(),
+            format!("oto://work/{id}/../x"),
+            format!("oto://jobs/{id}"),
+            format!("oto://work/{}", "-".repeat(36)),
+            format!("oto:work/{id}"),
+        ] {
+            assert!(work_of_link(&wrong).is_err(), "{wrong}");
+        }
+    }
 }

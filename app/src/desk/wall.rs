@@ -62,6 +62,8 @@ struct Walk {
     first_look: bool,
     /// What people like best was asked for, to begin there.
     begins: bool,
+    /// The work that a link named was asked for, to go where it hangs.
+    goes: bool,
     /// A work that is on its way to the inbox: its media.
     taking: HashMap<String, Work>,
 }
@@ -86,8 +88,8 @@ impl Walk {
     }
 }
 
-/// Opens the wall of a server.
-pub(crate) fn walk(data: &DataDir, address: &str) -> Result<()> {
+/// Opens the wall of a server, at a work if one is named.
+pub(crate) fn walk(data: &DataDir, address: &str, work: Option<String>) -> Result<()> {
     super::start_log();
     if address.is_empty() {
         bail!("no server was named yet; `oto wall https://…` walks the wall of one");
@@ -107,6 +109,11 @@ pub(crate) fn walk(data: &DataDir, address: &str) -> Result<()> {
     server.ask(Ask::Account);
     let best = vec![("sort", "hot".to_owned()), ("limit", "1".to_owned())];
     server.ask(Ask::FindWorks { query: best });
+    let goes = work.is_some();
+    if let Some(id) = &work {
+        server.ask(Ask::Work(id.clone()));
+        server.ask(Ask::Comments(id.clone()));
+    }
     server.ask(Ask::Extent);
     server.ask(Ask::Listen);
     let workers = Workers::of_this_program()?;
@@ -128,15 +135,16 @@ pub(crate) fn walk(data: &DataDir, address: &str) -> Result<()> {
             code: None,
             extent: WallExtent::default(),
             items: HashMap::new(),
-            open: None,
+            open: work.map(|id| Opened { id, work: None, comments: Vec::new() }),
             search: String::new(),
             found: Vec::new(),
             people: Vec::new(),
             comment: String::new(),
             said: VecDeque::new(),
             styled: false,
-            first_look: true,
+            first_look: !goes,
             begins: true,
+            goes,
             taking: HashMap::new(),
         })
         .insert_resource(Tool::Hand)

@@ -1,20 +1,27 @@
 //! What operators see.
 
 use axum::extract::{Path, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use sea_orm::{DbErr, QueryResult};
 use serde::Deserialize;
 
 use super::Operator;
-use super::view::{Act, Block, Cell, Table, cell, chart, link, page};
+use super::view::{Act, Block, Table, cell, chart, link, page};
 use crate::db::{all, now_ms, value};
 use crate::error::Refusal;
 use crate::ledger::MICRO;
-use crate::pages::day;
 use crate::routes::body::Query;
 use crate::state::AppState;
 use crate::{audit as log, ledger, works};
+
+mod figures;
+mod jobs;
+mod money;
+
+use figures::by_day;
+pub(super) use figures::{analytics, csv};
+pub(super) use jobs::{job, jobs, storage};
+pub(super) use money::{payments, plans};
 
 /// Rows of a table.
 const ROWS: i64 = 100;
@@ -218,250 +225,6 @@ pub(super) async fn person(
     Ok(page(&who, "People", "", blocks))
 }
 
-/// What plans allow.
-pub(super) async fn plans(
-    State(state): State<AppState>,
-    who: Operator,
-) -> Result<Response, Refusal> {
-    who.admin()?;
-    let sql = "SELECT p.*, CAST((SELECT COUNT(*) FROM account WHERE plan = p.id) AS BIGINT) AS people FROM plan p ORDER BY price_cents, id";
-    let rows = all(&state.db, sql, vec![]).await?;
-    let columns = [
-        "id",
-        "name",
-        "price_cents",
-        "monthly_micro",
-        "concurrent_jobs",
-        "jobs_per_day",
-        "storage_bytes",
-        "upload_bytes",
-        "version",
-        "people",
-    ];
-    let table = Table {
-        title: "Plans".to_owned(),
-        find: None,
-        head: vec![
-            "Plan",
-            "Name",
-            "Cents a month",
-            "Millionths a month",
-            "Jobs at once",
-            "Jobs a day",
-            "Bytes kept",
-            "Bytes a file",
-            "Version",
-            "People",
-        ],
-        rows: rows.iter().map(|r| columns.iter().map(|c| cell(shown(r, c))).collect()).collect(),
-    };
-    let act = Act {
-        title: "Change what a plan allows".to_owned(),
-        action: "/admin/plans".to_owned(),
-        hidden: Vec::new(),
-        fields: vec![
-            ("id", "Plan", "text"),
-            ("concurrent_jobs", "Jobs at once", "number"),
-            ("jobs_per_day", "Jobs a day", "number"),
-            ("storage_mb", "MB kept", "number"),
-            ("upload_mb", "MB a file", "number"),
-        ],
-        buttons: vec![("change", "Change")],
-    };
-    Ok(page(&who, "Plans", "", vec![Block::Table(table), Block::Act(act)]))
-}
-
-/// Orders and what the payment service said.
-pub(super) async fn payments(
-    State(state): State<AppState>,
-    who: Operator,
-) -> Result<Response, Refusal> {
-    who.admin()?;
-    let orders = all(&state.db, "SELECT o.*, a.handle FROM payment_order o JOIN account a ON a.id = o.account ORDER BY o.created_at_ms DESC LIMIT $1", vec![ROWS.into()]).await?;
-    let events = all(
-        &state.db,
-        "SELECT * FROM payment_event ORDER BY at_ms DESC LIMIT $1",
-        vec![ROWS.into()],
-    )
-    .await?;
-    let wrong = ledger::check(&state.db).await?;
-    let orders = Table {
-        title: "Orders".to_owned(),
-        find: None,
-        head: vec!["When", "Who", "Tokens", "Cents", "State", "Given back"],
-        rows: orders
-            .iter()
-            .map(|r| {
-                vec![
-                    cell(at(r, "created_at_ms")),
-                    link(
-                        format!("@{}", shown(r, "handle")),
-                        format!("/admin/people/{}", shown(r, "account")),
-                    ),
-                    cell(shown(r, "tokens")),
-                    cell(shown(r, "cents")),
-                    cell(shown(r, "state")),
-                    cell(shown(r, "refunded_cents")),
-                ]
-            })
-            .collect(),
-    };
-    let events = Table {
-        title: "Events".to_owned(),
-        find: None,
-        head: vec!["When", "What", "About", "Handled", "Tries", "Note"],
-        rows: events
-            .iter()
-            .map(|r| {
-                vec![
-                    cell(at(r, "at_ms")),
-                    cell(shown(r, "kind")),
-                    cell(shown(r, "object")),
-                    cell(shown(r, "handled")),
-                    cell(shown(r, "attempts")),
-                    cell(shown(r, "note")),
-                ]
-            })
-            .collect(),
-    };
-    let books = if wrong.is_empty() { "The ledger is right.".to_owned() } else { wrong.join("; ") };
-    Ok(page(&who, "Payments", &books, vec![Block::Table(orders), Block::Table(events)]))
-}
-
-/// Jobs, newest first.
-pub(super) async fn jobs(
-    State(state): State<AppState>,
-    who: Operator,
-    Query(find): Query<Find>,
-) -> Result<Response, Refusal> {
-    who.admin()?;
-    let sql = "SELECT j.id, j.kind_word, j.lane, j.status, j.attempt, j.created_at_ms, j.finished_at_ms, j.hold_micro, a.handle FROM job j LEFT JOIN account a ON a.id = j.owner
-        WHERE $1 = '' OR j.status = $1 OR j.id = $1 OR a.handle = $1 OR j.lane = $1 ORDER BY j.created_at_ms DESC LIMIT $2";
-    let rows = all(&state.db, sql, vec![find.q.trim().into(), ROWS.into()]).await?;
-    let table = Table {
-        title: "Jobs (search: a state, an engine, a handle, an id)".to_owned(),
-        find: Some(("/admin/jobs".to_owned(), find.q)),
-        head: vec!["Begun", "Job", "Kind", "Lane", "State", "Try", "Held", "Who"],
-        rows: rows
-            .iter()
-            .map(|r| {
-                vec![
-                    cell(at(r, "created_at_ms")),
-                    link(&shown(r, "id")[..8], format!("/admin/jobs/{}", shown(r, "id"))),
-                    cell(shown(r, "kind_word")),
-                    cell(shown(r, "lane")),
-                    cell(shown(r, "status")),
-                    cell(shown(r, "attempt")),
-                    cell(shown(r, "hold_micro")),
-                    cell(shown(r, "handle")),
-                ]
-            })
-            .collect(),
-    };
-    Ok(page(&who, "Jobs", "", vec![Block::Table(table)]))
-}
-
-/// One job; of its words operators see none.
-pub(super) async fn job(
-    State(state): State<AppState>,
-    who: Operator,
-    Path(id): Path<String>,
-) -> Result<Response, Refusal> {
-    who.admin()?;
-    let sql = "SELECT j.*, s.cost_micro, s.took_ms FROM job j LEFT JOIN spent s ON s.job_id = j.id WHERE j.id = $1";
-    let rows = all(&state.db, sql, vec![id.clone().into()]).await?;
-    let row = rows.first().ok_or_else(|| Refusal::not_found("job"))?;
-    let mut facts: Vec<Vec<Cell>> = [
-        "status",
-        "submit_state",
-        "lane",
-        "attempt",
-        "lease_owner",
-        "lease_seq",
-        "parent_id",
-        "hold_micro",
-        "settled",
-        "cost_micro",
-        "took_ms",
-        "stage",
-        "error",
-    ]
-    .iter()
-    .map(|c| vec![cell(c), cell(shown(row, c))])
-    .collect();
-    for c in ["created_at_ms", "started_at_ms", "finished_at_ms", "deadline_at_ms"] {
-        facts.push(vec![cell(c.trim_end_matches("_at_ms")), cell(at(row, c))]);
-    }
-    let sql = "SELECT kind, at_ms, memo FROM ledger_transfer WHERE job = $1 ORDER BY at_ms";
-    let booked = all(&state.db, sql, vec![id.clone().into()]).await?;
-    let booked =
-        booked.iter().map(|r| vec![cell(at(r, "at_ms")), cell(shown(r, "kind"))]).collect();
-    let blocks = vec![
-        Block::Table(Table {
-            title: id.clone(),
-            find: None,
-            head: vec!["What", "Is"],
-            rows: facts,
-        }),
-        Block::Table(Table {
-            title: "Booked".to_owned(),
-            find: None,
-            head: vec!["When", "What"],
-            rows: booked,
-        }),
-        Block::Act(Act {
-            title: "Stop it".to_owned(),
-            action: format!("/admin/jobs/{id}/stop"),
-            hidden: Vec::new(),
-            fields: Vec::new(),
-            buttons: vec![("stop", "Stop")],
-        }),
-    ];
-    Ok(page(&who, "Jobs", "", blocks))
-}
-
-/// What is kept, of whom.
-pub(super) async fn storage(
-    State(state): State<AppState>,
-    who: Operator,
-) -> Result<Response, Refusal> {
-    who.admin()?;
-    let kinds = all(&state.db, "SELECT kind, CAST(COUNT(*) AS BIGINT) AS n, CAST(SUM(size) AS BIGINT) AS bytes FROM asset GROUP BY kind ORDER BY 3 DESC", vec![]).await?;
-    let most = all(&state.db, "SELECT a.id, a.handle, CAST(COUNT(*) AS BIGINT) AS n, CAST(SUM(w.size) AS BIGINT) AS bytes FROM work w JOIN account a ON a.id = w.author WHERE w.state <> 'deleted' GROUP BY a.id, a.handle ORDER BY 4 DESC LIMIT $1", vec![ROWS.into()]).await?;
-    let idle = number(&state, "SELECT CAST(COUNT(*) AS BIGINT) FROM asset s WHERE NOT EXISTS (SELECT 1 FROM work w WHERE w.original = s.hash OR w.asset = s.served)", vec![]).await?;
-    let blocks = vec![
-        Block::Figures(vec![figure("media without a work", idle)]),
-        Block::Table(Table {
-            title: "By kind".to_owned(),
-            find: None,
-            head: vec!["Kind", "Media", "Bytes"],
-            rows: kinds
-                .iter()
-                .map(|r| vec![cell(shown(r, "kind")), cell(shown(r, "n")), cell(shown(r, "bytes"))])
-                .collect(),
-        }),
-        Block::Table(Table {
-            title: "By person".to_owned(),
-            find: None,
-            head: vec!["Who", "Works", "Bytes"],
-            rows: most
-                .iter()
-                .map(|r| {
-                    vec![
-                        link(
-                            format!("@{}", shown(r, "handle")),
-                            format!("/admin/people/{}", shown(r, "id")),
-                        ),
-                        cell(shown(r, "n")),
-                        cell(shown(r, "bytes")),
-                    ]
-                })
-                .collect(),
-        }),
-    ];
-    Ok(page(&who, "Storage", "", blocks))
-}
-
 /// What was reported, most often first, and appeals.
 pub(super) async fn moderation(
     State(state): State<AppState>,
@@ -557,77 +320,6 @@ pub(super) async fn moderation(
             .collect(),
     }));
     Ok(page(&who, "Moderation", "", blocks))
-}
-
-/// Figures of thirty days: name, title, and what is counted of a day.
-const SERIES: [(&str, &str, &str); 5] = [
-    (
-        "jobs",
-        "Jobs a day",
-        "SELECT created_at_ms / 86400000 AS d, CAST(COUNT(*) AS BIGINT) AS n FROM job WHERE created_at_ms > $1 GROUP BY 1",
-    ),
-    (
-        "people",
-        "New people a day",
-        "SELECT created_at_ms / 86400000 AS d, CAST(COUNT(*) AS BIGINT) AS n FROM account WHERE created_at_ms > $1 GROUP BY 1",
-    ),
-    (
-        "works",
-        "Works published a day",
-        "SELECT published_at_ms / 86400000 AS d, CAST(COUNT(*) AS BIGINT) AS n FROM work WHERE published_at_ms > $1 GROUP BY 1",
-    ),
-    (
-        "likes",
-        "Likes a day",
-        "SELECT at_ms / 86400000 AS d, CAST(COUNT(*) AS BIGINT) AS n FROM work_like WHERE at_ms > $1 GROUP BY 1",
-    ),
-    (
-        "tokens",
-        "Tokens spent a day",
-        "SELECT t.at_ms / 86400000 AS d, CAST(SUM(e.amount) / 1000000 AS BIGINT) AS n FROM ledger_transfer t JOIN ledger_entry e ON e.transfer = t.id AND e.account = 'revenue' WHERE t.at_ms > $1 GROUP BY 1",
-    ),
-];
-
-async fn by_day(state: &AppState, name: &str) -> Result<Vec<(String, i64)>, Refusal> {
-    let (_, _, sql) =
-        SERIES.iter().find(|s| s.0 == name).ok_or_else(|| Refusal::not_found("figures"))?;
-    let today = now_ms() / DAY_MS;
-    let first = today - 29;
-    let mut days: Vec<(String, i64)> = (first..=today).map(|d| (day(d * DAY_MS), 0)).collect();
-    for row in all(&state.db, sql, vec![(first * DAY_MS).into()]).await? {
-        let index = usize::try_from(row.try_get::<i64>("", "d")? - first).unwrap_or(usize::MAX);
-        if let Some(slot) = days.get_mut(index) {
-            slot.1 = row.try_get("", "n")?;
-        }
-    }
-    Ok(days)
-}
-
-/// Charts of thirty days.
-pub(super) async fn analytics(
-    State(state): State<AppState>,
-    who: Operator,
-) -> Result<Response, Refusal> {
-    who.admin()?;
-    let mut blocks = Vec::new();
-    for (name, title, _) in SERIES {
-        let days = by_day(&state, name).await?;
-        blocks.push(Block::Chart(chart(title, format!("/admin/analytics/{name}"), &days)));
-    }
-    Ok(page(&who, "Analytics", "", blocks))
-}
-
-/// The same figures as CSV.
-pub(super) async fn csv(
-    State(state): State<AppState>,
-    who: Operator,
-    Path(name): Path<String>,
-) -> Result<Response, Refusal> {
-    who.admin()?;
-    let days = by_day(&state, &name).await?;
-    let lines = days.iter().map(|(day, n)| format!("{day},{n}\n"));
-    let text: String = std::iter::once("day,value\n".to_owned()).chain(lines).collect();
-    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response())
 }
 
 /// What was done by whom, and whether the log is as it was written.

@@ -38,6 +38,9 @@ pub(super) fn hear(
             Told::Code(code) => walk.code = Some(code),
             Told::Work(work) => {
                 let work = *work;
+                if let Some(at) = work.at.filter(|_| std::mem::take(&mut walk.goes)) {
+                    camera.jump(at, 0.8);
+                }
                 if let Some(opened) = walk.open.as_mut().filter(|o| o.id == work.id) {
                     opened.work = Some(work);
                 }
@@ -67,7 +70,7 @@ pub(super) fn hear(
                 // Next to what people like best, so that nobody stands before empty paper; whoever is
                 // signed in stands at home.
                 let at = page.items.first().and_then(|work| work.at);
-                if let Some(at) = at.filter(|_| walk.account.is_none()) {
+                if let Some(at) = at.filter(|_| walk.account.is_none() && walk.open.is_none()) {
                     camera.jump(at, 0.6);
                 }
             }

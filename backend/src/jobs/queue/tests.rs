@@ -1,3 +1,5 @@
+//! Leases, returns and deadlines.
+
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -296,4 +296,7 @@ pub struct JobStage {
 pub struct JobPage {
     /// Newest first.
     pub items: Vec<Job>,
+    /// For the next page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
 }

@@ -30,12 +30,15 @@ pub use job::{
     JobProgress, JobStage, JobStatus, NewJob, Word,
 };
 pub use notice::{
-    Appeal, Decision, DecisionPage, NewReport, Notification, NotificationPage, Report,
+    Appeal, Decision, DecisionPage, NewReport, NoticeSettings, Notification, NotificationPage,
+    Report,
 };
 pub use problem::Problem;
 pub use usage::{Budget, Usage, UsageRow};
 pub use wall::{Tile, TileCell, TileItem, TileSource, WallEvent, WallExtent};
-pub use wallet::{Checkout, CheckoutPage, LedgerLine, LedgerPage, Plan, TokensLeft, Wallet};
+pub use wallet::{
+    Checkout, CheckoutPage, LedgerLine, LedgerPage, Plan, PortalPage, TokensLeft, Wallet,
+};
 pub use work::{
     Author, Comment, CommentPage, Counters, Lineage, LineageEdge, LineageNode, NewComment, NewWork,
     Recipe, Visibility, Vote, Work, WorkChange, WorkPage, WorkSource,

@@ -39,6 +39,18 @@ pub struct NotificationPage {
     pub next_cursor: Option<String>,
 }
 
+/// What somebody wants to be told of: body and answer of `/notifications/settings`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct NoticeSettings {
+    /// Kinds that are not told: some of "like", "comment", "mention", "follow" and "reuse".
+    #[serde(default)]
+    pub off: Vec<String>,
+    /// A letter once a day with what was not read.
+    #[serde(default)]
+    pub digest: bool,
+}
+
 /// Body of `POST /reports`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

@@ -19,6 +19,15 @@ pub struct Wallet {
     pub spent_30d_micro: i64,
     /// Tokens can be bought here.
     pub can_buy: bool,
+    /// When a plan is paid again, in Unix milliseconds; none without one, or when this month is its last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renews_at_ms: Option<i64>,
+    /// Of what is free, what ends next when it is not spent.
+    #[serde(default)]
+    pub ending_micro: i64,
+    /// When that ends, in Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at_ms: Option<i64>,
 }
 
 /// Answer of `GET /get_tokens`, for simple programs.
@@ -46,7 +55,7 @@ pub struct TokensLeft {
 pub struct LedgerLine {
     /// Names the transfer.
     pub id: String,
-    /// "grant", "purchase", "hold", "capture", "release", "refund", "dispute", "restore" or "adjust".
+    /// "grant", "purchase", "hold", "capture", "release", "refund", "dispute", "restore", "expire" or "adjust".
     pub kind: String,
     /// What it did to what is free to spend.
     pub available_micro: i64,
@@ -98,9 +107,21 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Checkout {
-    /// Whole tokens to buy, 1 to 100,000.
-    #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 100_000))]
+    /// Whole tokens to buy, 1 to 100,000; left out for a plan.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(minimum = 0, maximum = 100_000))]
     pub tokens: i64,
+    /// The plan to pay by the month, instead of tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+}
+
+/// Answer of `POST /wallet/portal`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct PortalPage {
+    /// The page of the payment service.
+    pub url: String,
 }
 
 /// Answer of `POST /wallet/checkout`.

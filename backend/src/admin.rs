@@ -1,6 +1,6 @@
 //! The operator's pages, made here: people, plans and payments, jobs, storage, moderation, audit,
-//! analytics. Behind a list of networks, a role, a second factor where one is set, a check of where
-//! forms come from, and a fresh password for whatever changes accounts or money.
+//! analytics. Behind a list of networks, a role, a second factor, a check of where forms come from, and
+//! a fresh password for whatever changes accounts or money.
 
 mod act;
 mod second_factor;
@@ -66,6 +66,7 @@ pub(crate) struct Operator(Visitor);
 pub(crate) enum Outside {
     Login,
     Code,
+    Enrol,
     NotThere(Refusal),
 }
 
@@ -74,6 +75,7 @@ impl IntoResponse for Outside {
         match self {
             Self::Login => Redirect::to("/login?next=/admin").into_response(),
             Self::Code => Redirect::to("/admin/code").into_response(),
+            Self::Enrol => Redirect::to("/admin/second-factor").into_response(),
             Self::NotThere(refusal) => refusal.into_response(),
         }
     }
@@ -83,19 +85,41 @@ impl FromRequestParts<AppState> for Operator {
     type Rejection = Outside;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Outside> {
-        let Visit(visitor) =
-            Visit::from_request_parts(parts, state).await.map_err(Outside::NotThere)?;
-        let visitor = visitor.ok_or(Outside::Login)?;
-        if visitor.role < Role::Moderator {
-            return Err(Outside::NotThere(Refusal::not_found("address")));
+        let (visitor, has_second) = by_role(parts, state).await?;
+        match (has_second, visitor.is_strong) {
+            (true, true) => Ok(Self(visitor)),
+            (true, false) => Err(Outside::Code),
+            (false, _) => Err(Outside::Enrol),
         }
-        let has_second =
-            second_factor::is_set(state, &visitor.account).await.map_err(Outside::NotThere)?;
+    }
+}
+
+/// Somebody with those rights who sets up a second factor: their first one, or another one after they
+/// gave the code of the one they have.
+pub(crate) struct Enrolling(Operator);
+
+impl FromRequestParts<AppState> for Enrolling {
+    type Rejection = Outside;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Outside> {
+        let (visitor, has_second) = by_role(parts, state).await?;
         if has_second && !visitor.is_strong {
             return Err(Outside::Code);
         }
-        Ok(Self(visitor))
+        Ok(Self(Operator(visitor)))
     }
+}
+
+/// Whoever visits and may look after this server, and whether they have a second factor.
+async fn by_role(parts: &mut Parts, state: &AppState) -> Result<(Visitor, bool), Outside> {
+    let visit = Visit::from_request_parts(parts, state).await.map_err(Outside::NotThere)?;
+    let visitor = visit.0.ok_or(Outside::Login)?;
+    if visitor.role < Role::Moderator {
+        return Err(Outside::NotThere(Refusal::not_found("address")));
+    }
+    let has_second =
+        second_factor::is_set(state, &visitor.account).await.map_err(Outside::NotThere)?;
+    Ok((visitor, has_second))
 }
 
 impl Operator {

@@ -3,6 +3,7 @@
 pub(crate) mod api_key;
 pub(crate) mod device;
 mod launch_secret;
+pub(crate) mod letter_token;
 pub(crate) mod me;
 pub(crate) mod password;
 pub(crate) mod random;

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -12,8 +13,8 @@ use futures_util::TryStreamExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path as Key;
 use object_store::{
-    Attribute, Attributes, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
-    PutPayload, WriteMultipart,
+    Attribute, Attributes, BackoffConfig, ClientOptions, GetOptions, ObjectStore, ObjectStoreExt,
+    PutMode, PutOptions, PutPayload, RetryConfig, WriteMultipart,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -36,12 +37,42 @@ pub(crate) struct Blobs {
 struct Remote {
     store: Arc<dyn ObjectStore>,
     prefix: String,
+    /// The last time it refused to keep something.
+    refused: Arc<AtomicBool>,
 }
 
 impl Remote {
     fn key(&self, hash: &str) -> Key {
         // Two levels, as many stores spread load by the beginning of a name.
         Key::from(format!("{}{}/{}/{hash}", self.prefix, &hash[..2], &hash[2..4]))
+    }
+}
+
+impl Remote {
+    /// Whether it gives what it kept, and keeps what it is given: the second is tried when there is
+    /// nothing yet, and after it refused something.
+    async fn answers(&self) -> Result<(), BackendError> {
+        let key = Key::from(format!("{}ready", self.prefix));
+        if !self.refused.load(Ordering::Relaxed) {
+            match self.store.head(&key).await {
+                Ok(_) => return Ok(()),
+                Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.store.put(&key, PutPayload::from_static(b"oTo")).await?;
+        self.refused.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// A file under way, gone when nobody adopted it.
+struct Part(PathBuf);
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // Adopted, it has another name.
+        fs::remove_file(&self.0).ok();
     }
 }
 
@@ -70,7 +101,26 @@ impl Blobs {
             let sentence = "OTO_STORAGE_URL: s3:// needs the name of a bucket".to_owned();
             return Err(ConfigError(vec![sentence]).into());
         }
-        let store = AmazonS3Builder::from_env().with_bucket_name(bucket).build()?;
+        // Whoever waits is told within a minute or so that the store does not answer.
+        let calls = ClientOptions::new()
+            .with_connect_timeout(Duration::from_secs(5))
+            .with_timeout_disabled()
+            .with_read_timeout(Duration::from_secs(20));
+        let retry = RetryConfig {
+            backoff: BackoffConfig { max_backoff: Duration::from_secs(3), ..Default::default() },
+            max_retries: 3,
+            retry_timeout: Duration::from_secs(30),
+        };
+        let mut store = AmazonS3Builder::from_env()
+            .with_bucket_name(bucket)
+            .with_client_options(calls)
+            .with_retry(retry);
+        // An address that is written with http:// is meant so.
+        let endpoint = ["AWS_ENDPOINT", "AWS_ENDPOINT_URL"].map(|name| std::env::var(name).ok());
+        if endpoint.into_iter().flatten().any(|url| url.starts_with("http://")) {
+            store = store.with_allow_http(true);
+        }
+        let store = store.build()?;
         let prefix = prefix.trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         Self::with_store(data_dir.join("media"), Arc::new(store), prefix)
@@ -81,7 +131,8 @@ impl Blobs {
         store: Arc<dyn ObjectStore>,
         prefix: String,
     ) -> Result<Self, BackendError> {
-        Ok(Self { remote: Some(Remote { store, prefix }), ..Self::new(root)? })
+        let remote = Some(Remote { store, prefix, refused: Arc::default() });
+        Ok(Self { remote, ..Self::new(root)? })
     }
 
     /// Where a blob lies; `None` when the name is no hash or the blob is not there.
@@ -91,9 +142,9 @@ impl Blobs {
     }
 
     pub(crate) fn put(&self, bytes: &[u8]) -> Result<String, BackendError> {
-        let temporary = self.part();
-        fs::write(&temporary, bytes).map_err(BackendError::io("writing media"))?;
-        self.adopt(&temporary)
+        let part = Part(self.part());
+        fs::write(&part.0, bytes).map_err(BackendError::io("writing media"))?;
+        self.adopt(&part.0)
     }
 
     /// A name for a file that becomes a blob.
@@ -131,16 +182,12 @@ impl Blobs {
     }
 
     /// Takes the bytes of a file over that somebody else may still have open for writing: they are
-    /// copied first, so that no later write reaches the blob.
+    /// copied first, so that no later write reaches the blob. The file stays, to be taken over again
+    /// should what follows fail.
     pub(crate) fn adopt_copy(&self, from: &Path) -> Result<String, BackendError> {
-        let copy = self.part();
-        let copied = fs::copy(from, &copy).map_err(BackendError::io("copying an upload"));
-        let adopted = copied.and_then(|_| self.adopt(&copy));
-        match &adopted {
-            Ok(_) => fs::remove_file(from).map_err(BackendError::io("removing an upload"))?,
-            Err(_) => drop(fs::remove_file(&copy)),
-        }
-        adopted
+        let copy = Part(self.part());
+        fs::copy(from, &copy.0).map_err(BackendError::io("copying an upload"))?;
+        self.adopt(&copy.0)
     }
 
     pub(crate) fn remove(&self, hash: &str) -> bool {
@@ -150,6 +197,14 @@ impl Blobs {
     /// Brings a blob that lies here into the object store, if there is one; the same bytes twice
     /// are one object.
     pub(crate) async fn keep(&self, hash: &str, content_type: &str) -> Result<(), BackendError> {
+        let kept = self.keep_now(hash, content_type).await;
+        if let Some(remote) = &self.remote {
+            remote.refused.store(kept.is_err(), Ordering::Relaxed);
+        }
+        kept
+    }
+
+    async fn keep_now(&self, hash: &str, content_type: &str) -> Result<(), BackendError> {
         let (Some(remote), Some(path)) = (&self.remote, self.find(hash)) else { return Ok(()) };
         let key = remote.key(hash);
         if remote.store.head(&key).await.is_ok() {
@@ -195,9 +250,10 @@ impl Blobs {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let part = self.part();
+        // Whoever asked may leave in the middle.
+        let part = Part(self.part());
         let mut file =
-            tokio::fs::File::create(&part).await.map_err(BackendError::io("writing media"))?;
+            tokio::fs::File::create(&part.0).await.map_err(BackendError::io("writing media"))?;
         let mut stream = got.into_stream();
         while let Some(bytes) = stream.try_next().await? {
             file.write_all(&bytes).await.map_err(BackendError::io("writing media"))?;
@@ -205,7 +261,7 @@ impl Blobs {
         file.flush().await.map_err(BackendError::io("writing media"))?;
         drop(file);
         let blobs = self.clone();
-        let found = tokio::task::spawn_blocking(move || blobs.adopt(&part))
+        let found = tokio::task::spawn_blocking(move || blobs.adopt(&part.0))
             .await
             .map_err(|e| BackendError::Stopped(e.to_string()))??;
         if found != hash {
@@ -232,15 +288,18 @@ impl Blobs {
     pub(crate) async fn check(&self) -> Result<(), BackendError> {
         match &self.remote {
             None => {
-                let part = self.part();
-                tokio::fs::write(&part, b"oTo").await.map_err(BackendError::io("writing media"))?;
-                tokio::fs::remove_file(&part).await.map_err(BackendError::io("removing media"))
+                let part = Part(self.part());
+                let written = tokio::fs::write(&part.0, b"oTo").await;
+                written.map_err(BackendError::io("writing media"))
             }
             Some(remote) => {
-                match remote.store.head(&Key::from(format!("{}ready", remote.prefix))).await {
-                    Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-                    Err(error) => Err(error.into()),
-                }
+                let asked = tokio::time::timeout(Duration::from_secs(5), remote.answers()).await;
+                asked.unwrap_or_else(|_| {
+                    Err(BackendError::Io {
+                        what: "asking the media store",
+                        source: std::io::ErrorKind::TimedOut.into(),
+                    })
+                })
             }
         }
     }
@@ -295,14 +354,8 @@ mod tests {
         late.seek(SeekFrom::Start(0)).unwrap();
         late.write_all(b"bytes of another one").unwrap();
         assert_eq!(fs::read(blobs.find(&kept).unwrap()).unwrap(), b"the work of somebody");
-        // Nothing but the blob is left.
-        assert_eq!(
-            fs::read_dir(folder.path())
-                .unwrap()
-                .filter(|e| e.as_ref().unwrap().path().is_file())
-                .count(),
-            1
-        );
+        // Nothing but the blob and the upload is left.
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[tokio::test]

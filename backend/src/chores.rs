@@ -7,10 +7,13 @@ use sea_orm::DbErr;
 
 use crate::auth::session;
 use crate::db::{execute, now_ms};
+use crate::jobs::told;
+use crate::notices::bell::Ringer;
+use crate::notices::letters;
 use crate::state::AppState;
 use crate::wall::live::Ears;
 use crate::wall::sums;
-use crate::{ledger, moderation, payments, people, webhooks, works};
+use crate::{assets, ledger, moderation, payments, people, webhooks, works};
 
 /// Between two looks at what changed.
 const BEAT: Duration = Duration::from_secs(1);
@@ -27,6 +30,7 @@ pub(crate) async fn keep_house(state: AppState) {
         house(state.clone()),
         every_beat(&state, "payments", || payments::handle_open(&state)),
         every_beat(&state, "webhooks", || webhooks::deliver_due(&state)),
+        every_beat(&state, "ends of jobs", || told::tell_ends(&state)),
     );
 }
 
@@ -46,20 +50,25 @@ async fn every_beat<F: Future<Output = Result<(), DbErr>>>(
 
 async fn house(state: AppState) {
     let Some(server) = state.server.clone() else { return };
-    let mut ears = Ears::new();
+    let (mut ears, mut ringer) = (Ears::new(), Ringer::new());
     for beat in 0u64.. {
         tokio::select! {
             () = tokio::time::sleep(BEAT) => {}
             () = state.stop.cancelled() => return,
         }
         say("changes of the wall", ears.listen(&state.db, &server.wall).await);
+        say("bells of notices", ringer.ring(&state.db, &server.bell).await);
         say("sums of the wall", sums::bring_up_to_date(&state.db).await.map(drop));
         if beat % SOON == SOON - 1 {
             say("accounts that leave", people::leave_due(&state).await);
             say("suspensions that end", moderation::let_back(&state.db).await);
+            say("tokens that end", ledger::lots::end_due(&state.db).await);
+            say("media to be dropped", assets::drop_marked(&state).await);
+            say("letters", letters::send_due(&state).await);
         }
         if beat % ROUND == ROUND - 1 {
             say("what has run out", forget(&state).await);
+            say("media that nobody needs", assets::forget_old(&state).await);
             server.limits.tidy();
             server.metrics.run_upkeep();
             let blobs = state.blobs.clone();
@@ -101,6 +110,7 @@ async fn forget(state: &AppState) -> Result<(), DbErr> {
         ("DELETE FROM idempotency WHERE at_ms < $1", now - day),
         ("DELETE FROM upload WHERE expires_at_ms < $1", now),
         ("DELETE FROM notification WHERE at_ms < $1", now - 180 * day),
+        ("DELETE FROM provider_call WHERE at_ms < $1", now - day),
     ] {
         execute(&state.db, sql, vec![before.into()]).await?;
     }

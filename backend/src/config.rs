@@ -50,6 +50,8 @@ pub struct Config {
     pub writes_per_minute: u32,
     /// Tries to sign in, of one address in a minute.
     pub sign_ins_per_minute: u32,
+    /// Words that hold a work until a moderator has looked at it.
+    pub held_words: Vec<String>,
     /// Where webhooks may go although it is no public address.
     pub webhook_allow: Vec<IpNet>,
     /// Where the desk can be had; none hides the button of the front page.
@@ -103,6 +105,14 @@ pub struct EngineConfig {
     /// Name of the environment variable that has the key.
     #[serde(default)]
     pub key_env: String,
+    /// Other models that people may ask for. Without them they have the one above: a model that
+    /// nobody priced could cost the operator anything.
+    #[serde(default)]
+    pub models: Vec<String>,
+    /// Name of the environment variable with the keys that its provider signs calls with; without one a
+    /// call of the provider is a hint, as all of them are, and nothing more.
+    #[serde(default)]
+    pub webhook_key_env: String,
 }
 
 impl std::fmt::Debug for EngineConfig {
@@ -127,6 +137,7 @@ struct File {
     admin_allow: Option<Vec<String>>,
     trusted_proxies: Option<Vec<String>>,
     webhook_allow: Option<Vec<String>>,
+    held_words: Option<Vec<String>>,
     smtp_url: Option<String>,
     mail_from: Option<String>,
     stripe_secret_key: Option<String>,
@@ -357,11 +368,34 @@ impl Config {
             writes_per_minute,
             sign_ins_per_minute,
             webhook_allow,
+            held_words: variable("OTO_HELD_WORDS")
+                .map(|v| v.split(',').map(|w| w.trim().to_owned()).collect())
+                .or(file.held_words)
+                .unwrap_or_default(),
             download_url: text("OTO_DOWNLOAD_URL", file.download_url),
             otlp_url: text("OTO_OTLP_URL", file.otlp_url),
         };
         wrong.extend(unreadable.into_inner());
         if wrong.is_empty() { Ok(config) } else { Err(ConfigError(wrong)) }
+    }
+
+    /// Whether a model may be asked for; the sentence when not.
+    ///
+    /// # Errors
+    /// With what is offered instead.
+    pub fn offers(&self, engine: &str, model: &str) -> Result<(), String> {
+        let Some(set_up) = self.engines.iter().find(|e| e.name == engine) else { return Ok(()) };
+        let all = || [&set_up.model].into_iter().chain(&set_up.models).map(String::as_str);
+        if model.is_empty() || all().any(|offered| offered == model) {
+            return Ok(());
+        }
+        let names: Vec<&str> = all().filter(|name| !name.is_empty()).collect();
+        let instead = if names.is_empty() {
+            "leave the model out".to_owned()
+        } else {
+            format!("leave the model out, or take one of: {}", names.join(", "))
+        };
+        Err(format!("“{model}” is not offered here for “{engine}”; {instead}."))
     }
 
     /// What is sensible with nothing said, in a folder.
@@ -417,6 +451,17 @@ mod tests {
         .unwrap_err();
         assert_eq!(error.0.len(), 8, "{error}");
         assert!(!error.to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn only_models_that_somebody_listed_are_offered() {
+        let file = "[[engines]]\nname = \"lab\"\ntype = \"openai\"\nmodel = \"small\"\nmodels = [\"large\"]";
+        let config = with(&[], file).unwrap();
+        for offered in ["", "small", "large"] {
+            assert!(config.offers("lab", offered).is_ok());
+        }
+        assert!(config.offers("lab", "huge").unwrap_err().contains("small, large"));
+        assert!(config.offers("local-image", "anything").is_ok());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use sea_orm::sqlx::Connection;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, QueryResult,
@@ -11,6 +12,7 @@ use sea_orm::{
 };
 use sea_orm_migration::MigratorTrait;
 
+use crate::jobs::queue::media;
 use crate::migration::{Migrator, ServerMigrator};
 
 /// Names the lock under which servers bring a database up to date.
@@ -24,6 +26,7 @@ const CHORES_LOCK: i64 = 0x6f54_6f03;
 pub(crate) async fn open(path: &Path) -> Result<DatabaseConnection, DbErr> {
     let db = sqlite(path).await?;
     Migrator::up(&db, None).await?;
+    media::know(&db).await?;
     Ok(db)
 }
 
@@ -52,13 +55,15 @@ pub(crate) async fn connect(
 
 /// Brings the database of a server up to date; servers that start at once take turns.
 pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
-    if db.get_database_backend() != DbBackend::Postgres {
-        return ServerMigrator::up(db, None).await;
+    if db.get_database_backend() == DbBackend::Postgres {
+        let txn = db.begin().await?;
+        lock(&txn, MIGRATION_LOCK).await?;
+        ServerMigrator::up(&txn, None).await?;
+        txn.commit().await?;
+    } else {
+        ServerMigrator::up(db, None).await?;
     }
-    let txn = db.begin().await?;
-    lock(&txn, MIGRATION_LOCK).await?;
-    ServerMigrator::up(&txn, None).await?;
-    txn.commit().await
+    media::know(db).await
 }
 
 /// Migrations that a server would still run.
@@ -76,6 +81,19 @@ async fn sqlite(path: &Path) -> Result<DatabaseConnection, DbErr> {
         .acquire_timeout(Duration::from_secs(10))
         .idle_timeout(None::<Duration>)
         .max_lifetime(None::<Duration>)
+        // The check below asks, too.
+        .test_before_acquire(false)
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.before_acquire(|connection, _| {
+                Box::pin(async move {
+                    // What was let go of in the middle is rolled back before this answers. A commit or
+                    // rollback that failed, as on a full disk, leaves the library counting one
+                    // transaction too many: everything after it would be inside one that never ends.
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
+        })
         .map_sqlx_sqlite_opts(move |o| {
             o.filename(&path)
                 .create_if_missing(true)
@@ -181,4 +199,35 @@ pub(crate) async fn all(
 /// Unix milliseconds.
 pub(crate) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn after_a_full_disk_what_is_answered_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.sqlite");
+        let db = open(&path).await.unwrap();
+        let pages: i64 = value(&db, "PRAGMA page_count", vec![]).await.unwrap().unwrap();
+        // The same as a disk with room for so many pages.
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        one(&db, &sql, vec![]).await.unwrap();
+        let insert = "INSERT INTO engine (name, adapter, base_url, model) VALUES ($1, $2, '', '')";
+        for n in 0..3 {
+            let txn = db.begin_with_options(immediate()).await.unwrap();
+            let large = vec![format!("large {n}").into(), "x".repeat(100_000).into()];
+            let outcome = execute(&txn, insert, large).await;
+            assert!(outcome.is_err(), "there is no room");
+            // As with `?`: nobody rolls back by hand.
+            drop(txn);
+        }
+        let txn = db.begin_with_options(immediate()).await.unwrap();
+        execute(&txn, insert, vec!["small".into(), "x".into()]).await.unwrap();
+        txn.commit().await.unwrap();
+        let other = sqlite(&path).await.unwrap();
+        let sql = "SELECT COUNT(*) FROM engine WHERE name = 'small'";
+        assert_eq!(value::<i64>(&other, sql, vec![]).await.unwrap(), Some(1));
+    }
 }

@@ -95,11 +95,74 @@ impl Refusal {
 impl From<BackendError> for Refusal {
     fn from(error: BackendError) -> Self {
         tracing::error!(%error, "request failed");
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "The backend could not do this. Look at the console for the reason.",
-        )
+        match trouble(&error) {
+            Some(Trouble::Full) => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "storage_full",
+                "The server has no room left, so nothing was kept. Its operator has to make some; try again later.",
+            )
+            .after(300),
+            Some(Trouble::ReadOnly) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "cannot_write",
+                "The server cannot write anything down now, so nothing was kept. Try again later.",
+            )
+            .after(60),
+            Some(Trouble::StoreAway) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "media_store_away",
+                "The place where media are kept does not answer, so nothing was kept. Try again in a minute.",
+            )
+            .after(60),
+            None => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "The backend could not do this. Look at the console for the reason.",
+            ),
+        }
+    }
+}
+
+/// What passes when somebody does something about it.
+enum Trouble {
+    Full,
+    ReadOnly,
+    StoreAway,
+}
+
+fn trouble(error: &BackendError) -> Option<Trouble> {
+    use std::io::ErrorKind;
+    let of_io = |source: &std::io::Error| match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            Some(Trouble::Full)
+        }
+        ErrorKind::TimedOut => Some(Trouble::StoreAway),
+        ErrorKind::ReadOnlyFilesystem => Some(Trouble::ReadOnly),
+        _ => None,
+    };
+    match error {
+        BackendError::Io { source, .. }
+        | BackendError::Media(oto_media::MediaError::Io { source, .. }) => of_io(source),
+        BackendError::Store(_) => Some(Trouble::StoreAway),
+        BackendError::Database(error) => {
+            // Primary result codes of SQLite (sqlite.org/rescode.html) and conditions of PostgreSQL
+            // (appendix A): only as text they come through all layers.
+            let text = error.to_string();
+            let says = |words: &[&str]| words.iter().any(|w| text.contains(w));
+            if says(&["disk is full", "No space left on device"]) {
+                Some(Trouble::Full)
+            } else if says(&[
+                "disk I/O error",
+                "readonly database",
+                "read-only transaction",
+                "unable to open database",
+            ]) {
+                Some(Trouble::ReadOnly)
+            } else {
+                None
+            }
+        }
+        _ => None,
     }
 }
 

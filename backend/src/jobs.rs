@@ -7,5 +7,6 @@ pub(crate) mod row;
 mod run;
 pub(crate) mod stages;
 mod submission;
+pub(crate) mod told;
 
 pub(crate) use run::work;

@@ -1,6 +1,8 @@
 //! Tokens, by double entry: every transfer is a set of entries that sum to nothing, rows are only
 //! ever added, and a balance is changed by a guarded update, never read and then written.
 
+pub(crate) mod lots;
+
 use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 
 use crate::db::{all, execute, now_ms, one, value};
@@ -212,9 +214,13 @@ pub(crate) async fn settle(
     } else {
         let captured = book(txn, part("capture", end, "revenue".to_owned(), used)).await;
         match captured {
-            Ok(()) if used < held_micro => {
+            Ok(()) => {
+                lots::use_up(txn, account, used).await?;
                 let rest = format!("rest:{job}");
-                book(txn, part("release", rest, available(account), held_micro - used)).await
+                match held_micro - used {
+                    0 => Ok(()),
+                    left => book(txn, part("release", rest, available(account), left)).await,
+                }
             }
             other => other,
         }

@@ -33,6 +33,7 @@ mod search;
 pub mod serve;
 mod server;
 mod state;
+mod streams;
 mod usage;
 mod wall;
 mod webhooks;

@@ -120,17 +120,18 @@ async fn run(arguments: Arguments) -> Result<()> {
         }
         Command::Backup { folder } => {
             ops::backup::create(&read()?, &folder).await?;
-            told("written and read back", &ops::backup::verify(&folder)?);
+            told("written and read back", &ops::backup::verify(&folder)?)?;
         }
-        Command::Verify { folder } => told("whole", &ops::backup::verify(&folder)?),
+        Command::Verify { folder } => told("read back", &ops::backup::verify(&folder)?)?,
         Command::Restore { folder } => {
-            told("restored and read back", &ops::backup::restore(&read()?, &folder).await?);
+            told("restored and read back", &ops::backup::restore(&read()?, &folder).await?)?;
         }
     }
     Ok(())
 }
 
-fn told(what: &str, manifest: &ops::backup::Manifest) {
+/// Says what a backup holds; one that lacks something is a failure, however well it was written.
+fn told(what: &str, manifest: &ops::backup::Manifest) -> Result<()> {
     let rows: u64 = manifest.rows.values().sum();
     let bytes: u64 = manifest.media.values().sum();
     println!(
@@ -138,6 +139,14 @@ fn told(what: &str, manifest: &ops::backup::Manifest) {
         manifest.media.len(),
         manifest.people_micro
     );
+    if manifest.missing.is_empty() {
+        return Ok(());
+    }
+    anyhow::bail!(
+        "{} media that works need were not in the store when this was made, and are not in it:\n{}",
+        manifest.missing.len(),
+        manifest.missing.join("\n")
+    )
 }
 
 async fn serve(config: Config) -> Result<()> {

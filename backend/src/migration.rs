@@ -26,7 +26,7 @@ impl MigratorTrait for Migrator {
 #[async_trait::async_trait]
 impl MigratorTrait for ServerMigrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        boxed(STEPS.iter().chain(server::STEPS))
+        boxed(STEPS.iter().chain(server::STEPS).chain(server::later::STEPS))
     }
 }
 
@@ -171,5 +171,16 @@ const STEPS: &[Step] = &[
         CREATE INDEX turn_served ON turn (served);
         CREATE INDEX job_owner ON job (owner, created_at_ms, id);
         CREATE INDEX job_unsettled ON job (settled) WHERE settled = 0 AND hold_micro > 0;",
+    ),
+    // Which jobs made or use a medium; filled from the jobs that are there by `queue::media::know`.
+    Step::both(
+        "m0007_media",
+        "
+        CREATE TABLE job_medium (
+            hash TEXT NOT NULL,
+            job TEXT NOT NULL,
+            PRIMARY KEY (hash, job)
+        );
+        CREATE INDEX job_medium_job ON job_medium (job);",
     ),
 ];

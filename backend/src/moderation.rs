@@ -2,21 +2,23 @@
 //! they bring it before a person. Every decision has a reason its owner can read, can be undone, and
 //! can be appealed against once, to somebody else.
 
+pub(crate) mod rules;
+
 use oto_api_types::{Decision, NewReport, Report};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
 
+use crate::audit;
 use crate::auth::session;
-use crate::db::{all, execute, immediate, now_ms, one};
+use crate::db::{all, execute, immediate, now_ms, one, value};
 use crate::error::Refusal;
 use crate::notices::{self, Notice};
 use crate::works::{change, comments};
-use crate::{audit, works};
 
 /// Why something can be reported.
 pub(crate) const REASONS: [&str; 7] =
     ["spam", "abuse", "sexual", "violence", "copyright", "privacy", "other"];
 /// How long a decision can be appealed against.
-const APPEAL_MS: i64 = 20 * 86_400_000;
+pub(crate) const APPEAL_MS: i64 = 20 * 86_400_000;
 /// How long a suspension lasts.
 const SUSPENSION_MS: i64 = 30 * 86_400_000;
 
@@ -103,7 +105,7 @@ pub(crate) async fn decide(
         return Err(Refusal::forbidden("Somebody else decides about what is yours."));
     }
     let sql = "SELECT role FROM account WHERE id = $1";
-    let role: Option<String> = crate::db::value(&txn, sql, vec![owner.clone().into()]).await?;
+    let role: Option<String> = value(&txn, sql, vec![owner.clone().into()]).await?;
     if kind == "account" && role.as_deref() != Some("member") && action != "keep" {
         let sql = "SELECT 1 AS yes FROM account WHERE id = $1 AND role = 'admin'";
         if one(&txn, sql, vec![moderator.into()]).await?.is_none() {
@@ -145,7 +147,7 @@ pub(crate) async fn decide(
     Ok(())
 }
 
-/// Does what was decided; the state before.
+/// Does what was decided; the state before, as [`put_back`] reads it.
 async fn apply(
     txn: &impl ConnectionTrait,
     kind: &str,
@@ -153,53 +155,65 @@ async fn apply(
     action: &str,
     reason: &str,
 ) -> Result<String, Refusal> {
+    let before = state_of(txn, kind, target).await?;
+    let wanted = match (kind, action) {
+        ("work", "unpublish") => "held".to_owned(),
+        ("work" | "comment", "remove") => "removed".to_owned(),
+        ("work" | "comment", "restore") => "shown".to_owned(),
+        // The words change, the state does not.
+        ("work", "label") => before.clone(),
+        ("account", "freeze") => "frozen".to_owned(),
+        ("account", "limit") => "limited".to_owned(),
+        ("account", "suspend") => format!("suspended@{}", now_ms() + SUSPENSION_MS),
+        ("account", "restore") => "active".to_owned(),
+        _ => return Ok(before),
+    };
+    put_back(txn, kind, target, &wanted, if action == "restore" { "" } else { reason }).await?;
+    Ok(before)
+}
+
+/// The state of something; a suspension with its end behind an `@`.
+async fn state_of(txn: &impl ConnectionTrait, kind: &str, target: &str) -> Result<String, DbErr> {
+    let sql = match kind {
+        "work" => "SELECT state FROM work WHERE id = $1",
+        "comment" => "SELECT state FROM comment WHERE id = $1",
+        _ => {
+            "SELECT CASE state WHEN 'suspended' THEN state || '@' || COALESCE(state_until_ms, 0) ELSE state END FROM account WHERE id = $1"
+        }
+    };
+    Ok(value(txn, sql, vec![target.into()]).await?.unwrap_or_default())
+}
+
+/// Gives something a state, with whatever follows from it.
+async fn put_back(
+    txn: &impl ConnectionTrait,
+    kind: &str,
+    target: &str,
+    state: &str,
+    reason: &str,
+) -> Result<(), Refusal> {
     match kind {
         "work" => {
-            let row = works::find(txn, target).await?.ok_or_else(|| Refusal::not_found("work"))?;
-            let state = match action {
-                "unpublish" => "held",
-                "remove" => "removed",
-                "restore" => "shown",
-                _ => row.state.as_str(),
-            };
-            let reason = if action == "restore" { "" } else { reason };
-            if action != "keep" {
-                let sql = "UPDATE work SET state = $2, state_reason = $3, version = version + 1 WHERE id = $1";
-                execute(txn, sql, vec![target.into(), state.into(), reason.into()]).await?;
-            }
-            change::settle(txn, target).await?;
-            Ok(row.state)
+            let sql = "UPDATE work SET state = $2, state_reason = $3, version = version + 1 WHERE id = $1";
+            execute(txn, sql, vec![target.into(), state.into(), reason.into()]).await?;
+            change::settle(txn, target).await
         }
         "comment" => {
-            let state = match action {
-                "remove" => "removed",
-                "restore" => "shown",
-                _ => return Ok("shown".to_owned()),
-            };
-            let changed = comments::set_state(txn, target, state).await?;
-            let other = if state == "shown" { "removed" } else { "shown" };
-            Ok(if changed { other } else { state }.to_owned())
+            comments::set_state(txn, target, state).await?;
+            Ok(())
         }
         _ => {
-            let sql = "SELECT state FROM account WHERE id = $1";
-            let before: Option<String> = crate::db::value(txn, sql, vec![target.into()]).await?;
-            let before = before.unwrap_or_default();
-            let (state, until) = match action {
-                "freeze" => ("frozen", None),
-                "limit" => ("limited", None),
-                "suspend" => ("suspended", Some(now_ms() + SUSPENSION_MS)),
-                "restore" => ("active", None),
-                _ => return Ok(before),
+            let (word, until) = match state.split_once('@') {
+                Some((word, until)) => (word, until.parse::<i64>().ok()),
+                None => (state, None),
             };
-            let reason = if action == "restore" { "" } else { reason };
             let sql = "UPDATE account SET state = $2, state_reason = $3, state_until_ms = $4 WHERE id = $1";
-            execute(txn, sql, vec![target.into(), state.into(), reason.into(), until.into()])
+            execute(txn, sql, vec![target.into(), word.into(), reason.into(), until.into()])
                 .await?;
-            if state == "suspended" {
+            if word == "suspended" {
                 session::end_all(txn, target).await?;
             }
-            hang_again(txn, target).await?;
-            Ok(before)
+            hang_again(txn, target).await
         }
     }
 }
@@ -288,26 +302,65 @@ pub(crate) async fn end_appeal(
     overturned: bool,
     reason: &str,
 ) -> Result<(), Refusal> {
-    let sql = "SELECT target_kind, target, owner, moderator FROM decision WHERE id = $1 AND appeal = 'open'";
-    let row = one(db, sql, vec![decision.into()])
-        .await?
-        .ok_or_else(|| Refusal::not_found("open appeal"))?;
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > 2_000 {
+        return Err(Refusal::validation("Say why in up to 2,000 characters."));
+    }
+    let txn = db.begin_with_options(immediate()).await?;
+    let word = if overturned { "overturned" } else { "upheld" };
+    // Whoever marks it ends it; both or neither with what follows.
+    let sql = "UPDATE decision SET appeal = $2, appeal_by = $3, lifted = $4 WHERE id = $1 AND appeal = 'open' RETURNING target_kind, target, owner, moderator, before_state, at_ms";
+    let values = vec![decision.into(), word.into(), moderator.into(), i64::from(overturned).into()];
+    let row = one(&txn, sql, values).await?.ok_or_else(|| Refusal::not_found("open appeal"))?;
+    let owner: String = row.try_get("", "owner")?;
     if row.try_get::<String>("", "moderator")? == moderator {
         return Err(Refusal::forbidden("Somebody else looks at an appeal against your decision."));
     }
-    if row.try_get::<String>("", "owner")? == moderator {
+    if owner == moderator {
         return Err(Refusal::forbidden("Somebody else looks at your own appeal."));
     }
-    // What is lifted is lifted before the appeal counts as ended; twice changes nothing more.
+    let (kind, target): (String, String) =
+        (row.try_get("", "target_kind")?, row.try_get("", "target")?);
     if overturned {
-        let (kind, target): (String, String) =
-            (row.try_get("", "target_kind")?, row.try_get("", "target")?);
-        decide(db, moderator, &kind, &target, "restore", reason).await?;
+        let before: String = row.try_get("", "before_state")?;
+        lift(&txn, decision, &kind, &target, &before, row.try_get("", "at_ms")?).await?;
     }
-    let word = if overturned { "overturned" } else { "upheld" };
-    let sql = "UPDATE decision SET appeal = $2, appeal_by = $3 WHERE id = $1 AND appeal = 'open'";
-    if execute(db, sql, vec![decision.into(), word.into(), moderator.into()]).await? == 0 {
-        return Err(Refusal::not_found("open appeal"));
-    }
+    let text = format!("appeal {word}: {reason}");
+    let notice = Notice {
+        account: &owner,
+        kind: "decision",
+        by: None,
+        work: (kind == "work").then_some(target.as_str()),
+        text: &text,
+        reference: Some(format!("appeal:{decision}")),
+    };
+    notices::tell(&txn, &notice).await?;
+    let about = format!("{kind}:{target}");
+    audit::write(&txn, moderator, &format!("appeal.{word}"), &about, reason).await?;
+    txn.commit().await?;
     Ok(())
+}
+
+/// Takes one decision out of those about a thing: what came before it holds again, unless a later one
+/// holds, which then stands on what was before.
+async fn lift(
+    txn: &impl ConnectionTrait,
+    decision: &str,
+    kind: &str,
+    target: &str,
+    before: &str,
+    at_ms: i64,
+) -> Result<(), Refusal> {
+    let sql = "SELECT id FROM decision WHERE target_kind = $1 AND target = $2 AND lifted = 0 AND action <> 'keep' AND (at_ms > $3 OR (at_ms = $3 AND id > $4)) ORDER BY at_ms, id LIMIT 1";
+    let values = vec![kind.into(), target.into(), at_ms.into(), decision.into()];
+    match value::<String>(txn, sql, values).await? {
+        Some(later) => {
+            let sql = "UPDATE decision SET before_state = $2 WHERE id = $1";
+            execute(txn, sql, vec![later.into(), before.into()]).await?;
+            Ok(())
+        }
+        // Deleted meanwhile: nothing comes back.
+        None if owner_of(txn, kind, target).await?.is_none() => Ok(()),
+        None => put_back(txn, kind, target, before, "").await,
+    }
 }

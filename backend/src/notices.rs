@@ -1,5 +1,9 @@
 //! What people are told: a row for each, once for what it is about.
 
+pub(crate) mod bell;
+pub(crate) mod letters;
+pub(crate) mod settings;
+
 use oto_api_types::{Author, Notification};
 use sea_orm::{ConnectionTrait, DbErr};
 
@@ -19,12 +23,15 @@ pub(crate) struct Notice<'a> {
     pub(crate) reference: Option<String>,
 }
 
-/// Tells somebody, unless it is about what they did themselves.
+/// Tells somebody, unless it is about what they did themselves, or of a kind they do not want to hear
+/// of. What nobody may miss leaves as a letter, too.
 pub(crate) async fn tell(db: &impl ConnectionTrait, notice: &Notice<'_>) -> Result<(), DbErr> {
     if notice.by == Some(notice.account) {
         return Ok(());
     }
-    let sql = "INSERT INTO notification (id, account, kind, by_account, work, text, reference, at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+    let is_optional = settings::OPTIONAL.contains(&notice.kind);
+    let sql = "INSERT INTO notification (id, account, kind, by_account, work, text, reference, at_ms, mailed) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+        WHERE NOT EXISTS (SELECT 1 FROM account WHERE id = $2 AND ' ' || notices_off || ' ' LIKE '% ' || $3 || ' %') ON CONFLICT DO NOTHING";
     let text: String = notice.text.chars().take(400).collect();
     let values = vec![
         uuid::Uuid::now_v7().to_string().into(),
@@ -35,6 +42,7 @@ pub(crate) async fn tell(db: &impl ConnectionTrait, notice: &Notice<'_>) -> Resu
         text.into(),
         notice.reference.clone().into(),
         now_ms().into(),
+        i64::from(is_optional).into(),
     ];
     execute(db, sql, values).await?;
     Ok(())

@@ -1,11 +1,13 @@
 //! Pages for people with a browser: made here, readable without scripts, quick, and found by search
 //! engines where their authors want it.
 
+mod appeal;
 mod front;
 mod public;
 pub(crate) mod session;
 mod sign_in;
 mod statics;
+mod wallet;
 
 use askama::Template;
 use axum::Router;
@@ -43,8 +45,9 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/forgot", get(sign_in::forgot).post(sign_in::forgotten))
         .route("/reset", get(sign_in::reset).post(sign_in::was_reset))
         .route("/verify", get(sign_in::verify).post(sign_in::verified))
-        .route("/paid", get(sign_in::paid))
-        .route("/wallet", get(sign_in::wallet))
+        .route("/appeal", get(appeal::form).post(appeal::sent))
+        .route("/paid", get(wallet::paid))
+        .route("/wallet", get(wallet::show).post(wallet::order))
         .route("/static/{name}", get(statics::file))
         .layer(CsrfLayer::new())
 }

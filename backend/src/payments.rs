@@ -1,103 +1,53 @@
-//! Buying tokens with Stripe: three calls, and events that only wake. What an event is about is read
+//! Buying tokens and plans with Stripe: few calls, and events that only wake. What an event is about is read
 //! again from Stripe before anything is booked, and everything is booked once for its own name, so
 //! that events may come never, often, or in any order.
 
-use std::time::Duration;
+mod service;
+pub(crate) mod subscription;
 
 use axum::http::{HeaderMap, StatusCode};
 use oto_api_types::CheckoutPage;
 use oto_engines::webhook::{self, Scheme};
-use reqwest::Client;
 use sea_orm::{DbErr, TransactionTrait};
-use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::config::Stripe;
 use crate::db::{all, execute, immediate, now_ms, one, value};
 use crate::error::Refusal;
-use crate::ledger::{self, LedgerError, MICRO};
+use crate::ledger::{self, LedgerError, MICRO, lots};
 use crate::notices::{self, Notice};
 use crate::state::AppState;
 use crate::webhooks;
 
-/// Largest answer that is read.
-const MOST: usize = 1 << 20;
+use service::{away, call, is_name, read};
+
 /// An event is tried again for so long, after twice the time with each try, at most an hour.
 const PATIENCE_MS: i64 = 30 * 86_400_000;
 /// Longest time between two tries.
 const LONGEST_MS: i64 = 3_600_000;
 
-fn stripe(state: &AppState) -> Result<&Stripe, Refusal> {
-    state.server()?.config.stripe.as_ref().ok_or_else(|| {
-        Refusal::new(StatusCode::NOT_FOUND, "not_sold_here", "This server sells no tokens.")
-    })
-}
-
-fn away(what: &str) -> Refusal {
-    Refusal::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "payments_away",
-        format!("The payment service {what}; nothing was paid. Try again in a minute."),
-    )
-    .after(60)
-}
-
-async fn call(
-    stripe: &Stripe,
-    method: reqwest::Method,
-    path: &str,
-    form: &[(String, String)],
-    key: Option<&str>,
-) -> Result<Value, Refusal> {
-    let base = oto_engines::http::check_base_url(&stripe.base_url)
-        .ok()
-        .ok_or_else(|| away("is set up wrongly"))?;
-    let client: Client = oto_engines::http::client_for(&base, Duration::from_secs(20))
-        .ok()
-        .ok_or_else(|| away("cannot be reached"))?;
-    let mut request = client
-        .request(method, format!("{}{path}", stripe.base_url.trim_end_matches('/')))
-        .bearer_auth(stripe.secret_key.expose_secret());
-    if !form.is_empty() {
-        let mut body = url::form_urlencoded::Serializer::new(String::new());
-        body.extend_pairs(form);
-        request =
-            request.header("content-type", "application/x-www-form-urlencoded").body(body.finish());
-    }
-    if let Some(key) = key {
-        request = request.header("idempotency-key", key);
-    }
-    let mut answer = request.send().await.ok().ok_or_else(|| away("does not answer"))?;
-    let status = answer.status();
-    let mut body = Vec::new();
-    while let Some(bytes) = answer.chunk().await.ok().ok_or_else(|| away("broke off"))? {
-        body.extend_from_slice(&bytes);
-        if body.len() > MOST {
-            return Err(away("answers with too much"));
-        }
-    }
-    if !status.is_success() {
-        // Its words may repeat what was sent; the log gets the status alone.
-        tracing::warn!(status = status.as_u16(), "the payment service refused a call");
-        return Err(away("refused"));
-    }
-    serde_json::from_slice(&body).ok().ok_or_else(|| away("cannot be understood"))
-}
-
-/// Begins an order. The same order again gives the same page.
-pub(crate) async fn begin(
+/// Writes an order down, or finds it; the address of whoever orders. One that is paid, or that was for
+/// something else, is refused.
+async fn place_order(
     state: &AppState,
     account: &str,
     order: &str,
     tokens: i64,
-) -> Result<CheckoutPage, Refusal> {
-    let stripe = stripe(state)?;
-    let cents = tokens * stripe.cents_per_token;
-    let sql = "INSERT INTO payment_order (id, account, tokens, cents, state, created_at_ms) VALUES ($1, $2, $3, $4, 'open', $5) ON CONFLICT DO NOTHING";
-    let values = vec![order.into(), account.into(), tokens.into(), cents.into(), now_ms().into()];
+    cents: i64,
+    plan: Option<&str>,
+) -> Result<String, Refusal> {
+    let sql = "INSERT INTO payment_order (id, account, tokens, cents, state, plan, created_at_ms) VALUES ($1, $2, $3, $4, 'open', $5, $6) ON CONFLICT DO NOTHING";
+    let values = vec![
+        order.into(),
+        account.into(),
+        tokens.into(),
+        cents.into(),
+        plan.map(str::to_owned).into(),
+        now_ms().into(),
+    ];
     execute(&state.db, sql, values).await?;
-    let sql = "SELECT 1 AS yes FROM payment_order WHERE id = $1 AND account = $2 AND tokens = $3 AND state = 'open'";
-    let same = vec![order.into(), account.into(), tokens.into()];
+    let sql = "SELECT 1 AS yes FROM payment_order WHERE id = $1 AND account = $2 AND tokens = $3 AND COALESCE(plan, '') = $4 AND state = 'open'";
+    let same = vec![order.into(), account.into(), tokens.into(), plan.unwrap_or_default().into()];
     if one(&state.db, sql, same).await?.is_none() {
         return Err(Refusal::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -105,13 +55,35 @@ pub(crate) async fn begin(
             "This order is paid, or another one was begun with this key.",
         ));
     }
+    let sql = "SELECT email FROM account WHERE id = $1";
+    Ok(value(&state.db, sql, vec![account.into()]).await?.unwrap_or_default())
+}
+
+/// The page of an order that the service made.
+async fn page_of(state: &AppState, order: &str, made: &Value) -> Result<CheckoutPage, Refusal> {
+    let (Some(session), Some(url)) = (made["id"].as_str(), made["url"].as_str()) else {
+        return Err(away("gave no page"));
+    };
+    let sql = "UPDATE payment_order SET session = $2 WHERE id = $1";
+    execute(&state.db, sql, vec![order.into(), session.into()]).await?;
+    Ok(CheckoutPage { order: order.to_owned(), url: url.to_owned() })
+}
+
+/// Begins an order of tokens. The same order again gives the same page.
+pub(crate) async fn begin(
+    state: &AppState,
+    account: &str,
+    order: &str,
+    tokens: i64,
+) -> Result<CheckoutPage, Refusal> {
+    let stripe = service::of(state)?;
+    let cents = tokens * stripe.cents_per_token;
+    let email = place_order(state, account, order, tokens, cents, None).await?;
     let server = state.server()?;
-    let email: Option<String> =
-        value(&state.db, "SELECT email FROM account WHERE id = $1", vec![account.into()]).await?;
     let form = [
         ("mode", "payment".to_owned()),
         ("client_reference_id", account.to_owned()),
-        ("customer_email", email.unwrap_or_default()),
+        ("customer_email", email),
         ("metadata[order_id]", order.to_owned()),
         ("payment_intent_data[metadata][order_id]", order.to_owned()),
         ("success_url", server.url("/paid")),
@@ -124,12 +96,7 @@ pub(crate) async fn begin(
     .map(|(k, v)| (k.to_owned(), v));
     let made =
         call(stripe, reqwest::Method::POST, "/v1/checkout/sessions", &form, Some(order)).await?;
-    let (Some(session), Some(url)) = (made["id"].as_str(), made["url"].as_str()) else {
-        return Err(away("gave no page"));
-    };
-    let sql = "UPDATE payment_order SET session = $2 WHERE id = $1";
-    execute(&state.db, sql, vec![order.into(), session.into()]).await?;
-    Ok(CheckoutPage { order: order.to_owned(), url: url.to_owned() })
+    page_of(state, order, &made).await
 }
 
 /// Takes an event: believed by its signature, written down, handled later.
@@ -138,7 +105,7 @@ pub(crate) async fn hear(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<(), Refusal> {
-    let stripe = stripe(state)?;
+    let stripe = service::of(state)?;
     let keys = [stripe.webhook_secret.clone()];
     let verified = webhook::verify(Scheme::Stripe, headers, body, &keys, now_ms())
         .map_err(|e| Refusal::new(StatusCode::BAD_REQUEST, "signature", e.to_string()))?;
@@ -155,7 +122,7 @@ pub(crate) async fn hear(
 
 /// Handles what was heard. What cannot be read now is tried again.
 pub(crate) async fn handle_open(state: &AppState) -> Result<(), DbErr> {
-    let Ok(stripe) = stripe(state) else { return Ok(()) };
+    let Ok(stripe) = service::of(state) else { return Ok(()) };
     let now = now_ms();
     let sql = "SELECT id, kind, object, attempts FROM payment_event WHERE handled = 0 AND due_at_ms <= $1 AND at_ms > $2 ORDER BY at_ms LIMIT 20";
     for row in all(&state.db, sql, vec![now.into(), (now - PATIENCE_MS).into()]).await? {
@@ -186,22 +153,24 @@ async fn handle(
     kind: &str,
     object: &str,
 ) -> Result<String, Refusal> {
-    // An id goes into an address: it has letters, digits and _ only.
-    if !object.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') || object.is_empty() {
+    if !is_name(object) {
         return Ok("names nothing".to_owned());
     }
-    let read = async |path: String| call(stripe, reqwest::Method::GET, &path, &[], None).await;
     match kind {
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
-            let session = read(format!("/v1/checkout/sessions/{object}")).await?;
+            let session = read(stripe, &format!("/v1/checkout/sessions/{object}")).await?;
             credit(state, &session).await
         }
+        "invoice.paid" => subscription::paid(state, stripe, object).await,
+        "customer.subscription.updated" | "customer.subscription.deleted" => {
+            subscription::changed(state, stripe, object).await
+        }
         "charge.refunded" => {
-            let charge = read(format!("/v1/charges/{object}")).await?;
+            let charge = read(stripe, &format!("/v1/charges/{object}")).await?;
             refund(state, &charge).await
         }
         "charge.dispute.created" | "charge.dispute.closed" => {
-            let dispute = read(format!("/v1/disputes/{object}")).await?;
+            let dispute = read(stripe, &format!("/v1/disputes/{object}")).await?;
             contest(state, &dispute).await
         }
         _ => Ok("not needed".to_owned()),
@@ -257,8 +226,8 @@ async fn credit(state: &AppState, session: &Value) -> Result<String, Refusal> {
         reference: Some(format!("paid:{intent}")),
     };
     notices::tell(&txn, &notice).await?;
+    webhooks::tell(&txn, &account, "wallet.credited", order).await?;
     txn.commit().await?;
-    webhooks::tell(&state.db, &account, "wallet.credited", order).await?;
     Ok("credited".to_owned())
 }
 
@@ -302,7 +271,9 @@ async fn refund(state: &AppState, charge: &Value) -> Result<String, Refusal> {
     }
     let micro = share(refunded - before, tokens, cents);
     let reference = format!("refund:{order}:{refunded}");
-    ledger::take_back(&txn, &account, micro, "refund", reference).await.map_err(booked)?;
+    if ledger::take_back(&txn, &account, micro, "refund", reference).await.map_err(booked)? {
+        lots::used(&txn, &order, micro).await?;
+    }
     let sql = "UPDATE payment_order SET refunded_cents = $2, state = 'refunded' WHERE id = $1";
     execute(&txn, sql, vec![order.into(), refunded.into()]).await?;
     txn.commit().await?;
@@ -331,9 +302,13 @@ async fn contest(state: &AppState, dispute: &Value) -> Result<String, Refusal> {
     let micro = share(contested, tokens, cents);
     let txn = state.db.begin_with_options(immediate()).await?;
     // Both ends of a dispute take first: its end may be heard before its beginning.
-    ledger::take_back(&txn, &account, micro, "dispute", format!("dispute:{id}"))
+    let taken = ledger::take_back(&txn, &account, micro, "dispute", format!("dispute:{id}"))
         .await
         .map_err(booked)?;
+    if taken {
+        // Of a month that was contested nothing is left to end.
+        lots::used(&txn, &order, micro).await?;
+    }
     let won = matches!(dispute["status"].as_str(), Some("won" | "warning_closed"));
     if won {
         ledger::credit(&txn, &account, micro, "restore", format!("restore:{id}"), "dispute won")

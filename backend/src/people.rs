@@ -11,9 +11,11 @@ use zip::write::SimpleFileOptions;
 
 use crate::BackendError;
 use crate::accounts::GRACE_DAYS;
+use crate::assets;
 use crate::auth::session;
 use crate::db::{all, execute, immediate, now_ms, statement};
 use crate::error::Refusal;
+use crate::payments::subscription;
 use crate::search;
 use crate::state::AppState;
 use crate::works::change;
@@ -138,6 +140,8 @@ pub(crate) async fn leave_due(state: &AppState) -> Result<(), DbErr> {
 }
 
 async fn go(state: &AppState, id: &str, keeps_works: bool) -> Result<(), Refusal> {
+    // Whoever is gone pays no more; where that cannot be said now, they go later.
+    subscription::end(state, id).await?;
     let txn = state.db.begin_with_options(immediate()).await?;
     // Of several processes one does it, and nobody goes who chose to stay meanwhile.
     let sql = "UPDATE account SET leaves_at_ms = NULL WHERE id = $1 AND leaves_at_ms < $2";
@@ -161,9 +165,7 @@ async fn go(state: &AppState, id: &str, keeps_works: bool) -> Result<(), Refusal
         change::reindex(&txn, &row.try_get::<String>("", "id")?).await?;
     }
     txn.commit().await?;
-    for hash in media {
-        state.blobs.drop_everywhere(&hash).await?;
-    }
+    assets::drop_all(state, media).await?;
     Ok(())
 }
 

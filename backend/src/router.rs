@@ -20,8 +20,8 @@ use crate::auth;
 use crate::error::Refusal;
 use crate::limits::{self, ip_of};
 use crate::routes::{
-    alias, assets, auth as account, engines, events, facade, home, jobs, me, safety, shared,
-    uploads, usage, wallet, works,
+    alias, assets, auth as account, engines, events, facade, home, jobs, me, notices, providers,
+    safety, shared, uploads, usage, wallet, works,
 };
 use crate::state::AppState;
 use crate::{admin, pages};
@@ -137,9 +137,13 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(wallet::statement))
         .routes(routes!(wallet::plans))
         .routes(routes!(wallet::checkout))
+        .routes(routes!(wallet::portal))
         .routes(routes!(wallet::stripe))
-        .routes(routes!(safety::notifications))
-        .routes(routes!(safety::read))
+        .routes(routes!(providers::hear))
+        .routes(routes!(notices::list))
+        .routes(routes!(notices::read))
+        .routes(routes!(notices::settings, notices::set))
+        .routes(routes!(notices::events))
         .routes(routes!(safety::report))
         .routes(routes!(safety::decisions))
         .routes(routes!(safety::appeal))

@@ -10,6 +10,8 @@ pub(crate) mod facade;
 pub(crate) mod home;
 pub(crate) mod jobs;
 pub(crate) mod me;
+pub(crate) mod notices;
+pub(crate) mod providers;
 pub(crate) mod safety;
 pub(crate) mod shared;
 pub(crate) mod uploads;

@@ -1,12 +1,9 @@
 //! What a home is besides when others can reach it: accounts, the wall, letters, limits.
 
-use std::sync::Arc;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sea_orm::DatabaseConnection;
-use tokio::sync::Semaphore;
 
 use crate::BackendError;
 use crate::auth::password::Passwords;
@@ -16,6 +13,8 @@ use crate::config::Config;
 use crate::db::{all, execute, now_ms};
 use crate::limits::Limits;
 use crate::mail::Mailer;
+use crate::notices::bell::Bell;
+use crate::streams::Streams;
 use crate::wall::live::Wall;
 
 /// Shared by all routes of a server.
@@ -30,7 +29,9 @@ pub(crate) struct Server {
     pub(crate) metrics: PrometheusHandle,
     pub(crate) started_ms: i64,
     /// How many streams of changes may be open.
-    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) streams: Streams,
+    /// Rings for those who were told something.
+    pub(crate) bell: Bell,
 }
 
 impl Server {
@@ -56,7 +57,8 @@ impl Server {
             wall: Wall::new(),
             metrics,
             started_ms: now_ms(),
-            streams: Arc::new(Semaphore::new(2_000)),
+            streams: Streams::new(2_000, 32),
+            bell: Bell::new(),
             config,
         })
     }

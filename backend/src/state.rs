@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use oto_engines::Registry;
+use oto_engines::{Draft, Registry};
 use oto_media::worker::Workers;
 use sea_orm::DatabaseConnection;
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
@@ -18,10 +18,11 @@ use crate::error::Refusal;
 use crate::jobs::charge::Prices;
 use crate::keys::KeySource;
 use crate::server::Server;
+use crate::streams::Streams;
 
 /// Changes that a slow stream may be behind before it is told to look at everything.
 const MOST_UNTOLD: usize = 4_096;
-/// Streams of events that are open at once.
+/// Streams of events that are open at once on the desk.
 const MOST_STREAMS: usize = 16;
 
 /// Progress of a job that runs here; kept in memory only.
@@ -32,6 +33,10 @@ pub(crate) struct Live {
     /// Grows with every change.
     pub(crate) ticks: u64,
     pub(crate) cancel: CancellationToken,
+    /// The words of a text while they come.
+    pub(crate) draft: Draft,
+    /// Rings when its engine is to be asked now.
+    pub(crate) poke: Arc<Notify>,
 }
 
 /// Cheap to clone.
@@ -63,7 +68,7 @@ pub(crate) struct AppState {
     /// Numbers the events of all streams.
     events: Arc<AtomicU64>,
     /// How many streams of events may be open.
-    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) streams: Streams,
     /// Rings when there may be work.
     pub(crate) work: Arc<Notify>,
     pub(crate) stop: CancellationToken,
@@ -105,7 +110,7 @@ impl AppState {
             told: broadcast::Sender::new(MOST_UNTOLD),
             // Grows over restarts, too.
             events: Arc::new(AtomicU64::new(now_ms().unsigned_abs())),
-            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+            streams: Streams::new(MOST_STREAMS, MOST_STREAMS),
             work: Arc::new(Notify::new()),
             stop: CancellationToken::new(),
             hurry: CancellationToken::new(),

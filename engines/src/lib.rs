@@ -27,7 +27,7 @@ pub use outcome::{
 pub use pipeline::{Next, Pipeline, Stage, StageState, Stages};
 pub use registry::{Added, Registry};
 pub use request::{
-    Clock, Context, Input, Kind, Looks, Meter, Probe, ProgressSink, Request, TokenUsage,
+    Clock, Context, Draft, Input, Kind, Looks, Meter, Probe, ProgressSink, Request, TokenUsage,
 };
 
 /// A future that can be boxed in a trait object.

@@ -114,6 +114,25 @@ impl Meter {
     }
 }
 
+/// Hears the words of a text while they come. Clones hear the same.
+#[derive(Debug, Clone, Default)]
+pub struct Draft(Arc<Mutex<String>>);
+
+impl Draft {
+    /// All words so far, without anything that might be the beginning of a key.
+    pub fn set(&self, text: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
+    /// The words so far, behind the first `from` bytes; none when there are no more, or when the text
+    /// was begun anew and is shorter.
+    #[must_use]
+    pub fn behind(&self, from: usize) -> Option<String> {
+        let text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        text.get(from..).filter(|more| !more.is_empty()).map(str::to_owned)
+    }
+}
+
 /// What an engine may use for one call.
 #[derive(Clone)]
 pub struct Context {
@@ -125,8 +144,12 @@ pub struct Context {
     pub folder: PathBuf,
     /// Hears the progress.
     pub progress: ProgressSink,
+    /// Where a provider may call when something changed; none where nobody can reach it.
+    pub webhook: Option<String>,
     /// Hears the tokens.
     pub meter: Meter,
+    /// Hears the words of a text while they come.
+    pub draft: Draft,
     /// Becomes canceled when the user stops the job.
     pub cancel: CancellationToken,
     /// Milliseconds since 1970.

@@ -2,6 +2,10 @@
 //! what is published; how a picture is turned stays, and so do content credentials. Containers are
 //! read here, never decoded.
 
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
 use img_parts::jpeg::{Jpeg, markers};
 use img_parts::png::Png;
 use img_parts::riff::RiffContent;
@@ -11,7 +15,8 @@ use img_parts::{Bytes, ImageEXIF};
 use crate::MediaError;
 use crate::sniff::Sniffed;
 
-/// The same medium without its traces; `None` when it has none. Sound has no cameras: it stays.
+/// The same picture without its traces; `None` when it has none. Sound has no cameras: it stays. Films
+/// are for [`film_without`].
 ///
 /// # Errors
 /// When the container is damaged.
@@ -22,7 +27,6 @@ pub fn without(kind: Sniffed, bytes: &[u8]) -> Result<Option<Vec<u8>>, MediaErro
         Sniffed::Jpeg => jpeg(Jpeg::from_bytes(own()).map_err(damaged)?),
         Sniffed::Png => png(Png::from_bytes(own()).map_err(damaged)?),
         Sniffed::WebP => webp(WebP::from_bytes(own()).map_err(damaged)?),
-        Sniffed::Mp4 => mp4(bytes),
         _ => return Ok(None),
     };
     Ok((clean != bytes).then_some(clean))
@@ -90,38 +94,97 @@ fn only_orientation(turn: u16) -> Vec<u8> {
     exif
 }
 
-/// Boxes of an MP4 that carry what was noted about it become free space of the same length, so that
-/// no place in the file moves.
-fn mp4(bytes: &[u8]) -> Vec<u8> {
-    let mut out = bytes.to_vec();
-    let mut open = vec![(0, out.len(), 0)];
+/// Copies an MP4 without its traces, when it has any: boxes that carry what was noted about it become
+/// free space of the same length with nothing in it, so that no place in the film moves. Read box by
+/// box: a film is never in memory. False when it has none; then nothing is written.
+///
+/// # Errors
+/// When it cannot be read or written, or has more boxes than a film needs.
+pub fn film_without(from: &Path, to: &Path) -> Result<bool, MediaError> {
+    let mut film = BufReader::new(File::open(from).map_err(MediaError::io("opening a film"))?);
+    let found = traced(&mut film).map_err(MediaError::io("looking into a film"))?;
+    let found = found.ok_or_else(|| MediaError::Damaged("it has too many parts".to_owned()))?;
+    if found.is_empty() {
+        return Ok(false);
+    }
+    cleared(from, to, &found).map_err(MediaError::io("writing a film"))?;
+    Ok(true)
+}
+
+fn cleared(from: &Path, to: &Path, found: &[(u64, u64)]) -> std::io::Result<()> {
+    std::fs::copy(from, to)?;
+    let mut film = OpenOptions::new().write(true).open(to)?;
+    let nothing = vec![0; 1 << 16];
+    for (at, size) in found {
+        film.seek(SeekFrom::Start(at + 4))?;
+        film.write_all(b"free")?;
+        film.seek(SeekFrom::Start(at + 8))?;
+        let mut left = size - 8;
+        while left > 0 {
+            let n = left.min(nothing.len() as u64);
+            film.write_all(&nothing[..n as usize])?;
+            left -= n;
+        }
+    }
+    Ok(())
+}
+
+/// Most boxes that are looked at: an hour of film in parts of a second has some ten thousand.
+const MOST_BOXES: usize = 400_000;
+/// What carries XMP (XMP specification, part 3, 1.1.3.3).
+const XMP: [u8; 16] = [
+    0xbe, 0x7a, 0xcf, 0xcb, 0x97, 0xa9, 0x42, 0xe8, 0x9c, 0x71, 0x99, 0x94, 0x91, 0xe3, 0xaf, 0xac,
+];
+
+/// Where the boxes with traces are, and how long (ISO/IEC 14496-12, 4.2).
+/// None when there are more boxes than a film needs.
+fn traced(film: &mut (impl Read + Seek)) -> std::io::Result<Option<Vec<(u64, u64)>>> {
+    let length = film.seek(SeekFrom::End(0))?;
+    let (mut found, mut seen) = (Vec::new(), 0);
+    let mut open = vec![(0, length, 0)];
     while let Some((mut at, end, depth)) = open.pop() {
-        while let Some(head) = out.get(at..at + 8).filter(|_| at + 8 <= end) {
+        while end.saturating_sub(at) >= 8 {
+            seen += 1;
+            if seen > MOST_BOXES {
+                return Ok(None);
+            }
+            film.seek(SeekFrom::Start(at))?;
+            let mut head = [0; 8];
+            film.read_exact(&mut head)?;
             let short = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
-            let kind = [head[4], head[5], head[6], head[7]];
             let (skip, size) = match short {
                 0 => (8, end - at),
-                1 => {
-                    let Some(long) = out.get(at + 8..at + 16).and_then(|b| b.try_into().ok())
-                    else {
-                        break;
-                    };
-                    (16, usize::try_from(u64::from_be_bytes(long)).unwrap_or(usize::MAX))
+                1 if end - at >= 16 => {
+                    let mut long = [0; 8];
+                    film.read_exact(&mut long)?;
+                    (16, u64::from_be_bytes(long))
                 }
-                n => (8, n as usize),
+                n => (8, u64::from(n)),
             };
+            // Lies about lengths end the look.
             if size < skip || size > end - at {
                 break;
             }
-            match &kind {
-                b"moov" | b"trak" if depth < 3 => open.push((at + skip, at + size, depth + 1)),
-                b"udta" | b"meta" if depth > 0 => out[at + 4..at + 8].copy_from_slice(b"free"),
+            match &head[4..] {
+                b"moov" | b"trak" | b"moof" | b"traf" if depth < 3 => {
+                    open.push((at + skip, at + size, depth + 1));
+                }
+                b"udta" | b"meta" if depth > 0 => found.push((at, size)),
+                b"uuid" if size >= skip + 16 => {
+                    let mut id = [0; 16];
+                    film.read_exact(&mut id)?;
+                    if id == XMP {
+                        found.push((at, size));
+                    }
+                }
                 _ => {}
             }
             at += size;
         }
     }
-    out
+    // The long form has no room for it to be told apart from a short one once it is cleared.
+    found.retain(|(_, size)| u32::try_from(*size).is_ok());
+    Ok(Some(found))
 }
 
 #[cfg(test)]
@@ -171,21 +234,36 @@ mod tests {
         };
         let place = boxed(b"udta", &boxed(b"\xa9xyz", b"+38.7223-009.1393/"));
         let trak = boxed(b"trak", &[boxed(b"mdia", b"1234"), place.clone()].concat());
+        let xmp = boxed(b"uuid", &[&XMP[..], b"GPS 38.7223"].concat());
+        let credentials = boxed(b"uuid", &[7; 24]);
         let film = [
             boxed(b"ftyp", b"isom"),
             boxed(b"moov", &[trak, place].concat()),
+            xmp,
+            credentials.clone(),
             boxed(b"mdat", b"udta"),
         ]
         .concat();
-        let clean = without(Sniffed::Mp4, &film).unwrap().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| folder.path().join(name));
+        let without = |bytes: &[u8]| {
+            std::fs::write(&from, bytes).unwrap();
+            film_without(&from, &to).unwrap().then(|| std::fs::read(&to).unwrap())
+        };
+        let clean = without(&film).unwrap();
         assert_eq!(clean.len(), film.len());
-        assert_eq!(clean.windows(4).filter(|w| w == b"free").count(), 2);
-        assert!(clean.ends_with(b"mdatudta"));
+        assert_eq!(clean.windows(4).filter(|w| w == b"free").count(), 3);
+        assert!(!clean.windows(7).any(|w| w == b"38.7223"));
+        assert!(clean.ends_with(&[credentials, boxed(b"mdat", b"udta")].concat()));
+        assert_eq!(without(&clean), None);
         // Lies about lengths end the look, not the program.
         for n in 0..film.len() {
             let mut broken = film.clone();
             broken[n] ^= 0xff;
-            without(Sniffed::Mp4, &broken).unwrap();
+            without(&broken);
         }
+        // A film of nothing but boxes is no film.
+        std::fs::write(&from, boxed(b"free", b"").repeat(MOST_BOXES + 1)).unwrap();
+        assert!(film_without(&from, &to).is_err());
     }
 }

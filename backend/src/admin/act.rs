@@ -6,6 +6,7 @@ use sea_orm::TransactionTrait;
 use serde::Deserialize;
 
 use super::Operator;
+use crate::accounts::one_line;
 use crate::audit;
 use crate::db::{execute, immediate};
 use crate::error::Refusal;
@@ -22,6 +23,9 @@ pub(super) struct PersonForm {
     reason: String,
     #[serde(default)]
     value: String,
+    /// Names this form, so that it is booked once however often it is sent.
+    #[serde(default)]
+    once: String,
 }
 
 /// Changes somebody's state, role, plan or tokens.
@@ -88,12 +92,15 @@ async fn adjust(state: &AppState, me: &str, id: &str, form: &PersonForm) -> Resu
     if reason.is_empty() {
         return Err(Refusal::validation("Say why."));
     }
+    let once = uuid::Uuid::parse_str(&form.once).ok().ok_or_else(|| {
+        Refusal::validation("Open the page of this person again, and book there.")
+    })?;
     let txn = state.db.begin_with_options(immediate()).await?;
     let booked = ledger::book(
         &txn,
         Transfer {
             kind: "adjust",
-            reference: format!("adjust:{}", uuid::Uuid::now_v7()),
+            reference: format!("adjust:{once}"),
             account: id,
             job: None,
             api_key: None,
@@ -121,13 +128,17 @@ async fn adjust(state: &AppState, me: &str, id: &str, form: &PersonForm) -> Resu
 #[derive(Debug, Deserialize)]
 pub(super) struct PlanForm {
     id: String,
+    name: String,
+    price_cents: i64,
+    monthly_tokens: i64,
     concurrent_jobs: i64,
     jobs_per_day: i64,
     storage_mb: i64,
     upload_mb: i64,
 }
 
-/// Changes what a plan allows; its version grows.
+/// Makes a plan, or changes one: its version grows. Whoever has it keeps what was sold to them until
+/// they order anew; what it allows counts at once.
 pub(super) async fn plan(
     State(state): State<AppState>,
     who: Operator,
@@ -135,22 +146,37 @@ pub(super) async fn plan(
 ) -> Result<Response, Refusal> {
     who.admin()?;
     who.fresh()?;
-    let all = [form.concurrent_jobs, form.jobs_per_day, form.storage_mb, form.upload_mb];
+    let all = [
+        form.price_cents,
+        form.monthly_tokens,
+        form.concurrent_jobs,
+        form.jobs_per_day,
+        form.storage_mb,
+        form.upload_mb,
+    ];
+    let is_word = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    if !(1..=30).contains(&form.id.len()) || !form.id.bytes().all(is_word) {
+        return Err(Refusal::validation("A plan is named by up to 30 of a–z, 0–9 and -."));
+    }
+    let name = one_line(&form.name, 60)
+        .ok_or_else(|| Refusal::validation("A plan has a name people can read."))?;
     if all.iter().any(|n| !(0..=1_000_000_000).contains(n)) {
         return Err(Refusal::validation("What a plan allows is nothing or more."));
     }
     let txn = state.db.begin_with_options(immediate()).await?;
-    let sql = "UPDATE plan SET concurrent_jobs = $2, jobs_per_day = $3, storage_bytes = $4, upload_bytes = $5, version = version + 1 WHERE id = $1";
+    let sql = "INSERT INTO plan (id, concurrent_jobs, jobs_per_day, storage_bytes, upload_bytes, name, price_cents, monthly_micro) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (id) DO UPDATE SET concurrent_jobs = $2, jobs_per_day = $3, storage_bytes = $4, upload_bytes = $5, name = $6, price_cents = $7, monthly_micro = $8, version = plan.version + 1";
     let values = vec![
         form.id.clone().into(),
         form.concurrent_jobs.into(),
         form.jobs_per_day.into(),
         (form.storage_mb * 1_000_000).into(),
         (form.upload_mb * 1_000_000).into(),
+        name.into(),
+        form.price_cents.into(),
+        (form.monthly_tokens * MICRO).into(),
     ];
-    if execute(&txn, sql, values).await? == 0 {
-        return Err(Refusal::validation("There is no such plan."));
-    }
+    execute(&txn, sql, values).await?;
     audit::write(&txn, &who.0.account, "plan.change", &form.id, &format!("{all:?}")).await?;
     txn.commit().await?;
     Ok(Redirect::to("/admin/plans").into_response())
@@ -163,8 +189,11 @@ pub(super) async fn stop_job(
     Path(id): Path<String>,
 ) -> Result<Response, Refusal> {
     who.admin()?;
+    // Written down before it is done: a stop is repeatable, a missing row is not.
+    let txn = state.db.begin_with_options(immediate()).await?;
+    audit::write(&txn, &who.0.account, "job.stop", &id, "").await?;
+    txn.commit().await?;
     stages::cancel(&state, &id).await?;
-    audit::write(&state.db, &who.0.account, "job.stop", &id, "").await?;
     Ok(Redirect::to(&format!("/admin/jobs/{id}")).into_response())
 }
 

@@ -4,18 +4,21 @@ use askama::Template;
 use axum::extract::{Form as Posted, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::cookie::CookieJar;
+use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 use serde::Deserialize;
 use totp_rs::{Algorithm, Secret, TOTP};
 
-use super::Operator;
+use super::Enrolling;
 use super::view::{Act, Block, page};
 use crate::auth::random;
-use crate::db::{execute, now_ms, value};
+use crate::db::{execute, immediate, now_ms, value};
 use crate::error::Refusal;
 use crate::pages::session::{self, Visit};
 use crate::pages::shown;
 use crate::state::AppState;
 
+/// How long a code is that of now, in seconds.
+const STEP_S: u64 = 30;
 /// Seals the secret.
 const PURPOSE: &str = "totp";
 
@@ -26,11 +29,19 @@ pub(super) async fn is_set(state: &AppState, account: &str) -> Result<bool, Refu
     Ok(sealed.flatten().is_some())
 }
 
-/// Whether a code is the one of now, or of half a minute before or after.
-fn fits(secret: &[u8], code: &str) -> bool {
+/// The half minute whose code this is: the one of now, the one before or the one after.
+fn step_of(secret: &[u8], code: &str) -> Option<i64> {
     let code: String = code.chars().filter(char::is_ascii_digit).collect();
-    let totp = TOTP::new(Algorithm::SHA1, 6, 1, 30, secret.to_vec());
-    totp.is_ok_and(|t| t.check(&code, now_ms().unsigned_abs() / 1000))
+    let totp = TOTP::new(Algorithm::SHA1, 6, 0, STEP_S, secret.to_vec()).ok()?;
+    let now = now_ms().unsigned_abs() / 1000 / STEP_S;
+    let fits = |step: &u64| totp.check(&code, step * STEP_S);
+    (now.saturating_sub(1)..=now + 1).find(fits).and_then(|step| i64::try_from(step).ok())
+}
+
+/// Uses a code up: it is good once, and none that is older is good after it (RFC 6238, 5.2).
+async fn use_up(txn: &impl ConnectionTrait, account: &str, step: i64) -> Result<bool, DbErr> {
+    let sql = "UPDATE account SET totp_step = $2 WHERE id = $1 AND totp_step < $2";
+    Ok(execute(txn, sql, vec![account.into(), step.into()]).await? == 1)
 }
 
 #[derive(Template)]
@@ -66,7 +77,10 @@ pub(super) async fn given(
     let sealed: Option<Option<String>> =
         value(&state.db, sql, vec![visitor.account.clone().into()]).await?;
     let secret = sealed.flatten().and_then(|s| server.seal.unseal(PURPOSE, &s));
-    if secret.is_some_and(|secret| fits(&secret, &code.code)) {
+    let step = secret.and_then(|secret| step_of(&secret, &code.code));
+    if let Some(step) = step
+        && use_up(&state.db, &visitor.account, step).await?
+    {
         session::strengthen(&state, &jar).await?;
         return Ok(Redirect::to("/admin").into_response());
     }
@@ -74,11 +88,13 @@ pub(super) async fn given(
 }
 
 /// Shows a new secret, to be typed into an authenticator.
-pub(super) async fn begin(who: Operator) -> Result<Response, Refusal> {
+pub(super) async fn begin(Enrolling(who): Enrolling) -> Result<Response, Refusal> {
     who.fresh()?;
     let secret = blake3::hash(random::secret()?.as_bytes()).as_bytes()[..20].to_vec();
     let text = Secret::Raw(secret).to_encoded().to_string();
-    let words = format!("Type this into your authenticator, then the code it shows: {text}");
+    let words = format!(
+        "Whoever looks after this server proves who they are twice: with their password, and with a code of an authenticator on their phone. Type this into it, then the code it shows: {text}"
+    );
     let act = Act {
         title: "A second factor".to_owned(),
         action: "/admin/second-factor".to_owned(),
@@ -92,19 +108,23 @@ pub(super) async fn begin(who: Operator) -> Result<Response, Refusal> {
 /// Takes the new secret once its code was right.
 pub(super) async fn set(
     State(state): State<AppState>,
-    who: Operator,
+    Enrolling(who): Enrolling,
     jar: CookieJar,
     Posted(code): Posted<Code>,
 ) -> Result<Response, Refusal> {
     who.fresh()?;
+    let wrong =
+        || Refusal::validation("This is not the code of now. Go back, and type the next one.");
     let secret = Secret::Encoded(code.secret.clone()).to_bytes().ok();
-    let secret = secret.filter(|s| s.len() >= 20 && fits(s, &code.code)).ok_or_else(|| {
-        Refusal::validation("This is not the code of now. Go back, and type the next one.")
-    })?;
+    let secret = secret.filter(|s| s.len() >= 20).ok_or_else(wrong)?;
+    let step = step_of(&secret, &code.code).ok_or_else(wrong)?;
     let sealed = state.server()?.seal.seal(PURPOSE, &secret)?;
-    let sql = "UPDATE account SET totp = $2 WHERE id = $1";
-    execute(&state.db, sql, vec![who.0.account.clone().into(), sealed.into()]).await?;
-    crate::audit::write(&state.db, &who.0.account, "second-factor.set", &who.0.account, "").await?;
+    let me = &who.0.account;
+    let txn = state.db.begin_with_options(immediate()).await?;
+    let sql = "UPDATE account SET totp = $2, totp_step = $3 WHERE id = $1";
+    execute(&txn, sql, vec![me.clone().into(), sealed.into(), step.into()]).await?;
+    crate::audit::write(&txn, me, "second-factor.set", me, "").await?;
+    txn.commit().await?;
     session::strengthen(&state, &jar).await?;
     Ok(Redirect::to("/admin").into_response())
 }
@@ -119,10 +139,14 @@ mod tests {
         let totp = TOTP::new(Algorithm::SHA1, 6, 1, 30, secret.clone()).unwrap();
         // RFC 6238, appendix B, the last six digits.
         assert_eq!(totp.generate(1_111_111_109), "081804");
-        let now = totp.generate(now_ms().unsigned_abs() / 1000);
-        assert!(fits(&secret, &format!("{} {}", &now[..3], &now[3..])));
-        assert!(
-            !fits(&secret, "") && !fits(&secret, "000") && !fits(b"other-secret-of-20-by", &now)
-        );
+        let at = now_ms().unsigned_abs() / 1000;
+        let now = totp.generate(at);
+        let step = step_of(&secret, &format!("{} {}", &now[..3], &now[3..])).unwrap();
+        assert!((step - at as i64 / 30).abs() <= 1);
+        assert!(step_of(&secret, &totp.generate(at - 120)).is_none());
+        for wrong in ["", "000"] {
+            assert!(step_of(&secret, wrong).is_none());
+        }
+        assert!(step_of(b"other-secret-of-20-by", &now).is_none());
     }
 }

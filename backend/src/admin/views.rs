@@ -196,11 +196,14 @@ pub(super) async fn person(
             vec![("role", "Change role")],
         ),
         act("Plan", vec![("value", "Plan", "text")], vec![("plan", "Change plan")]),
-        act(
-            "Tokens",
-            vec![("value", "Give (or take, with a minus)", "number"), why],
-            vec![("tokens", "Book")],
-        ),
+        Block::Act(Act {
+            title: "Tokens".to_owned(),
+            action: action.clone(),
+            // Sent twice it is booked once.
+            hidden: vec![("once", uuid::Uuid::now_v7().to_string())],
+            fields: vec![("value", "Give (or take, with a minus)", "number"), why],
+            buttons: vec![("tokens", "Book")],
+        }),
     ];
     let rows = ledger::statement(&state.db, &id, None, 30).await?;
     let rows = rows.iter().map(|r| {

@@ -15,7 +15,12 @@ use crate::config::ConfigError;
 
 /// Seals and opens. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Seal(std::sync::Arc<LessSafeKey>);
+pub(crate) struct Seal(std::sync::Arc<Keys>);
+
+struct Keys {
+    seals: LessSafeKey,
+    names: [u8; 32],
+}
 
 impl std::fmt::Debug for Seal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -41,10 +46,16 @@ impl Seal {
         let key = blake3::Hash::from_hex(text.trim())
             .ok()
             .ok_or_else(|| wrong("OTO_MASTER_KEY: it has 64 hexadecimal digits"))?;
+        let names = blake3::derive_key("oTo 2026-11-29 addresses nobody can guess", key.as_bytes());
         let key = UnboundKey::new(&CHACHA20_POLY1305, key.as_bytes())
             .ok()
             .ok_or_else(|| wrong("OTO_MASTER_KEY: it cannot be used"))?;
-        Ok(Self(std::sync::Arc::new(LessSafeKey::new(key))))
+        Ok(Self(std::sync::Arc::new(Keys { seals: LessSafeKey::new(key), names })))
+    }
+
+    /// A word for a part of an address that nobody else can guess; the same at every start.
+    pub(crate) fn token(&self, what: &str) -> String {
+        blake3::keyed_hash(&self.0.names, what.as_bytes()).to_hex()[..40].to_owned()
     }
 
     /// Sealed for a purpose: for another one it does not open.
@@ -56,6 +67,7 @@ impl Seal {
         })?;
         let mut sealed = secret.to_vec();
         self.0
+            .seals
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(nonce),
                 Aad::from(purpose.as_bytes()),
@@ -72,7 +84,8 @@ impl Seal {
         let (nonce, rest) = bytes.split_at_checked(NONCE_LEN)?;
         let mut rest = rest.to_vec();
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let opened = self.0.open_in_place(nonce, Aad::from(purpose.as_bytes()), &mut rest).ok()?;
+        let opened =
+            self.0.seals.open_in_place(nonce, Aad::from(purpose.as_bytes()), &mut rest).ok()?;
         Some(opened.to_vec())
     }
 }

@@ -11,7 +11,7 @@ use crate::db::{all, claim_lock, execute, immediate, now_ms, one, places, value}
 use crate::ledger;
 use crate::usage::{self, Spent};
 
-mod media;
+pub(crate) mod media;
 
 pub(crate) use media::{release, unneeded};
 
@@ -52,16 +52,39 @@ pub(crate) async fn find(db: &DatabaseConnection, id: &str) -> Result<Option<Job
     row.as_ref().map(JobRow::read).transpose()
 }
 
+/// Which jobs of an owner are wanted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) status: Option<&'a str>,
+    pub(crate) kind: Option<&'a str>,
+    /// Whole works only, not their stages.
+    pub(crate) wholes: bool,
+    /// Older than this time and id.
+    pub(crate) before: Option<(i64, String)>,
+    pub(crate) limit: i64,
+}
+
+/// Jobs of an owner, newest first.
 pub(crate) async fn newest(
     db: &DatabaseConnection,
     owner: &str,
-    limit: i64,
+    wanted: &Wanted<'_>,
 ) -> Result<Vec<JobRow>, DbErr> {
+    let (at, id) = wanted.before.clone().unwrap_or((i64::MAX, String::new()));
+    let wholes = if wanted.wholes { "AND parent_id IS NULL" } else { "" };
     let sql = format!(
-        "SELECT {COLUMNS} FROM job WHERE owner = $1 ORDER BY created_at_ms DESC, id DESC LIMIT $2"
+        "SELECT {COLUMNS} FROM job WHERE owner = $1 AND ($2 = '' OR status = $2) AND ($3 = '' OR kind_word = $3) {wholes}
+         AND (created_at_ms < $4 OR (created_at_ms = $4 AND id < $5)) ORDER BY created_at_ms DESC, id DESC LIMIT $6"
     );
-    let rows = all(db, &sql, vec![owner.into(), limit.into()]).await?;
-    rows.iter().map(JobRow::read).collect()
+    let values = vec![
+        owner.into(),
+        wanted.status.unwrap_or_default().into(),
+        wanted.kind.unwrap_or_default().into(),
+        at.into(),
+        id.into(),
+        wanted.limit.into(),
+    ];
+    all(db, &sql, values).await?.iter().map(JobRow::read).collect()
 }
 
 /// Those of an owner that have not ended.
@@ -131,6 +154,11 @@ async fn own(
     id: &str,
     owner: &Owner,
 ) -> Result<Option<Accepted>, DbErr> {
+    match ledger::lots::monthly(txn, &owner.account).await {
+        Ok(()) => {}
+        Err(ledger::LedgerError::Database(error)) => return Err(error),
+        Err(other) => return Err(DbErr::Custom(format!("{other:?}"))),
+    }
     // The purse is locked first, by the hold: of many jobs at once each sees what the others took.
     let held =
         ledger::hold(txn, &owner.account, id, owner.hold_micro, owner.api_key.as_deref()).await;
@@ -151,7 +179,7 @@ async fn own(
         Some(row) => (row.try_get("", "concurrent_jobs")?, row.try_get("", "jobs_per_day")?),
         None => (0, 0),
     };
-    let sql = "SELECT CAST(COUNT(*) AS BIGINT) FROM job WHERE owner = $1 AND created_at_ms > $2";
+    let sql = "SELECT CAST(COUNT(*) AS BIGINT) FROM job WHERE owner = $1 AND created_at_ms > $2 AND parent_id IS NULL";
     let day = vec![owner.account.clone().into(), (now_ms() - 86_400_000).into()];
     if value::<i64>(txn, sql, day).await?.unwrap_or(0) >= per_day {
         return Ok(Some(Accepted::OverQuota(format!(
@@ -214,14 +242,18 @@ pub(super) async fn insert(
     };
     let [parent, key, of] = child.map_or([None, None, None], |c| c.map(Some));
     let most = estimate.micro.map(|[_, most]| most);
-    execute(
+    let written = execute(
         txn,
         "INSERT INTO job (id, fingerprint, request, lane, estimate_micro, status, submit_state, lease_seq, lease_until_ms, attempt, run_at_ms, deadline_at_ms, created_at_ms, version, stage, parent_id, child_key, child_of, kind_word, owner, owner_most)
          VALUES ($1, $2, $3, $6, $7, 'queued', 'none', 0, 0, 0, $4, $5, $4, 1, '', $8, $9, $10, $11,
          COALESCE((SELECT owner FROM job WHERE id = $8), ''), COALESCE((SELECT owner_most FROM job WHERE id = $8), 0)) ON CONFLICT DO NOTHING",
         vec![id.into(), fingerprint.into(), request.into(), now.into(), (now + minutes * 60_000).into(), lane_of(&job.engine).into(), most.into(), parent.into(), key.into(), of.into(), crate::works::kind_word(job.kind).unwrap_or_default().into()],
     )
-    .await
+    .await?;
+    if written == 1 {
+        media::note(txn, id, media::used(&job.inputs)).await?;
+    }
+    Ok(written)
 }
 
 /// Takes a job that is due: of the lanes with room the one served longest ago, and in it the
@@ -361,11 +393,13 @@ async fn ended(
     set: &str,
     values: Vec<Value>,
     spent: &Spent,
+    made: Vec<String>,
     prices: Prices,
 ) -> Result<bool, DbErr> {
     let txn = db.begin_with_options(immediate()).await?;
     let written = leased(&txn, row, set, values).await?;
     if written {
+        media::note(&txn, &row.id, made).await?;
         usage::record(&txn, &row.id, spent).await?;
         charge::settle(&txn, prices).await?;
     }
@@ -381,9 +415,10 @@ pub(crate) async fn succeed(
 ) -> Result<bool, DbErr> {
     let cost_micro = result.cost_micro.or(row.estimate_micro);
     let spent = Spent { cost_micro, ..result.spent(row.spent()) };
+    let made = media::made(&result.outputs);
     let result = serde_json::to_string(result).map_err(|e| DbErr::Custom(e.to_string()))?;
     let set = "status = 'succeeded', result = $1, finished_at_ms = $2, stage = ''";
-    ended(db, row, set, vec![result.into(), now_ms().into()], &spent, prices).await
+    ended(db, row, set, vec![result.into(), now_ms().into()], &spent, made, prices).await
 }
 
 pub(crate) async fn end(
@@ -413,7 +448,7 @@ pub(crate) async fn end(
     let error = error.and_then(|e| serde_json::to_string(e).ok());
     let set = "status = $1, error = $2, finished_at_ms = $3, stage = ''";
     let values = vec![status_word(status).into(), Value::String(error), now_ms().into()];
-    ended(db, row, set, values, &spent, prices).await
+    ended(db, row, set, values, &spent, Vec::new(), prices).await
 }
 
 /// Back into the queue, to be tried again at `run_at_ms`, with a reason people can read.

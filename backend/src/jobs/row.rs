@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::convert::{kind_of, word_of};
 use crate::db::now_ms;
+use crate::jobs::queue::media::used;
 use crate::state::Live;
 use crate::usage::Spent;
 
@@ -186,6 +187,11 @@ impl JobRow {
         }
     }
 
+    /// How long it was worked on, once it has ended.
+    pub(crate) fn took_ms(&self) -> Option<i64> {
+        Some((self.finished_at_ms? - self.started_at_ms?).max(0))
+    }
+
     /// It was to be stopped when oTo ended.
     pub(crate) fn wants_stop(&self) -> bool {
         self.stage == "stop"
@@ -207,9 +213,8 @@ impl JobRow {
     /// Hashes of everything the job made or worked from.
     pub(crate) fn media(&self) -> Vec<String> {
         let made = self.result().into_iter().flat_map(|r| r.outputs).map(|o| o.hash);
-        let inputs = self.new_job().into_iter().flat_map(|j| j.inputs);
-        let used = inputs.flat_map(|i| [i.hash, i.captions]).flatten();
-        made.chain(used).collect()
+        let used = self.new_job().map(|job| used(&job.inputs));
+        made.chain(used.into_iter().flatten()).collect()
     }
 
     /// What it made.

@@ -16,7 +16,8 @@ use super::stages::Turn;
 use super::submission::Submission;
 use crate::BackendError;
 use crate::convert::request_of;
-use crate::db::now_ms;
+use crate::db::{now_ms, value};
+use crate::routes::providers;
 use crate::state::{AppState, Live};
 
 /// How many jobs run at once; of one lane fewer run, see `queue`.
@@ -172,31 +173,7 @@ async fn run(state: &AppState, row: JobRow) {
         tracing::error!(job.id = %row.id, %error, "the end of job {} could not be written", row.id);
     }
     state.live().remove(&row.id);
-    if state.server.is_some()
-        && let Err(error) = tell_end(state, &row).await
-    {
-        tracing::error!(job.id = %row.id, %error, "the end of job {} could not be told", row.id);
-    }
     state.tick(&row.id);
-}
-
-/// Figures and webhooks about a job that ended.
-async fn tell_end(state: &AppState, row: &JobRow) -> Result<(), sea_orm::DbErr> {
-    let Some(now) = queue::find(&state.db, &row.id).await? else { return Ok(()) };
-    if !now.status.is_final() {
-        return Ok(());
-    }
-    let spent = now.spent();
-    let status = super::row::status_word(now.status);
-    let labels =
-        [("kind", spent.kind.clone()), ("engine", spent.engine), ("status", status.to_owned())];
-    metrics::counter!("jobs_total", &labels).increment(1);
-    metrics::histogram!("job_seconds", "kind" => spent.kind).record(spent.took_ms as f64 / 1000.0);
-    // A whole is told, not its stages.
-    if now.parent_id.is_none() {
-        crate::webhooks::tell(&state.db, &now.owner, &format!("job.{status}"), &now.id).await?;
-    }
-    Ok(())
 }
 
 /// Lets the engine work while the lease is renewed.
@@ -223,7 +200,7 @@ async fn under_lease(
     let making = submission.make(&request);
     tokio::pin!(making);
     let renewing = async {
-        let mut told = 0.0;
+        let mut told = Told { reached: 0.0, poked: 0 };
         for beat in 1u32.. {
             tokio::time::sleep(Duration::from_secs(2)).await;
             let renewed = if beat.is_multiple_of(10) {
@@ -256,19 +233,26 @@ async fn under_lease(
     }
 }
 
+/// What other processes were told and said of a job.
+struct Told {
+    reached: f32,
+    /// How often its provider said that something changed.
+    poked: i64,
+}
+
 /// Beside other servers: writes down how far a job is, and hears whether it is to be stopped, since
 /// whoever asks may ask elsewhere. False when the lease was lost.
 async fn tell_others(
     state: &AppState,
     row: &JobRow,
     cancel: &tokio_util::sync::CancellationToken,
-    told: &mut f32,
+    told: &mut Told,
 ) -> Result<bool, sea_orm::DbErr> {
     let now = state.live().get(&row.id).map(|l| (l.value, l.message.clone()));
     if let Some((value, message)) = now
-        && value > *told
+        && value > told.reached
     {
-        *told = value;
+        told.reached = value;
         if !queue::reached(&state.db, row, value, &message).await? {
             return Ok(false);
         }
@@ -278,6 +262,14 @@ async fn tell_others(
         Some(now) => {
             if now.status == JobStatus::Canceling {
                 cancel.cancel();
+            }
+            let sql = "SELECT poked FROM job WHERE id = $1";
+            let poked = value(&state.db, sql, vec![row.id.clone().into()]).await?.unwrap_or(0);
+            if poked > told.poked {
+                told.poked = poked;
+                if let Some(live) = state.live().get(&row.id) {
+                    live.poke.notify_one();
+                }
             }
             Ok(true)
         }
@@ -367,7 +359,9 @@ async fn prepare(
         workers: state.workers.clone(),
         folder: folder.to_owned(),
         progress,
+        webhook: state.server.as_ref().and_then(|s| providers::told(s, &asked.engine)),
         meter: oto_engines::Meter::default(),
+        draft: state.live().get(&row.id).map(|live| live.draft.clone()).unwrap_or_default(),
         cancel,
         now_ms: Arc::new(now_ms),
         probe: Arc::new(state.workers.clone()),

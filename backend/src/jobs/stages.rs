@@ -144,6 +144,11 @@ async fn begin(state: &AppState, parent: &JobRow, stages: &[Stage]) -> Result<()
                 crate::routes::jobs::NO_WORKFLOWS,
             ));
         }
+        if let Some(server) = &state.server {
+            server.config.offers(&stage.engine, &stage.model).map_err(|sentence| {
+                EngineError::new(ErrorClass::InvalidRequest, "no_model", sentence)
+            })?;
+        }
         let estimate = match request_of(&job, &state.blobs, String::new()) {
             Ok(request) => state.registry().estimate(&stage.engine, &request),
             Err(_) => Estimate::UNKNOWN,

@@ -1,12 +1,13 @@
 //! One submission to an engine: sent once, looked up after a crash, asked until it ends, stopped.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use oto_engines::{
     Context, Engine, EngineError, ErrorClass, Lookup, Outcome, Pending, Polled, Request, Stopped,
     Submitted,
 };
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::queue;
@@ -33,6 +34,8 @@ pub(super) struct Submission<'a> {
     /// The same without the stop: to ask what became of it.
     after_stop: Context,
     handle: Mutex<Option<String>>,
+    /// Rings when the provider says that something changed.
+    poke: Arc<Notify>,
 }
 
 impl<'a> Submission<'a> {
@@ -44,7 +47,8 @@ impl<'a> Submission<'a> {
     ) -> Self {
         let after_stop = Context { cancel: CancellationToken::new(), ..context.clone() };
         let handle = Mutex::new(row.handle.clone());
-        Self { state, row, engine, context, after_stop, handle }
+        let poke = state.live().get(&row.id).map(|live| Arc::clone(&live.poke));
+        Self { state, row, engine, context, after_stop, handle, poke: poke.unwrap_or_default() }
     }
 
     fn handle(&self) -> Option<String> {
@@ -188,6 +192,7 @@ impl<'a> Submission<'a> {
             let context = if stopping_since.is_some() { &self.after_stop } else { self.context };
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_millis(wait_ms.min(MOST_WAIT_MS))) => {}
+                () = self.poke.notified() => {}
                 () = context.cancel.cancelled() => stopping_since = Some(self.stop(&handle).await?),
             }
         }

@@ -3,6 +3,8 @@
 
 use super::Step;
 
+pub(super) mod later;
+
 /// Only on a server.
 pub(super) const STEPS: &[Step] = &[
     Step::both(

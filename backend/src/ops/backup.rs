@@ -19,7 +19,7 @@ use crate::db::{all, execute, places, statement, value};
 use crate::{BackendError, audit, db, ledger, works};
 
 /// Tables in an order in which every row finds what it refers to. Words for the search are made anew.
-const TABLES: [(&str, &str); 35] = [
+const TABLES: [(&str, &str); 37] = [
     ("plan", "id"),
     ("account", "id"),
     ("plot", "n"),
@@ -34,6 +34,7 @@ const TABLES: [(&str, &str); 35] = [
     ("ledger_account", "id"),
     ("ledger_transfer", "id"),
     ("ledger_entry", "transfer, account"),
+    ("token_lot", "reference"),
     ("payment_order", "id"),
     ("payment_event", "id"),
     ("asset", "hash"),
@@ -52,6 +53,7 @@ const TABLES: [(&str, &str); 35] = [
     ("webhook_endpoint", "id"),
     ("webhook_delivery", "id"),
     ("job", "id"),
+    ("job_medium", "hash, job"),
     ("spent", "job_id"),
     ("turn", "lane"),
     ("engine", "name"),
@@ -72,6 +74,9 @@ pub struct Manifest {
     pub sums: BTreeMap<String, String>,
     /// Media by hash, with their length.
     pub media: BTreeMap<String, u64>,
+    /// Media that works need and that were not in the store; a backup without them is not whole.
+    #[serde(default)]
+    pub missing: Vec<String>,
     /// Sum of all amounts that anybody has or owes; the house has the rest.
     pub people_micro: i64,
 }
@@ -131,16 +136,19 @@ pub async fn create(config: &Config, folder: &Path) -> Result<Manifest, BackendE
     }
     let hashes = media(&txn).await?;
     txn.commit().await?;
+    let mut gone = Vec::new();
     for hash in hashes {
         // What was dropped since is not there any more, and not needed.
         let Some(from) = blobs.bring(&hash).await? else {
-            tracing::warn!(asset.hash = %hash, "a medium is missing and not in the backup");
+            gone.push(hash);
             continue;
         };
         let to = folder.join("media").join(&hash);
         let size = tokio::fs::copy(from, to).await.map_err(io("copying media"))?;
         manifest.media.insert(hash, size);
     }
+    let needed = media(&db).await?;
+    manifest.missing = gone.into_iter().filter(|hash| needed.contains(hash)).collect();
     let text = serde_json::to_vec_pretty(&manifest).map_err(damaged)?;
     std::fs::write(folder.join("manifest.json"), text).map_err(io("writing the backup"))?;
     Ok(manifest)
@@ -153,7 +161,8 @@ async fn people(db: &impl ConnectionTrait) -> Result<i64, BackendError> {
 
 async fn media(db: &impl ConnectionTrait) -> Result<Vec<String>, BackendError> {
     let sql = "SELECT asset AS h FROM work WHERE asset IS NOT NULL UNION SELECT poster FROM work WHERE poster IS NOT NULL
-        UNION SELECT hash FROM asset UNION SELECT served FROM asset UNION SELECT poster FROM asset WHERE poster IS NOT NULL";
+        UNION SELECT hash FROM asset UNION SELECT served FROM asset UNION SELECT poster FROM asset WHERE poster IS NOT NULL
+        UNION SELECT m.hash FROM job_medium m JOIN job j ON j.id = m.job WHERE j.status IN ('queued', 'running', 'canceling') OR (j.status = 'succeeded' AND j.released = 0)";
     let rows = all(db, sql, vec![]).await?;
     rows.iter().map(|r| Ok(r.try_get("", "h")?)).collect()
 }
@@ -196,9 +205,12 @@ pub async fn restore(config: &Config, folder: &Path) -> Result<Manifest, Backend
     db::migrate(&db).await?;
     let sql = "SELECT CAST(COUNT(*) AS BIGINT) FROM account";
     if value::<i64>(&db, sql, vec![]).await?.unwrap_or(0) > 0 {
-        return Err(damaged(
-            "there are people in this database already; restore into an empty one",
-        ));
+        return Err(BackendError::Io {
+            what: "nothing was restored",
+            source: std::io::Error::other(
+                "there are people in this database already; restore into an empty one",
+            ),
+        });
     }
     let blobs = Blobs::of_url(&config.storage_url, &config.data_dir)?;
     for hash in manifest.media.keys() {
@@ -207,7 +219,10 @@ pub async fn restore(config: &Config, folder: &Path) -> Result<Manifest, Backend
             .await
             .map_err(io("copying media"))?;
         blobs.adopt(&part)?;
-        blobs.keep(hash, "application/octet-stream").await?;
+        let head = blobs.find(hash).and_then(|path| head_of(&path).ok()).unwrap_or_default();
+        let kind = oto_media::sniff::sniff(&head);
+        let kind = kind.map_or("application/octet-stream", oto_media::sniff::Sniffed::mime);
+        blobs.keep(hash, kind).await?;
     }
     let txn = db.begin().await?;
     for (table, _) in TABLES {
@@ -232,6 +247,14 @@ pub async fn restore(config: &Config, folder: &Path) -> Result<Manifest, Backend
     txn.commit().await?;
     check(&db, &blobs, &manifest).await?;
     Ok(manifest)
+}
+
+/// The first bytes of a file.
+fn head_of(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut head = Vec::new();
+    std::fs::File::open(path)?.take(64).read_to_end(&mut head)?;
+    Ok(head)
 }
 
 async fn fill(txn: &impl ConnectionTrait, table: &str, path: &Path) -> Result<(), BackendError> {

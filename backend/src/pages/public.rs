@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{NoteView, day, not_there, shown, sign_in};
 use crate::accounts;
+use crate::db::all;
 use crate::error::Refusal;
 use crate::routes::body::{Json, Query};
 use crate::routes::shared;
@@ -229,8 +230,8 @@ pub(crate) async fn robots(State(state): State<AppState>) -> Result<Response, Re
 /// The newest works; older ones are found from the pages of people.
 pub(crate) async fn sitemap(State(state): State<AppState>) -> Result<Response, Refusal> {
     let server = state.server()?;
-    let query = list::Query { limit: 1_000, ..list::Query::default() };
-    let (rows, _) = list::list(&state.db, &query, Sort::New).await?;
+    let sql = "SELECT slug, published_at_ms FROM work WHERE on_wall = 1 AND slug IS NOT NULL ORDER BY published_at_ms DESC, id DESC LIMIT 5000";
+    let rows = all(&state.db, sql, vec![]).await?;
     let mut text = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n",
     );
@@ -238,11 +239,10 @@ pub(crate) async fn sitemap(State(state): State<AppState>) -> Result<Response, R
         text.push_str(&format!("<url><loc>{}</loc></url>\n", server.url(page)));
     }
     for row in rows {
-        if let Some(slug) = &row.slug {
-            let at = day(row.published_at_ms.unwrap_or(0));
-            let page = server.url(&format!("/s/{slug}"));
-            text.push_str(&format!("<url><loc>{page}</loc><lastmod>{at}</lastmod></url>\n"));
-        }
+        let slug: String = row.try_get("", "slug")?;
+        let at = day(row.try_get::<Option<i64>>("", "published_at_ms")?.unwrap_or(0));
+        let page = server.url(&format!("/s/{slug}"));
+        text.push_str(&format!("<url><loc>{page}</loc><lastmod>{at}</lastmod></url>\n"));
     }
     text.push_str("</urlset>\n");
     Ok(([(header::CONTENT_TYPE, "application/xml")], text).into_response())

@@ -12,7 +12,6 @@ use super::session::{self, Visit};
 use super::shown;
 use crate::auth::device;
 use crate::error::Refusal;
-use crate::ledger::{self, MICRO};
 use crate::limits;
 use crate::routes::auth;
 use crate::routes::body::{Json, Query};
@@ -20,19 +19,19 @@ use crate::state::AppState;
 
 /// One line of a form.
 #[derive(Clone)]
-struct Field<'a> {
+pub(super) struct Field<'a> {
     name: &'a str,
     label: &'a str,
     kind: &'a str,
-    value: String,
+    pub(super) value: String,
     auto: &'a str,
 }
 
-fn field<'a>(name: &'a str, label: &'a str, kind: &'a str, auto: &'a str) -> Field<'a> {
+pub(super) fn field<'a>(name: &'a str, label: &'a str, kind: &'a str, auto: &'a str) -> Field<'a> {
     Field { name, label, kind, value: String::new(), auto }
 }
 
-fn hidden<'a>(name: &'a str, value: &str) -> Field<'a> {
+pub(super) fn hidden<'a>(name: &'a str, value: &str) -> Field<'a> {
     Field { name, label: "", kind: "hidden", value: value.to_owned(), auto: "off" }
 }
 
@@ -40,19 +39,19 @@ fn hidden<'a>(name: &'a str, value: &str) -> Field<'a> {
 #[derive(Template)]
 #[template(path = "form.html")]
 pub(super) struct Form<'a> {
-    lang: &'a str,
-    heading: &'a str,
-    said: String,
-    good: bool,
-    words: &'a str,
-    action: &'a str,
-    fields: Vec<Field<'a>>,
-    buttons: &'a [(&'a str, &'a str)],
-    links: &'a [(&'a str, &'a str)],
+    pub(super) lang: &'a str,
+    pub(super) heading: &'a str,
+    pub(super) said: String,
+    pub(super) good: bool,
+    pub(super) words: &'a str,
+    pub(super) action: &'a str,
+    pub(super) fields: Vec<Field<'a>>,
+    pub(super) buttons: &'a [(&'a str, &'a str)],
+    pub(super) links: &'a [(&'a str, &'a str)],
 }
 
 impl<'a> Form<'a> {
-    fn new(heading: &'a str) -> Self {
+    pub(super) fn new(heading: &'a str) -> Self {
         Self {
             lang: "en",
             heading,
@@ -81,13 +80,13 @@ impl<'a> Form<'a> {
     }
 
     /// The same page with what went wrong.
-    fn refused(mut self, refusal: &Refusal) -> Response {
+    pub(super) fn refused(mut self, refusal: &Refusal) -> Response {
         self.said = refusal.sentence().to_owned();
         (refusal.status(), self.shown()).into_response()
     }
 }
 
-fn done(heading: &str, said: &str) -> Response {
+pub(super) fn done(heading: &str, said: &str) -> Response {
     let links = &[("/", "To the front page")];
     Form { said: said.to_owned(), good: true, links, ..Form::new(heading) }.shown()
 }
@@ -300,7 +299,7 @@ pub(crate) async fn forgotten(
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Token {
     #[serde(default)]
-    token: String,
+    pub(super) token: String,
 }
 
 fn reset_form(token: &str) -> Form<'static> {
@@ -349,33 +348,6 @@ pub(crate) async fn verified(
         Ok(_) => Ok(done("Thank you", "Your address is proved.")),
         Err(refusal) => Ok(Form::new("Your address").refused(&refusal)),
     }
-}
-
-pub(crate) async fn paid() -> Response {
-    done(
-        "Thank you",
-        "Your tokens are added as soon as the payment service confirms it; oTo tells you.",
-    )
-}
-
-pub(crate) async fn wallet(
-    State(state): State<AppState>,
-    Visit(visitor): Visit,
-) -> Result<Response, Refusal> {
-    let Some(visitor) = visitor else { return Ok(Redirect::to("/login").into_response()) };
-    let [free, held, debt] = ledger::balances(&state.db, &visitor.account).await?;
-    let mut said = format!("{} tokens are free to spend", free / MICRO);
-    if held > 0 {
-        said.push_str(&format!(", {} are kept for jobs under way", held / MICRO));
-    }
-    if debt < 0 {
-        said.push_str(&format!(", {} are owed", -debt / MICRO));
-    }
-    let heading = format!("Hello, @{}", visitor.handle);
-    let page = format!("/u/{}", visitor.handle);
-    let links =
-        [(page.as_str(), "My works"), ("/device", "Let a program in"), ("/logout", "Sign out")];
-    Ok(Form { said: format!("{said}."), good: true, links: &links, ..Form::new(&heading) }.shown())
 }
 
 #[cfg(test)]

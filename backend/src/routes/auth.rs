@@ -12,7 +12,7 @@ use crate::accounts;
 use crate::auth::device::{self, Answer};
 use crate::auth::session::{self, Refreshed};
 use crate::auth::token::LIFE_S;
-use crate::auth::{Me, password, random};
+use crate::auth::{Me, letter_token, password};
 use crate::db::{execute, now_ms, one};
 use crate::error::Refusal;
 use crate::limits;
@@ -76,7 +76,7 @@ pub(crate) async fn come(state: &AppState, new: &Register, role: &str) -> Result
     let welcome = if server.mailer.reaches_people() { 0 } else { server.config.welcome_tokens };
     let id = accounts::register(&state.db, new, hash, role, welcome).await?;
     metrics::counter!("accounts_total").increment(1);
-    let token = letter(state, &id, "verify", VERIFY_MS).await?;
+    let token = letter_token::make(&state.db, &id, "verify", VERIFY_MS).await?;
     let link = server.url(&format!("/verify?token={token}"));
     server.mailer.send(
         new.email.trim(),
@@ -84,34 +84,6 @@ pub(crate) async fn come(state: &AppState, new: &Register, role: &str) -> Result
         format!("Hello {},\n\nyour place on the wall is ready. Open this to prove that this address is yours:\n\n{link}\n\nIf you did not come to oTo, throw this letter away.\n", new.name.trim()),
     );
     Ok(id)
-}
-
-async fn letter(
-    state: &AppState,
-    account: &str,
-    purpose: &str,
-    life_ms: i64,
-) -> Result<String, Refusal> {
-    let token = random::secret()?;
-    let sql =
-        "INSERT INTO letter_token (hash, account, purpose, expires_at_ms) VALUES ($1, $2, $3, $4)";
-    let values = vec![
-        random::hash(&token).into(),
-        account.into(),
-        purpose.into(),
-        (now_ms() + life_ms).into(),
-    ];
-    execute(&state.db, sql, values).await?;
-    Ok(token)
-}
-
-/// Uses the token of a letter, once. Whose it is.
-async fn used(state: &AppState, token: &str, purpose: &str) -> Result<String, Refusal> {
-    let wrong = || Refusal::validation("This link was used or is too old; ask for a new letter.");
-    let sql = "UPDATE letter_token SET used = 1 WHERE hash = $1 AND purpose = $2 AND used = 0 AND expires_at_ms > $3 RETURNING account";
-    let values = vec![random::hash(token).into(), purpose.into(), now_ms().into()];
-    let row = one(&state.db, sql, values).await?.ok_or_else(wrong)?;
-    Ok(row.try_get("", "account")?)
 }
 
 /// Whoever an address and a password belong to. Where there is nobody it takes as long and says the
@@ -281,7 +253,7 @@ pub(crate) async fn forgot(
     let email = forgot.email.trim().to_lowercase();
     if let Some(row) = one(&state.db, sql, vec![email.clone().into()]).await? {
         let id: String = row.try_get("", "id")?;
-        let token = letter(&state, &id, "reset", RESET_MS).await?;
+        let token = letter_token::make(&state.db, &id, "reset", RESET_MS).await?;
         let link = server.url(&format!("/reset?token={token}"));
         server.mailer.send(
             &email,
@@ -304,7 +276,7 @@ pub(crate) async fn reset(
         return Err(Refusal::validation(sentence));
     }
     let hash = server.passwords.hash(reset.password.clone()).await?;
-    let id = used(&state, &reset.token, "reset").await?;
+    let (id, _) = letter_token::take(&state.db, &reset.token, "reset").await?;
     let sql = "UPDATE account SET password = $2, email_verified = 1 WHERE id = $1";
     execute(&state.db, sql, vec![id.clone().into(), hash.into()]).await?;
     session::cut_off(&state.db, &id).await?;
@@ -318,7 +290,7 @@ pub(crate) async fn verify(
     State(state): State<AppState>,
     Json(verify): Json<Verify>,
 ) -> Result<StatusCode, Refusal> {
-    let id = used(&state, &verify.token, "verify").await?;
+    let (id, _) = letter_token::take(&state.db, &verify.token, "verify").await?;
     let sql = "UPDATE account SET email_verified = 1 WHERE id = $1";
     execute(&state.db, sql, vec![id.clone().into()]).await?;
     accounts::welcome(&state.db, &id, state.server()?.config.welcome_tokens).await?;

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 use oto_api_types::{JobEvent, Problem};
 use sea_orm::DbErr;
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::sync::{OwnedSemaphorePermit, broadcast};
 
 use crate::auth::Me;
 use crate::error::Refusal;
@@ -22,6 +21,7 @@ use crate::jobs::queue;
 use crate::jobs::row::JobRow;
 use crate::jobs::stages::shown;
 use crate::state::AppState;
+use crate::streams::Open;
 
 /// Progress ticks often; changes of so long go together.
 const GATHER: Duration = Duration::from_millis(50);
@@ -41,11 +41,8 @@ pub(crate) async fn stream(
     me: Me,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
     me.may("jobs:read")?;
-    let permit = Arc::clone(&state.streams).try_acquire_owned().or(Err(Refusal::new(
-        StatusCode::TOO_MANY_REQUESTS,
-        "too_many_streams",
-        "Too many programs listen already; ask for each job instead.",
-    )))?;
+    let streams = state.server.as_ref().map_or(&state.streams, |server| &server.streams);
+    let open = streams.open(&me.account)?;
     // Before the beginning is read, so that nothing falls between.
     let told = state.told();
     let mut listener = Listener {
@@ -54,7 +51,7 @@ pub(crate) async fn stream(
         told,
         sent: HashMap::new(),
         ready: VecDeque::new(),
-        _permit: permit,
+        _open: open,
     };
     for row in queue::under_way(&listener.state.db, &listener.owner).await? {
         listener.look_at(&row).await?;
@@ -74,7 +71,7 @@ struct Listener {
     /// Versions that were sent of jobs that have not ended.
     sent: HashMap<String, u64>,
     ready: VecDeque<Event>,
-    _permit: OwnedSemaphorePermit,
+    _open: Open,
 }
 
 impl Listener {

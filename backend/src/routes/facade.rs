@@ -1,25 +1,29 @@
 //! The contract that every chat client speaks, over the same jobs and the same ledger: `/v1/models`,
-//! `/v1/chat/completions`, `/v1/images/generations`, `/v1/audio/speech` (openai/openai-openapi). A call
-//! waits for its job; a caller who leaves stops it.
+//! `/v1/chat/completions`, `/v1/images/generations` and `edits`, `/v1/audio/speech`, `/v1/videos`,
+//! `/v1/moderations` (openai/openai-openapi). A call waits for its job; a caller who leaves stops it. Films
+//! are asked for again and again instead.
+
+mod chat;
+mod images;
+mod moderations;
+mod videos;
 
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use oto_api_types::{Job, JobKind, JobStatus, NewJob};
+use oto_api_types::{Job, JobInput, JobKind, JobStatus, NewJob};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::auth::{Me, random};
-use crate::db::now_ms;
 use crate::error::Refusal;
 use crate::jobs::queue;
+use crate::jobs::row::JobRow;
 use crate::jobs::stages::{self, shown};
 use crate::routes::body::Json;
 use crate::routes::jobs;
@@ -29,8 +33,6 @@ use crate::state::AppState;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Between two looks at a job, when nothing rings.
 const LOOK: Duration = Duration::from_millis(500);
-/// Most pictures of one call.
-const MOST_PICTURES: u32 = 4;
 
 /// A refusal in the words of this contract.
 pub(crate) struct Fault(Refusal);
@@ -41,8 +43,9 @@ impl<T: Into<Refusal>> From<T> for Fault {
     }
 }
 
-impl IntoResponse for Fault {
-    fn into_response(self) -> Response {
+impl Fault {
+    /// As it stands in an answer or in an event.
+    fn body(&self) -> Value {
         let status = self.0.status();
         let kind = match status {
             StatusCode::UNAUTHORIZED => "authentication_error",
@@ -52,28 +55,63 @@ impl IntoResponse for Fault {
             _ => "invalid_request_error",
         };
         let error = json!({"message": self.0.sentence(), "type": kind, "param": null, "code": self.0.code()});
-        (status, Json(json!({"error": error}))).into_response()
+        json!({ "error": error })
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        (self.0.status(), Json(self.body())).into_response()
     }
 }
 
 /// All of it.
 pub(crate) fn router() -> Router<AppState> {
+    let large = DefaultBodyLimit::max(images::MAX_EDIT);
     Router::new()
         .route("/models", get(models))
-        .route("/chat/completions", post(chat))
-        .route("/images/generations", post(images))
+        .route("/models/{*id}", get(model))
+        .route("/chat/completions", post(chat::complete))
+        .route("/images/generations", post(images::generate))
+        .route("/images/edits", post(images::edit).layer(large))
         .route("/audio/speech", post(speech))
+        .route("/videos", post(videos::begin).get(videos::list).layer(large))
+        .route("/videos/{id}", get(videos::show).delete(videos::remove))
+        .route("/videos/{id}/content", get(videos::content))
+        .route("/moderations", post(moderations::judge))
+}
+
+fn as_model(id: &str) -> Value {
+    json!({"id": id, "object": "model", "created": 0, "owned_by": "oto"})
+}
+
+/// Engines, and the models of theirs that may be asked for.
+fn names(state: &AppState) -> Vec<String> {
+    let set_up = state.server.as_ref().map_or(&[][..], |s| &s.config.engines);
+    let registry = state.registry();
+    let engines = registry.all().map(|(engine, _)| engine.describe().id);
+    let with_models = engines.flat_map(|id| {
+        let models = set_up.iter().find(|e| e.name == id).map_or(&[][..], |e| &e.models);
+        let named: Vec<String> = models.iter().map(|m| format!("{id}/{m}")).collect();
+        std::iter::once(id).chain(named)
+    });
+    with_models.collect()
 }
 
 async fn models(State(state): State<AppState>, me: Me) -> Result<Json<Value>, Fault> {
     me.may("jobs:read")?;
-    let registry = state.registry();
-    let data: Vec<Value> = registry
-        .all()
-        .map(|(engine, _)| engine.describe())
-        .map(|told| json!({"id": told.id, "object": "model", "created": 0, "owned_by": "oto"}))
-        .collect();
+    let data: Vec<Value> = names(&state).iter().map(|id| as_model(id)).collect();
     Ok(Json(json!({"object": "list", "data": data})))
+}
+
+async fn model(
+    State(state): State<AppState>,
+    me: Me,
+    axum::extract::Path(id): axum::extract::Path<String>,
+) -> Result<Json<Value>, Fault> {
+    me.may("jobs:read")?;
+    let found = names(&state).into_iter().find(|name| *name == id);
+    Ok(Json(as_model(&found.ok_or_else(|| Refusal::not_found("model"))?)))
 }
 
 /// `engine`, or `engine/model`.
@@ -84,11 +122,43 @@ fn named(model: &str) -> (String, String) {
     }
 }
 
+/// What is to be made.
+struct Asked {
+    kind: JobKind,
+    model: String,
+    prompt: String,
+    params: Vec<(&'static str, String)>,
+    inputs: Vec<JobInput>,
+}
+
+/// Submits a job.
+async fn submit(state: &AppState, me: &Me, asked: Asked) -> Result<JobRow, Refusal> {
+    let (engine, model) = named(&asked.model);
+    let seed = u64::from_str_radix(&random::secret()?[..12], 16).unwrap_or(1);
+    let job = NewJob {
+        kind: asked.kind,
+        engine,
+        model,
+        prompt: asked.prompt,
+        seed,
+        params: asked.params.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+        inputs: asked.inputs,
+        agent: None,
+    };
+    Ok(jobs::accept(state, me, uuid::Uuid::now_v7(), job).await?.0)
+}
+
 /// Stops a job when the one who asked has gone before its end.
 struct Guard {
     state: AppState,
     id: String,
     is_over: bool,
+}
+
+impl Guard {
+    fn of(state: &AppState, id: &str) -> Self {
+        Self { state: state.clone(), id: id.to_owned(), is_over: false }
+    }
 }
 
 impl Drop for Guard {
@@ -105,30 +175,32 @@ impl Drop for Guard {
     }
 }
 
-/// Makes something and waits for it.
-async fn made(
-    state: &AppState,
-    me: &Me,
-    kind: JobKind,
-    model: &str,
-    prompt: String,
-    params: Vec<(&str, String)>,
-) -> Result<Job, Fault> {
-    let (engine, model) = named(model);
-    let seed = u64::from_str_radix(&random::secret()?[..12], 16).unwrap_or(1);
-    let job = NewJob {
-        kind,
-        engine,
-        model,
-        prompt,
-        seed,
-        params: params.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
-        inputs: Vec::new(),
-        agent: None,
-    };
+/// A job that has ended well, or why it did not.
+async fn ended(state: &AppState, row: &JobRow) -> Result<Job, Refusal> {
+    let job = shown(state, row).await?;
+    match job.status {
+        JobStatus::Succeeded => Ok(job),
+        _ => {
+            let words = job.error.map(|e| e.message);
+            let sentence = words.unwrap_or_else(|| "This was stopped.".to_owned());
+            Err(Refusal::new(StatusCode::BAD_GATEWAY, "job_failed", sentence))
+        }
+    }
+}
+
+fn too_long() -> Refusal {
+    Refusal::new(
+        StatusCode::GATEWAY_TIMEOUT,
+        "expired",
+        "This takes longer than ten minutes; ask for a job instead.",
+    )
+}
+
+/// Makes something and waits for it: the job, and its row.
+async fn made(state: &AppState, me: &Me, asked: Asked) -> Result<(Job, JobRow), Fault> {
     let mut changes = state.changes();
-    let (row, _) = jobs::accept(state, me, uuid::Uuid::now_v7(), job).await?;
-    let mut guard = Guard { state: state.clone(), id: row.id.clone(), is_over: false };
+    let row = submit(state, me, asked).await?;
+    let mut guard = Guard::of(state, &row.id);
     let waited = tokio::time::timeout(PATIENCE, async {
         loop {
             let Some(now) = queue::find(&state.db, &row.id).await? else {
@@ -143,94 +215,9 @@ async fn made(
             }
         }
     });
-    let ended = waited.await.ok().ok_or_else(|| {
-        Refusal::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "expired",
-            "This takes longer than ten minutes; ask for a job instead.",
-        )
-    })??;
+    let row = waited.await.ok().ok_or_else(too_long)??;
     guard.is_over = true;
-    let job = shown(state, &ended).await?;
-    match job.status {
-        JobStatus::Succeeded => Ok(job),
-        _ => {
-            let words = job.error.map(|e| e.message);
-            let sentence = words.unwrap_or_else(|| "This was stopped.".to_owned());
-            Err(Refusal::new(StatusCode::BAD_GATEWAY, "job_failed", sentence).into())
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct Message {
-    role: String,
-    content: Value,
-}
-
-#[derive(Deserialize)]
-struct Chat {
-    model: String,
-    messages: Vec<Message>,
-    #[serde(default)]
-    stream: bool,
-}
-
-/// The words of a message, whichever way it carries them.
-fn words(content: &Value) -> String {
-    match content {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => {
-            parts.iter().filter_map(|p| p["text"].as_str()).collect::<Vec<_>>().join("\n")
-        }
-        _ => String::new(),
-    }
-}
-
-async fn chat(
-    State(state): State<AppState>,
-    me: Me,
-    Json(asked): Json<Chat>,
-) -> Result<Response, Fault> {
-    let said = asked.messages.iter().map(|m| (m.role.as_str(), words(&m.content)));
-    let prompt = match asked.messages.as_slice() {
-        [] => return Err(Refusal::validation("A chat needs messages.").into()),
-        [one] => words(&one.content),
-        _ => said.map(|(role, words)| format!("{role}: {words}")).collect::<Vec<_>>().join("\n\n"),
-    };
-    let job = made(&state, &me, JobKind::Text, &asked.model, prompt, Vec::new()).await?;
-    let (id, created) = (format!("chatcmpl-{}", job.id), now_ms() / 1000);
-    if !asked.stream {
-        let message = json!({"role": "assistant", "content": job.text, "refusal": null});
-        let choice =
-            json!({"index": 0, "message": message, "finish_reason": "stop", "logprobs": null});
-        return Ok(Json(json!({
-            "id": id, "object": "chat.completion", "created": created, "model": asked.model,
-            "choices": [choice],
-            "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
-        }))
-        .into_response());
-    }
-    let chunk = |delta: Value, end: Value| {
-        let choice = json!({"index": 0, "delta": delta, "finish_reason": end});
-        let chunk = json!({"id": id, "object": "chat.completion.chunk", "created": created, "model": asked.model, "choices": [choice]});
-        format!("data: {chunk}\n\n")
-    };
-    let mut text = chunk(json!({"role": "assistant", "content": ""}), Value::Null);
-    text.push_str(&chunk(json!({"content": job.text}), Value::Null));
-    text.push_str(&chunk(json!({}), json!("stop")));
-    text.push_str("data: [DONE]\n\n");
-    Ok(([(header::CONTENT_TYPE, "text/event-stream")], text).into_response())
-}
-
-#[derive(Deserialize)]
-struct Images {
-    model: String,
-    prompt: String,
-    #[serde(default)]
-    n: Option<u32>,
-    #[serde(default)]
-    size: Option<String>,
+    Ok((ended(state, &row).await?, row))
 }
 
 /// The first file of a job.
@@ -241,34 +228,6 @@ async fn bytes(state: &AppState, job: &Job) -> Result<(Vec<u8>, String), Fault> 
     let read = tokio::fs::read(path).await;
     let bytes = read.map_err(crate::BackendError::io("reading media"))?;
     Ok((bytes, main.content_type.clone()))
-}
-
-async fn images(
-    State(state): State<AppState>,
-    me: Me,
-    Json(asked): Json<Images>,
-) -> Result<Json<Value>, Fault> {
-    let n = asked.n.unwrap_or(1);
-    if !(1..=MOST_PICTURES).contains(&n) {
-        return Err(Refusal::validation("One to four pictures are made at once.").into());
-    }
-    let size = asked.size.as_deref().and_then(|s| s.split_once('x'));
-    let sides = size.and_then(|(w, h)| Some((w.parse::<u32>().ok()?, h.parse::<u32>().ok()?)));
-    let aspect = sides.map(|(w, h)| match w.cmp(&h) {
-        std::cmp::Ordering::Greater => "16:9",
-        std::cmp::Ordering::Less => "9:16",
-        std::cmp::Ordering::Equal => "1:1",
-    });
-    let params: Vec<(&str, String)> =
-        aspect.map(|a| ("aspect", a.to_owned())).into_iter().collect();
-    let mut data = Vec::new();
-    for _ in 0..n {
-        let prompt = asked.prompt.clone();
-        let job = made(&state, &me, JobKind::Image, &asked.model, prompt, params.clone()).await?;
-        let (bytes, _) = bytes(&state, &job).await?;
-        data.push(json!({"b64_json": STANDARD.encode(bytes)}));
-    }
-    Ok(Json(json!({"created": now_ms() / 1000, "data": data})))
 }
 
 #[derive(Deserialize)]
@@ -284,10 +243,17 @@ async fn speech(
     me: Me,
     Json(asked): Json<Speech>,
 ) -> Result<Response, Fault> {
-    // Voices of this contract are names of persons that engines here do not know.
-    let voice = asked.voice.filter(|v| v.len() <= 5).map(|v| ("voice", v));
-    let params = voice.into_iter().collect();
-    let job = made(&state, &me, JobKind::Voice, &asked.model, asked.input, params).await?;
+    // Voices of this contract are names of persons that local engines do not know.
+    let is_local = asked.model.starts_with("local-");
+    let voice = asked.voice.filter(|v| !is_local || v.len() <= 5).map(|v| ("voice", v));
+    let asked = Asked {
+        kind: JobKind::Voice,
+        model: asked.model,
+        prompt: asked.input,
+        params: voice.into_iter().collect(),
+        inputs: Vec::new(),
+    };
+    let (job, _) = made(&state, &me, asked).await?;
     let (bytes, kind) = bytes(&state, &job).await?;
     Ok(([(header::CONTENT_TYPE, kind)], Body::from(bytes)).into_response())
 }
@@ -300,6 +266,5 @@ mod tests {
     fn models_are_engines_with_or_without_a_model_of_theirs() {
         assert_eq!(named("local-text"), ("local-text".to_owned(), String::new()));
         assert_eq!(named("router/a/b"), ("router".to_owned(), "a/b".to_owned()));
-        assert_eq!(words(&json!([{"type": "text", "text": "a"}, {"type": "image_url"}])), "a");
     }
 }

@@ -42,7 +42,19 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Result<&'static str,
     if pending > 0 {
         return Err(away("database, in its newest form,"));
     }
-    state.blobs.check().await.ok().ok_or_else(|| away("media store"))?;
+    state.blobs.check().await.map_err(|error| {
+        tracing::warn!(%error, "media cannot be kept");
+        let refusal = Refusal::from(error);
+        match refusal.status() {
+            StatusCode::INTERNAL_SERVER_ERROR => away("media store"),
+            status => Refusal::new(status, "not_ready", format!("Media: {}", refusal.sentence())),
+        }
+    })?;
+    // What is read may come from memory: the database is ready when it writes.
+    db::execute(&state.db, "UPDATE counter SET value = value WHERE name = 'plot'", vec![])
+        .await
+        .ok()
+        .ok_or_else(|| away("database, for what is written,"))?;
     Ok("ready\n")
 }
 

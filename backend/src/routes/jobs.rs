@@ -17,11 +17,12 @@ use crate::blobs::is_hash;
 use crate::convert::request_of;
 use crate::db::one;
 use crate::error::Refusal;
-use crate::jobs::queue::{self, Accepted, Owner};
+use crate::jobs::queue::{self, Accepted, Owner, Wanted};
 use crate::jobs::row::JobRow;
 use crate::jobs::stages::{self, shown};
 use crate::routes::body;
 use crate::state::AppState;
+use crate::works::list as cursors;
 
 /// Longest request, with workflows and timelines in it.
 pub(crate) const MAX_JOB: usize = 8 << 20;
@@ -128,9 +129,7 @@ pub(crate) async fn may_read(state: &AppState, me: &Me, hash: &str) -> Result<()
     if assets::is_owned(&state.db, &me.account, hash).await? {
         return Ok(());
     }
-    let sql = "SELECT 1 AS yes FROM job WHERE owner = $1 AND status = 'succeeded' AND result LIKE '%' || $2 || '%' LIMIT 1";
-    let own = vec![me.account.clone().into(), hash.into()];
-    if one(&state.db, sql, own).await?.is_some() {
+    if queue::media::is_of(&state.db, &me.account, hash).await? {
         return Ok(());
     }
     let sql = "SELECT 1 AS yes FROM work WHERE (asset = $1 OR poster = $1) AND ((on_wall = 1 AND may_reuse = 1) OR author = $2) LIMIT 1";
@@ -168,6 +167,9 @@ fn checked(state: &AppState, job: NewJob) -> Result<NewJob, Refusal> {
         .registry()
         .get(&job.engine)
         .ok_or_else(|| Refusal::validation(format!("There is no engine “{}” here.", job.engine)))?;
+    if let Some(server) = &state.server {
+        server.config.offers(&job.engine, &job.model).map_err(Refusal::validation)?;
+    }
     let makes = engine.describe().kinds.iter().any(|k| {
         matches!(
             (k, job.kind),
@@ -215,17 +217,50 @@ fn estimate_of(state: &AppState, job: &NewJob) -> Estimate {
     }
 }
 
-/// One's newest jobs.
-#[utoipa::path(get, path = "/jobs", tag = "jobs", security(("bearer" = [])),
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Find {
+    /// "queued", "running", "canceling", "succeeded", "failed", "canceled" or "expired".
+    #[serde(default)]
+    status: Option<String>,
+    /// "text", "image", "voice" or "video".
+    #[serde(default)]
+    kind: Option<String>,
+    /// 1 to 100; 50 when left out.
+    #[serde(default)]
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// From the page before.
+    #[serde(default)]
+    cursor: Option<String>,
+}
+
+/// One's jobs, newest first, a page at a time.
+#[utoipa::path(get, path = "/jobs", tag = "jobs", security(("bearer" = [])), params(Find),
     responses((status = 200, body = JobPage), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
-pub(crate) async fn list(State(state): State<AppState>, me: Me) -> Result<Json<JobPage>, Refusal> {
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    me: Me,
+    body::Query(find): body::Query<Find>,
+) -> Result<Json<JobPage>, Refusal> {
     me.may("jobs:read")?;
-    let rows = queue::newest(&state.db, &me.account, 100).await?;
+    let before = find.cursor.as_deref().map(cursors::place).transpose()?;
+    let limit = find.limit.unwrap_or(50).clamp(1, 100) as usize;
+    let wanted = Wanted {
+        status: find.status.as_deref(),
+        kind: find.kind.as_deref(),
+        before: before.map(|(at, id)| (at as i64, id)),
+        limit: limit as i64 + 1,
+        ..Wanted::default()
+    };
+    let rows = queue::newest(&state.db, &me.account, &wanted).await?;
     let mut items = Vec::with_capacity(rows.len());
-    for row in &rows {
+    for row in rows.iter().take(limit) {
         items.push(shown(&state, row).await?);
     }
-    Ok(Json(JobPage { items }))
+    let next_cursor = (rows.len() > limit).then(|| items.last()).flatten();
+    let next_cursor = next_cursor.map(|job| cursors::cursor(job.created_at_ms as f64, &job.id));
+    Ok(Json(JobPage { items, next_cursor }))
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -302,11 +337,17 @@ pub(crate) async fn release(
     if state.server.is_some() {
         own(&state, &me, &id).await?;
     }
-    for hash in queue::release(&state.db, &id).await? {
+    let_go(&state, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Drops the media of a finished job that nothing else needs.
+pub(crate) async fn let_go(state: &AppState, id: &str) -> Result<(), Refusal> {
+    for hash in queue::release(&state.db, id).await? {
         match &state.server {
-            Some(_) => assets::forget_unused(&state, &hash).await?,
+            Some(_) => assets::forget_unused(state, &hash).await?,
             None => drop(state.blobs.remove(&hash)),
         }
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }

@@ -1,44 +1,20 @@
-//! Notices, reports, decisions, appeals, and endpoints for webhooks.
+//! Reports, decisions, appeals, and endpoints for webhooks.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use oto_api_types::webhook::{NewWebhook, Webhook, WebhookDelivery};
-use oto_api_types::{Appeal, DecisionPage, NewReport, NotificationPage, Problem, Report};
+use oto_api_types::{Appeal, DecisionPage, NewReport, Problem, Report};
 
 use crate::auth::Me;
 use crate::db::{all, execute, now_ms, one, value};
 use crate::error::Refusal;
-use crate::routes::body::{Id, Json, Page, Query};
+use crate::moderation;
+use crate::routes::body::{Id, Json};
 use crate::state::AppState;
 use crate::webhooks::{self, KINDS, PURPOSE};
-use crate::{moderation, notices};
 
 /// Most endpoints of one person.
 const MOST_ENDPOINTS: i64 = 20;
-
-/// What one was told, newest first.
-#[utoipa::path(get, path = "/notifications", tag = "notices", security(("bearer" = [])), params(Page),
-    responses((status = 200, body = NotificationPage), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
-pub(crate) async fn notifications(
-    State(state): State<AppState>,
-    me: Me,
-    Query(page): Query<Page>,
-) -> Result<Json<NotificationPage>, Refusal> {
-    state.server()?;
-    let (items, next_cursor) =
-        notices::of(&state.db, &me.account, page.cursor.as_deref(), page.limit()).await?;
-    let unread = notices::unread(&state.db, &me.account).await?;
-    Ok(Json(NotificationPage { items, unread, next_cursor }))
-}
-
-/// All of it was read.
-#[utoipa::path(post, path = "/notifications/read", tag = "notices", security(("bearer" = [])),
-    responses((status = 204), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
-pub(crate) async fn read(State(state): State<AppState>, me: Me) -> Result<StatusCode, Refusal> {
-    state.server()?;
-    notices::read_all(&state.db, &me.account).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
 
 /// Brings something before a moderator. Repeatable.
 #[utoipa::path(post, path = "/reports", tag = "safety", security(("bearer" = [])), request_body = NewReport,

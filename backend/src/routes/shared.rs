@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -17,6 +17,7 @@ use crate::accounts;
 use crate::blobs::is_hash;
 use crate::db::one;
 use crate::error::Refusal;
+use crate::limits;
 use crate::routes::body::Json;
 use crate::state::AppState;
 use crate::wall::live::Sent;
@@ -100,17 +101,10 @@ pub(crate) async fn home(
     responses((status = 200, content_type = "text/event-stream", body = String), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn events(
     State(state): State<AppState>,
+    Extension(limits::From(ip)): Extension<limits::From>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
     let server = state.server()?;
-    let permit =
-        std::sync::Arc::clone(&server.streams).try_acquire_owned().ok().ok_or_else(|| {
-            Refusal::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too_many_streams",
-                "Too many streams are open here; ask for tiles instead.",
-            )
-            .after(30)
-        })?;
+    let permit = server.streams.open(&ip.to_string())?;
     let (ears, stop) = (server.wall.hear(), state.stop.clone());
     let stream =
         futures_util::stream::unfold((ears, stop, permit), |(mut ears, stop, permit)| async {

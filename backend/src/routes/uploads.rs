@@ -298,10 +298,15 @@ async fn receive(
         if let Some(sum) = &mut sum {
             sum.context.update(&bytes);
         }
-        file.write_all(&bytes).await.map_err(full)?;
+        if let Err(error) = file.write_all(&bytes).await {
+            return Err(full(&file, open, error).await);
+        }
     }
-    file.flush().await.map_err(full)?;
-    file.sync_data().await.map_err(full)?;
+    for written in [file.flush().await, file.sync_data().await] {
+        if let Err(error) = written {
+            return Err(full(&file, open, error).await);
+        }
+    }
     if let Some(sum) = sum
         && (was_cut || sum.context.finish().as_ref() != sum.promised)
     {
@@ -325,18 +330,15 @@ async fn receive(
     Ok(at)
 }
 
-fn full(error: std::io::Error) -> Refusal {
-    if error.kind() == std::io::ErrorKind::StorageFull {
-        return Refusal::new(
-            StatusCode::INSUFFICIENT_STORAGE,
-            "storage_full",
-            "The server has no room left; what came so far is kept. Try again later.",
-        )
-        .after(600);
-    }
+/// A part that could not be written takes up no room; those before it stay.
+async fn full(file: &tokio::fs::File, open: &Open, error: std::io::Error) -> Refusal {
+    // Where even that fails, the next part writes over it.
+    file.set_len(open.received as u64).await.ok();
     BackendError::Io { what: "writing an upload", source: error }.into()
 }
 
+/// Looks at an upload whose bytes are all there. What passes, such as a store that does not answer, and
+/// whoever leaves meanwhile takes nothing away: the next call at its end looks again.
 async fn finish(state: &AppState, me: &Me, id: &str, wanted: &str) -> Result<String, Refusal> {
     let (blobs, path) = (state.blobs.clone(), file_of(state, id));
     let hash = tokio::task::spawn_blocking(move || blobs.adopt_copy(&path))
@@ -355,9 +357,12 @@ async fn finish(state: &AppState, me: &Me, id: &str, wanted: &str) -> Result<Str
         Ok(()) => {
             let sql = "UPDATE upload SET hash = $2 WHERE id = $1";
             execute(&state.db, sql, vec![id.into(), hash.clone().into()]).await?;
+            tokio::fs::remove_file(file_of(state, id)).await.ok();
             Ok(hash)
         }
+        Err(refusal) if refusal.status().is_server_error() => Err(refusal),
         Err(refusal) => {
+            tokio::fs::remove_file(file_of(state, id)).await.ok();
             execute(&state.db, "DELETE FROM upload WHERE id = $1", vec![id.into()]).await?;
             assets::forget_unused(state, &hash).await?;
             Err(refusal)

@@ -4,15 +4,16 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use oto_api_types::{
-    Checkout, CheckoutPage, LedgerLine, LedgerPage, Plan, Problem, TokensLeft, Wallet,
+    Checkout, CheckoutPage, LedgerLine, LedgerPage, Plan, PortalPage, Problem, TokensLeft, Wallet,
 };
+use sea_orm::{DbErr, TransactionTrait};
 
 use crate::auth::Me;
 use crate::auth::me::Via;
-use crate::db::{all, now_ms};
+use crate::db::{all, immediate, now_ms, value};
 use crate::error::Refusal;
-use crate::ledger::{self, MICRO};
-use crate::payments;
+use crate::ledger::{self, LedgerError, MICRO, lots};
+use crate::payments::{self, subscription};
 use crate::routes::body::{Json, Page, Query};
 use crate::state::AppState;
 use crate::works::list;
@@ -23,8 +24,10 @@ use crate::works::list;
 pub(crate) async fn show(State(state): State<AppState>, me: Me) -> Result<Json<Wallet>, Refusal> {
     let server = state.server()?;
     me.may("wallet:read")?;
+    month_begun(&state, &me.account).await?;
     let [available, held, debt] = ledger::balances(&state.db, &me.account).await?;
     let since = now_ms() - 30 * 86_400_000;
+    let ending = lots::next(&state.db, &me.account).await?;
     Ok(Json(Wallet {
         available_micro: available,
         held_micro: held,
@@ -32,7 +35,27 @@ pub(crate) async fn show(State(state): State<AppState>, me: Me) -> Result<Json<W
         spent_30d_micro: ledger::spent_since(&state.db, &me.account, None, since).await?,
         can_buy: server.config.stripe.is_some(),
         plan: me.plan,
+        renews_at_ms: renews_at(&state, &me.account).await?,
+        ending_micro: ending.map_or(0, |(micro, _)| micro.min(available)),
+        ends_at_ms: ending.map(|(_, at)| at),
     }))
+}
+
+/// Gives what the month gives, before it is counted.
+pub(crate) async fn month_begun(state: &AppState, account: &str) -> Result<(), Refusal> {
+    let txn = state.db.begin_with_options(immediate()).await?;
+    match lots::monthly(&txn, account).await {
+        Ok(()) => Ok(txn.commit().await?),
+        Err(LedgerError::Database(error)) => Err(error.into()),
+        Err(other) => Err(DbErr::Custom(format!("{other:?}")).into()),
+    }
+}
+
+/// When what is paid by the month is paid again.
+async fn renews_at(state: &AppState, account: &str) -> Result<Option<i64>, Refusal> {
+    let sql = "SELECT renews_at_ms FROM account WHERE id = $1";
+    let found: Option<Option<i64>> = value(&state.db, sql, vec![account.into()]).await?;
+    Ok(found.flatten())
 }
 
 /// The statement, newest first.
@@ -79,13 +102,14 @@ pub(crate) async fn tokens(
         return Ok(Json(TokensLeft { unlimited: true, ..TokensLeft::default() }));
     }
     me.may("wallet:read")?;
+    month_begun(&state, &me.account).await?;
     let [available, held, _] = ledger::balances(&state.db, &me.account).await?;
     Ok(Json(TokensLeft {
         tokens: available / MICRO,
         micro: available,
         held_micro: held,
         plan: me.plan,
-        renews_at: None,
+        renews_at: renews_at(&state, &me.account).await?,
         unlimited: false,
     }))
 }
@@ -112,7 +136,7 @@ pub(crate) async fn plans(State(state): State<AppState>) -> Result<Json<Vec<Plan
     Ok(Json(plans))
 }
 
-/// Begins to buy tokens: the page of the payment service. The `Idempotency-Key` is the order.
+/// Begins to buy tokens or a plan: the page of the payment service. The `Idempotency-Key` is the order.
 #[utoipa::path(post, path = "/wallet/checkout", tag = "wallet", security(("bearer" = [])), params(("Idempotency-Key" = String, Header)), request_body = Checkout,
     responses((status = 201, body = CheckoutPage), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn checkout(
@@ -132,11 +156,37 @@ pub(crate) async fn checkout(
             "An order needs an Idempotency-Key header with a UUID.",
         )
     })?;
-    if !(1..=100_000).contains(&checkout.tokens) {
-        return Err(Refusal::validation("An order is for 1 to 100,000 tokens."));
-    }
-    let page = payments::begin(&state, &me.account, &order.to_string(), checkout.tokens).await?;
+    let page = order_page(&state, &me.account, order, &checkout).await?;
     Ok((StatusCode::CREATED, Json(page)))
+}
+
+/// Begins an order, of tokens or of a plan.
+pub(crate) async fn order_page(
+    state: &AppState,
+    account: &str,
+    order: uuid::Uuid,
+    checkout: &Checkout,
+) -> Result<CheckoutPage, Refusal> {
+    match &checkout.plan {
+        Some(plan) => subscription::begin(state, account, &order.to_string(), plan).await,
+        None if (1..=100_000).contains(&checkout.tokens) => {
+            payments::begin(state, account, &order.to_string(), checkout.tokens).await
+        }
+        None => Err(Refusal::validation("An order is for 1 to 100,000 tokens, or for a plan.")),
+    }
+}
+
+/// The page of the payment service on which one changes or ends what one pays by the month.
+#[utoipa::path(post, path = "/wallet/portal", tag = "wallet", security(("bearer" = [])),
+    responses((status = 200, body = PortalPage), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
+pub(crate) async fn portal(
+    State(state): State<AppState>,
+    me: Me,
+) -> Result<Json<PortalPage>, Refusal> {
+    state.server()?;
+    me.in_person()?;
+    me.may("wallet:write")?;
+    Ok(Json(PortalPage { url: subscription::portal(&state, &me.account).await? }))
 }
 
 /// What the payment service sends. Believed only with its signature over the raw bytes.

@@ -10,12 +10,12 @@ use oto_api_types::{
 use sea_orm::TransactionTrait;
 
 use crate::accounts;
+use crate::assets;
 use crate::auth::Me;
 use crate::db::immediate;
 use crate::error::Refusal;
 use crate::routes::body::{Id, Json, Page, Query};
 use crate::state::AppState;
-use crate::webhooks;
 use crate::works::list::{self, Sort};
 use crate::works::{self, WorkRow, change, comments, lineage, publish, said};
 
@@ -61,15 +61,14 @@ pub(crate) async fn add(
     me: Me,
     Json(new): Json<NewWork>,
 ) -> Result<Response, Refusal> {
-    state.server()?;
+    let rules = &state.server()?.config.held_words;
     match new.visibility {
         oto_api_types::Visibility::Private => me.may("works:write")?,
         _ => me.may_speak("works:write")?,
     }
-    let (row, is_new) = publish::publish(&state.db, &me, &new).await?;
+    let (row, is_new) = publish::publish(&state.db, &me, &new, rules).await?;
     if is_new {
         metrics::counter!("works_total", "kind" => row.kind.clone()).increment(1);
-        webhooks::tell(&state.db, &me.account, "work.published", &row.id).await?;
     }
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, with_version(shown(&state, &row, Some(&me)).await?)).into_response())
@@ -197,10 +196,8 @@ pub(crate) async fn edit(
                 "Say with If-Match which version of the work you saw.",
             )
         })?;
-    let now = change::change(&state.db, &row, &wanted, version).await?;
-    if row.is_on_wall && !now.is_on_wall {
-        webhooks::tell(&state.db, &me.account, "work.removed", &row.id).await?;
-    }
+    let rules = &state.server()?.config.held_words;
+    let now = change::change(&state.db, &row, &wanted, version, rules).await?;
     Ok(with_version(shown(&state, &now, Some(&me)).await?))
 }
 
@@ -224,10 +221,7 @@ pub(crate) async fn remove(
     let txn = state.db.begin_with_options(immediate()).await?;
     let media = change::remove(&txn, &row.id).await?;
     txn.commit().await?;
-    for hash in media {
-        state.blobs.drop_everywhere(&hash).await?;
-    }
-    webhooks::tell(&state.db, &me.account, "work.removed", &row.id).await?;
+    assets::drop_all(&state, media).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -330,7 +324,6 @@ pub(crate) async fn comment(
     me.may_speak("social:write")?;
     let row = seen(&state, &id, Some(&me)).await?;
     let said = comments::add(&state.db, &me, &row, &new.text, new.reply_to.as_deref()).await?;
-    webhooks::tell(&state.db, &row.author.id, "comment.created", &said.id).await?;
     Ok((StatusCode::CREATED, Json(said)))
 }
 

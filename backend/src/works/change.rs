@@ -11,8 +11,10 @@ use crate::accounts::one_line;
 use crate::auth::random;
 use crate::db::{execute, immediate, now_ms};
 use crate::error::Refusal;
+use crate::moderation::rules;
 use crate::search;
 use crate::wall::{plots, sums};
+use crate::webhooks;
 
 /// Half of what a work's age weighs against votes: one power of ten of them in twelve hours and a
 /// half (the ranking that Reddit published).
@@ -82,6 +84,7 @@ async fn hang(txn: &impl ConnectionTrait, row: &WorkRow) -> Result<(), DbErr> {
     execute(txn, sql, values).await?;
     search::index_work(txn, &row.id, &words(row)).await?;
     count(txn, row, 1).await?;
+    webhooks::tell(txn, &row.author.id, "work.published", &row.id).await?;
     sums::changed(txn, (place.px, place.py), [place.x, place.y]).await
 }
 
@@ -93,6 +96,7 @@ async fn take_down(txn: &impl ConnectionTrait, row: &WorkRow) -> Result<(), DbEr
     }
     search::forget_work(txn, &row.id).await?;
     count(txn, row, -1).await?;
+    webhooks::tell(txn, &row.author.id, "work.removed", &row.id).await?;
     if let (Some(plot), Some(at)) = (row.plot, row.at) {
         sums::changed(txn, plots::spiral(plot), at).await?;
     }
@@ -133,6 +137,7 @@ pub(crate) async fn change(
     row: &WorkRow,
     change: &WorkChange,
     version: i64,
+    rules: &[String],
 ) -> Result<WorkRow, Refusal> {
     let mut set = vec!["version = version + 1".to_owned()];
     let mut values: Vec<sea_orm::Value> = vec![row.id.clone().into(), version.into()];
@@ -182,6 +187,9 @@ pub(crate) async fn change(
             "version_conflict",
             "It was changed meanwhile; look at it again.",
         ));
+    }
+    if change.title.is_some() {
+        rules::hold(&txn, rules, &row.id).await?;
     }
     settle(&txn, &row.id).await?;
     let now = find(&txn, &row.id)

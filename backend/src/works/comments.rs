@@ -10,6 +10,7 @@ use crate::auth::me::Role;
 use crate::db::{all, execute, immediate, now_ms, one};
 use crate::error::Refusal;
 use crate::notices::{self, Notice};
+use crate::webhooks;
 
 /// Longest comment, in characters.
 const MOST: usize = 4_000;
@@ -134,6 +135,7 @@ pub(crate) async fn add(
         notices::tell(&txn, &notice).await?;
         told.push(account);
     }
+    webhooks::tell(&txn, &work.author.id, "comment.created", &id).await?;
     txn.commit().await?;
     let (comment, _) =
         find(db, &id).await?.ok_or_else(|| Refusal::from(DbErr::RecordNotFound(id)))?;

@@ -1,7 +1,7 @@
 //! A work leaves the desk: it is checked, written down once for its id, and hung on the wall.
 
 use axum::http::StatusCode;
-use oto_api_types::{JobKind, NewWork, Visibility, WorkSource};
+use oto_api_types::{JobKind, NewWork, WorkSource};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
 
 use super::{WorkRow, change, find, kind_word, visibility_word};
@@ -9,6 +9,7 @@ use crate::accounts::one_line;
 use crate::auth::Me;
 use crate::db::{execute, immediate, now_ms, one, value};
 use crate::error::Refusal;
+use crate::moderation::rules;
 use crate::notices::{self, Notice};
 
 /// Longest text of a work.
@@ -47,6 +48,7 @@ pub(crate) async fn publish(
     db: &DatabaseConnection,
     me: &Me,
     new: &NewWork,
+    rules: &[String],
 ) -> Result<(WorkRow, bool), Refusal> {
     let told = told(new)?;
     let fingerprint = blake3::hash(
@@ -55,35 +57,46 @@ pub(crate) async fn publish(
     .to_hex()
     .to_string();
     let txn = db.begin_with_options(immediate()).await?;
-    if let Some(known) = find(&txn, &told.id).await? {
+    if let Some(row) = find(&txn, &told.id).await? {
         txn.rollback().await?;
-        return if known.author.id == me.account && known.fingerprint == fingerprint {
-            Ok((known, false))
-        } else {
-            Err(Refusal::new(
-                StatusCode::CONFLICT,
-                "version_conflict",
-                "There is another work with this id; change it instead, or publish with a new id.",
-            ))
-        };
+        return known(Some(row), me, &fingerprint);
     }
     let media = match &new.asset {
         Some(hash) => Some(media(&txn, me, hash, new.kind).await?),
         None => None,
     };
     let sources = allowed_sources(&txn, me, &new.sources).await?;
-    insert(&txn, me, new, &told, &fingerprint, media, &sources).await?;
+    if !insert(&txn, me, new, &told, &fingerprint, media, &sources).await? {
+        // The same was published at the same moment: it is answered as that.
+        txn.rollback().await?;
+        return known(find(db, &told.id).await?, me, &fingerprint);
+    }
     for source in sources.iter().filter_map(|s| s.work.as_deref()) {
         let sql = "INSERT INTO work_source (work, source) VALUES ($1, $2) ON CONFLICT DO NOTHING";
         execute(&txn, sql, vec![told.id.clone().into(), source.into()]).await?;
     }
+    rules::hold(&txn, rules, &told.id).await?;
     change::settle(&txn, &told.id).await?;
-    if new.visibility == Visibility::Public {
+    // What is held is no news yet.
+    if find(&txn, &told.id).await?.is_some_and(|row| row.is_on_wall) {
         tell_sources(&txn, me, &told.id, &told.title, &sources).await?;
     }
     txn.commit().await?;
     let row = find(db, &told.id).await?;
     row.map(|row| (row, true)).ok_or_else(|| DbErr::RecordNotFound(told.id).into())
+}
+
+/// The answer when there is a work with this id already.
+fn known(row: Option<WorkRow>, me: &Me, fingerprint: &str) -> Result<(WorkRow, bool), Refusal> {
+    row.filter(|row| row.author.id == me.account && row.fingerprint == fingerprint)
+        .map(|row| (row, false))
+        .ok_or_else(|| {
+            Refusal::new(
+                StatusCode::CONFLICT,
+                "version_conflict",
+                "There is another work with this id; change it instead, or publish with a new id.",
+            )
+        })
 }
 
 /// What was sent, tidied.
@@ -235,6 +248,7 @@ async fn allowed_sources(
     Ok(sources)
 }
 
+/// Writes it down; false when another one with its id was faster.
 async fn insert(
     txn: &impl ConnectionTrait,
     me: &Me,
@@ -243,7 +257,7 @@ async fn insert(
     fingerprint: &str,
     media: Option<Checked>,
     sources: &[WorkSource],
-) -> Result<(), Refusal> {
+) -> Result<bool, Refusal> {
     let sources = serde_json::to_string(sources).map_err(|e| Refusal::validation(e.to_string()))?;
     if sources.len() > MOST_RECIPE {
         return Err(Refusal::validation("The titles of the sources are too long."));
@@ -262,7 +276,7 @@ async fn insert(
     let (w, h) = size_on_wall(media.width, media.height);
     let asset = (!media.served.is_empty()).then_some(media.served);
     let sql = "INSERT INTO work (id, author, fingerprint, kind, title, text, tags, visibility, state, asset, original, content_type, size, width, height, duration_ms, rgb, poster, licence, may_reuse, may_comment, shows_recipe, shows_sources, recipe, sources, w, h, created_at_ms)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'shown', $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'shown', $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27) ON CONFLICT DO NOTHING";
     let values = vec![
         told.id.clone().into(),
         me.account.clone().into(),
@@ -292,8 +306,7 @@ async fn insert(
         h.into(),
         now_ms().into(),
     ];
-    execute(txn, sql, values).await?;
-    Ok(())
+    Ok(execute(txn, sql, values).await? == 1)
 }
 
 /// Size on the wall of media in pixels: a print whose picture keeps its proportions, with a margin of

@@ -211,7 +211,9 @@ mod tests {
             progress: Arc::new(|_, _| {}),
             cancel: tokio_util::sync::CancellationToken::new(),
             now_ms: Arc::new(|| 0),
+            webhook: None,
             meter: crate::Meter::default(),
+            draft: crate::Draft::default(),
             probe: Arc::new(workers),
         }
     }

@@ -63,6 +63,19 @@ impl Veil {
         if self.is_short { text } else { self.sentence(text) }
     }
 
+    /// Of a text that is still growing the beginning that stays as it is: without the key, and without
+    /// an end that might be the beginning of it.
+    pub(crate) fn settled(&self, growing: &str) -> String {
+        let mut text = self.text(growing.to_owned());
+        let longest = self.forms.first().map_or(0, |form| form.len());
+        let mut end = text.len().saturating_sub(longest.saturating_sub(1));
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text
+    }
+
     /// The same for all texts and names in a JSON value.
     pub(crate) fn value(&self, value: &mut Value) {
         if self.is_short || self.forms.is_empty() {

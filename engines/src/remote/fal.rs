@@ -72,7 +72,10 @@ impl Fal {
             input.insert("image_url".to_owned(), json!(data_url(picture)?));
         }
         context.report(0.02, "asking");
-        let url = self.provider.own(model)?;
+        let mut url = self.provider.own(model)?;
+        if let Some(webhook) = &context.webhook {
+            url.query_pairs_mut().append_pair("fal_webhook", webhook);
+        }
         let call = self.provider.call(context, Method::POST, url, Sends::Work)?.reading(reading);
         let call = call.header("x-fal-object-lifecycle-preference", RESULT_LIFE);
         let answer = call.json(&Value::Object(input)).value().await?;

@@ -73,6 +73,10 @@ impl Replicate {
             None => (format!("models/{model}/predictions"), json!({})),
         };
         body["input"] = Value::Object(input);
+        if let Some(url) = &context.webhook {
+            body["webhook"] = json!(url);
+            body["webhook_events_filter"] = json!(["completed"]);
+        }
         context.report(0.02, "asking");
         // Every answer repeats the sources.
         let call = self.provider.post(context, &path, Sends::Work)?.json(&body).with_media();

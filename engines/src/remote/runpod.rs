@@ -83,10 +83,13 @@ impl RunPod {
             None => input::plain(request)?,
         };
         let seconds: u64 = request.param("execution_timeout_s", "").parse().unwrap_or(1_800);
-        let body = json!({
+        let mut body = json!({
             "input": input,
             "policy": { "executionTimeout": seconds.clamp(5, 86_400) * 1_000, "ttl": TTL_MS },
         });
+        if let Some(url) = &context.webhook {
+            body["webhook"] = json!(url);
+        }
         if body.to_string().len() > MOST {
             return Err(invalid(
                 "The sources are more than the 10 MB that RunPod takes in a request. Use smaller ones.",

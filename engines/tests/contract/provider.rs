@@ -86,7 +86,9 @@ impl Bench {
             progress: Arc::new(move |value, message| {
                 hears.lock().unwrap().push((value, message.to_owned()));
             }),
+            webhook: None,
             meter: Meter::default(),
+            draft: oto_engines::Draft::default(),
             cancel: CancellationToken::new(),
             now_ms: Arc::new(move || time.load(Ordering::Relaxed)),
             probe: Arc::new(Trusting),

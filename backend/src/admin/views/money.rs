@@ -50,17 +50,20 @@ pub(in crate::admin) async fn plans(
         rows: rows.iter().map(|r| columns.iter().map(|c| cell(shown(r, c))).collect()).collect(),
     };
     let act = Act {
-        title: "Change what a plan allows".to_owned(),
+        title: "Set a plan (a new one, or all of an old one)".to_owned(),
         action: "/admin/plans".to_owned(),
         hidden: Vec::new(),
         fields: vec![
             ("id", "Plan", "text"),
+            ("name", "Name", "text"),
+            ("price_cents", "Cents a month", "number"),
+            ("monthly_tokens", "Tokens a month", "number"),
             ("concurrent_jobs", "Jobs at once", "number"),
             ("jobs_per_day", "Jobs a day", "number"),
             ("storage_mb", "MB kept", "number"),
             ("upload_mb", "MB a file", "number"),
         ],
-        buttons: vec![("change", "Change")],
+        buttons: vec![("set", "Set")],
     };
     Ok(page(&who, "Plans", "", vec![Block::Table(table), Block::Act(act)]))
 }

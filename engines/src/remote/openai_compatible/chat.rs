@@ -151,6 +151,7 @@ async fn read_stream(response: Response, context: &Context) -> Result<Answer, En
             }
             answer.text.push_str(more);
             answer.words.hear(more);
+            context.draft.set(veil.settled(&answer.text));
         }
         match choice["finish_reason"].as_str() {
             Some("content_filter") => {

@@ -1,0 +1,236 @@
+//! Chat: whole, or as it comes.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use oto_api_types::JobKind;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::{Asked, Fault, Guard, LOOK, PATIENCE, ended, made, submit, too_long};
+use crate::auth::Me;
+use crate::db::now_ms;
+use crate::error::Refusal;
+use crate::jobs::queue;
+use crate::jobs::row::JobRow;
+use crate::routes::body::Json;
+use crate::state::AppState;
+
+/// Settings that engines of this contract take as they are.
+const PASSED_ON: [&str; 3] = ["temperature", "top_p", "max_tokens"];
+
+#[derive(Deserialize)]
+struct Message {
+    role: String,
+    content: Value,
+}
+
+#[derive(Default, Deserialize)]
+struct StreamOptions {
+    #[serde(default)]
+    include_usage: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Chat {
+    model: String,
+    messages: Vec<Message>,
+    #[serde(default)]
+    stream: bool,
+    #[serde(default)]
+    stream_options: Option<StreamOptions>,
+    #[serde(flatten)]
+    more: serde_json::Map<String, Value>,
+}
+
+/// The words of a message, whichever way it carries them.
+fn words(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => {
+            parts.iter().filter_map(|p| p["text"].as_str()).collect::<Vec<_>>().join("\n")
+        }
+        _ => String::new(),
+    }
+}
+
+fn asked(chat: &Chat) -> Result<Asked, Refusal> {
+    let said = chat.messages.iter().map(|m| (m.role.as_str(), words(&m.content)));
+    let prompt = match chat.messages.as_slice() {
+        [] => return Err(Refusal::validation("A chat needs messages.")),
+        [one] => words(&one.content),
+        _ => said.map(|(role, words)| format!("{role}: {words}")).collect::<Vec<_>>().join("\n\n"),
+    };
+    // Local engines have other settings, and none of these.
+    let is_local = chat.model.starts_with("local-");
+    let params = PASSED_ON.into_iter().filter(|_| !is_local).filter_map(|name| {
+        chat.more.get(name).filter(|v| v.is_number()).map(|v| (name, v.to_string()))
+    });
+    Ok(Asked {
+        kind: JobKind::Text,
+        model: chat.model.clone(),
+        prompt,
+        params: params.collect(),
+        inputs: Vec::new(),
+    })
+}
+
+/// What the engine counted; nothing where it does not tell.
+fn usage(row: &JobRow) -> Value {
+    let result = row.result().unwrap_or_default();
+    let (asked, said) = (result.tokens_in.unwrap_or(0), result.tokens_out.unwrap_or(0));
+    json!({"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked.saturating_add(said)})
+}
+
+pub(super) async fn complete(
+    State(state): State<AppState>,
+    me: Me,
+    Json(chat): Json<Chat>,
+) -> Result<Response, Fault> {
+    let asked = asked(&chat)?;
+    if chat.stream {
+        return stream(&state, &me, &chat, asked).await;
+    }
+    let (job, row) = made(&state, &me, asked).await?;
+    let message = json!({"role": "assistant", "content": job.text, "refusal": null});
+    let choice = json!({"index": 0, "message": message, "finish_reason": "stop", "logprobs": null});
+    Ok(Json(json!({
+        "id": format!("chatcmpl-{}", job.id), "object": "chat.completion", "created": now_ms() / 1000, "model": chat.model,
+        "choices": [choice], "usage": usage(&row),
+    }))
+    .into_response())
+}
+
+/// A chat that is told while it comes.
+struct Telling {
+    state: AppState,
+    guard: Guard,
+    changes: watch::Receiver<u64>,
+    model: String,
+    created: i64,
+    with_usage: bool,
+    /// Bytes of the text that were told.
+    told: String,
+    ready: VecDeque<Event>,
+    until: Instant,
+    is_over: bool,
+}
+
+async fn stream(state: &AppState, me: &Me, chat: &Chat, asked: Asked) -> Result<Response, Fault> {
+    let changes = state.changes();
+    let row = submit(state, me, asked).await?;
+    let mut telling = Telling {
+        state: state.clone(),
+        guard: Guard::of(state, &row.id),
+        changes,
+        model: chat.model.clone(),
+        created: now_ms() / 1000,
+        with_usage: chat.stream_options.as_ref().is_some_and(|o| o.include_usage),
+        told: String::new(),
+        ready: VecDeque::new(),
+        until: Instant::now() + PATIENCE,
+        is_over: false,
+    };
+    telling.say(&json!({"role": "assistant", "content": ""}), &Value::Null);
+    let events = futures_util::stream::unfold(telling, |mut telling| async move {
+        telling.next().await.map(|event| (Ok::<_, Infallible>(event), telling))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+}
+
+impl Telling {
+    fn chunk(&self, choices: &Value, usage: Option<Value>) -> Event {
+        let mut chunk = json!({"id": format!("chatcmpl-{}", self.guard.id), "object": "chat.completion.chunk", "created": self.created, "model": self.model, "choices": choices});
+        if let Some(usage) = usage {
+            chunk["usage"] = usage;
+        }
+        Event::default().data(chunk.to_string())
+    }
+
+    fn say(&mut self, delta: &Value, end: &Value) {
+        let choice = json!([{"index": 0, "delta": delta, "finish_reason": end}]);
+        let event = self.chunk(&choice, None);
+        self.ready.push_back(event);
+    }
+
+    fn say_words(&mut self, more: &str) {
+        if !more.is_empty() {
+            self.say(&json!({"content": more}), &Value::Null);
+            self.told.push_str(more);
+        }
+    }
+
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            if self.is_over {
+                return None;
+            }
+            if let Err(refusal) = self.look().await {
+                self.ready.push_back(Event::default().data(Fault(refusal).body().to_string()));
+                self.finish();
+            } else if self.ready.is_empty() {
+                tokio::select! {
+                    _ = self.changes.changed() => {}
+                    () = tokio::time::sleep(LOOK) => {}
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        self.ready.push_back(Event::default().data("[DONE]"));
+        self.is_over = true;
+    }
+
+    /// Tells what has come, and the end.
+    async fn look(&mut self) -> Result<(), Refusal> {
+        let draft = self.state.live().get(&self.guard.id).map(|live| live.draft.clone());
+        if let Some(more) = draft.and_then(|d| d.behind(self.told.len())) {
+            self.say_words(&more);
+            return Ok(());
+        }
+        let row = queue::find(&self.state.db, &self.guard.id).await?;
+        let row = row.ok_or_else(|| Refusal::not_found("job"))?;
+        if !row.status.is_final() {
+            return if Instant::now() > self.until { Err(too_long()) } else { Ok(()) };
+        }
+        self.guard.is_over = true;
+        let text = ended(&self.state, &row).await?.text;
+        match text.strip_prefix(self.told.as_str()) {
+            Some(rest) => self.say_words(rest),
+            // The engine began anew in the middle: what it made in the end follows whole.
+            None => self.say_words(&format!("\n\n{text}")),
+        }
+        self.say(&json!({}), &json!("stop"));
+        if self.with_usage {
+            let event = self.chunk(&json!([]), Some(usage(&row)));
+            self.ready.push_back(event);
+        }
+        self.finish();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_found_in_either_form_and_settings_are_for_engines_that_have_them() {
+        assert_eq!(words(&json!([{"type": "text", "text": "a"}, {"type": "image_url"}])), "a");
+        let of = |model: &str| {
+            let body = json!({"model": model, "messages": [{"role": "user", "content": "a tram"}], "temperature": 0.5, "n": 3});
+            asked(&serde_json::from_value(body).unwrap()).unwrap()
+        };
+        assert!(of("local-text").params.is_empty());
+        assert_eq!(of("lab").params, [("temperature", "0.5".to_owned())]);
+    }
+}

@@ -113,6 +113,9 @@ pub struct EngineConfig {
     /// call of the provider is a hint, as all of them are, and nothing more.
     #[serde(default)]
     pub webhook_key_env: String,
+    /// Those keys; several are separated by spaces in the variable, while they change.
+    #[serde(skip)]
+    pub webhook_keys: Vec<SecretString>,
 }
 
 impl std::fmt::Debug for EngineConfig {
@@ -339,7 +342,11 @@ impl Config {
                 None
             }
         };
-        for engine in &file.engines {
+        let mut engines = file.engines;
+        for engine in &mut engines {
+            let keys = variable(&engine.webhook_key_env).unwrap_or_default();
+            engine.webhook_keys =
+                keys.split_whitespace().map(|key| SecretString::from(key.to_owned())).collect();
             if !engine.key_env.is_empty() && variable(&engine.key_env).is_none() {
                 wrong.push(format!(
                     "engine “{}”: its key is to be in {}, which is empty",
@@ -361,7 +368,7 @@ impl Config {
             trusted_proxies,
             mail,
             stripe,
-            engines: file.engines,
+            engines,
             works,
             database_connections,
             reads_per_minute,

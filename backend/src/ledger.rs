@@ -400,3 +400,6 @@ pub(crate) async fn credit(
     )
     .await
 }
+
+#[cfg(test)]
+mod tests;

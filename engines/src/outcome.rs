@@ -64,6 +64,8 @@ pub struct Outcome {
     pub label: String,
     /// Real cost in millionths; none when the engine does not say.
     pub cost_micro: Option<i64>,
+    /// It is a draft although its engine makes others, too.
+    pub draft: bool,
 }
 
 /// Answer to a request.

@@ -8,6 +8,7 @@ mod elevenlabs;
 mod fal;
 mod media;
 mod openai_compatible;
+mod oto;
 mod replicate;
 mod runpod;
 mod sdcpp;
@@ -26,6 +27,7 @@ pub use comfy_v2::ComfyV2;
 pub use elevenlabs::ElevenLabs;
 pub use fal::Fal;
 pub use openai_compatible::OpenAiCompatible;
+pub use oto::Oto;
 pub use replicate::Replicate;
 pub use runpod::RunPod;
 pub use sdcpp::SdCpp;
@@ -60,6 +62,7 @@ macro_rules! adapter {
 /// All adapters, the most used first.
 pub const ADAPTERS: &[Adapter] = &[
     adapter!("openai", "OpenAI-compatible", "https://api.openai.com/v1", OpenAiCompatible),
+    adapter!("oto", "oTo server", "", Oto),
     adapter!("comfy", "ComfyUI", "http://127.0.0.1:8188", Comfy),
     adapter!("comfy-v2", "Comfy Cloud", "https://cloud.comfy.org", ComfyV2),
     adapter!("replicate", "Replicate", "https://api.replicate.com/v1", Replicate),

@@ -228,7 +228,10 @@ async fn under_lease(
         Err(error) if state.stop.is_cancelled() && error.class == ErrorClass::Canceled => {
             Ended::Stopped
         }
-        Ok(outcome) => Ended::Made(outcome, engine.describe().draft, context.meter.usage()),
+        Ok(outcome) => {
+            let draft = outcome.draft || engine.describe().draft;
+            Ended::Made(outcome, draft, context.meter.usage())
+        },
         Err(error) => Ended::Failed(error),
     }
 }

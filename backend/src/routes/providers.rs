@@ -9,7 +9,6 @@ use axum::http::{HeaderMap, StatusCode};
 use oto_api_types::Problem;
 use oto_engines::webhook::{self, Scheme};
 use sea_orm::{DbErr, TransactionTrait};
-use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::config::{Config, EngineConfig};
@@ -63,12 +62,6 @@ fn names(event: &Value) -> Vec<String> {
     places.into_iter().filter_map(Value::as_str).filter(fits).map(str::to_owned).collect()
 }
 
-/// Signing keys of an engine, from the variable that has them; several are separated by spaces.
-fn keys_of(engine: &EngineConfig) -> Vec<SecretString> {
-    let text = std::env::var(&engine.webhook_key_env).unwrap_or_default();
-    text.split_whitespace().map(|word| SecretString::from(word.to_owned())).collect()
-}
-
 fn set_up<'a>(config: &'a Config, name: &str) -> Result<&'a EngineConfig, Refusal> {
     let found = config.engines.iter().find(|e| e.name == name);
     found.ok_or_else(|| Refusal::not_found("address"))
@@ -92,10 +85,10 @@ pub(crate) async fn hear(
     if blake3::hash(expected.as_bytes()) != blake3::hash(token.as_bytes()) {
         return Err(Refusal::not_found("address"));
     }
-    let keys = keys_of(engine);
+    let keys = &engine.webhook_keys;
     let (event, replay_ids) = match scheme_of(&engine.adapter).filter(|_| !keys.is_empty()) {
         Some(scheme) => {
-            let believed = webhook::verify(scheme, &headers, &body, &keys, now_ms());
+            let believed = webhook::verify(scheme, &headers, &body, keys, now_ms());
             let believed = believed
                 .map_err(|e| Refusal::new(StatusCode::BAD_REQUEST, "signature", e.to_string()))?;
             (believed.event, believed.replay_ids)

@@ -159,6 +159,53 @@ impl Home {
         panic!("this never came: {what}");
     }
 
+    /// Signs in on pages: the cookie.
+    pub(crate) async fn page_login(&self, handle: &str) -> String {
+        let form = [("email", format!("{handle}@example.org")), ("password", PASSWORD.to_owned())];
+        let got = self.form("/login", "", &form).await;
+        assert_eq!(got.status(), 303);
+        let cookie = got.headers()["set-cookie"].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
+    /// Sends a form as a page of this server does.
+    pub(crate) async fn form(
+        &self,
+        path: &str,
+        cookie: &str,
+        form: &[(&str, String)],
+    ) -> reqwest::Response {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        self.client
+            .post(format!("{}{path}", self.base))
+            .header("cookie", cookie)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin")
+            .body(body)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// Somebody with the rights of a moderator or an admin, signed in with a second factor: the cookie.
+    pub(crate) async fn operator(&self, handle: &str) -> String {
+        let cookie = self.page_login(handle).await;
+        let secret = self.enrol_secret(&cookie).await;
+        let form = [("secret", secret.clone()), ("code", code_of(&secret, 0))];
+        let set = self.form("/admin/second-factor", &cookie, &form).await;
+        assert_eq!(set.status(), 303, "{}", set.text().await.unwrap());
+        cookie
+    }
+
+    /// The secret that the page of the second factor shows.
+    pub(crate) async fn enrol_secret(&self, cookie: &str) -> String {
+        let page = self.client.get(format!("{}/admin/second-factor", self.base));
+        let page = page.header("cookie", cookie).send().await.unwrap().text().await.unwrap();
+        let (_, rest) =
+            page.split_once("name=\"secret\" value=\"").unwrap_or_else(|| panic!("{page}"));
+        rest.split('"').next().unwrap().to_owned()
+    }
+
     /// The letters that were sent, newest last.
     pub(crate) fn letters(&self) -> Vec<String> {
         let folder: PathBuf = self.folder.path().join("mail");
@@ -174,11 +221,25 @@ impl Home {
         Served::start(self.config.clone(), workers()).await.unwrap()
     }
 
+    /// A second server of the same database, which works on jobs.
+    pub(crate) async fn another_that_works(&self) -> Served {
+        let config = Config { works: true, ..self.config.clone() };
+        Served::start(config, workers()).await.unwrap()
+    }
+
     pub(crate) async fn stop(mut self) {
         if let Some(served) = self.served.take() {
             served.stop().await;
         }
     }
+}
+
+/// The code of an authenticator, some half minutes from now.
+pub(crate) fn code_of(secret: &str, steps: i64) -> String {
+    let secret = totp_rs::Secret::Encoded(secret.to_owned()).to_bytes().unwrap();
+    let totp = totp_rs::TOTP::new(totp_rs::Algorithm::SHA1, 6, 1, 30, secret).unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    totp.generate(now.as_secs().saturating_add_signed(steps * 30))
 }
 
 pub(crate) fn text(value: &Value) -> String {

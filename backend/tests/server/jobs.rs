@@ -270,3 +270,40 @@ async fn chat_clients_are_answered_in_their_words() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_a_job_ends_its_owner_is_told_once() {
+    both_with(
+        |c| c.works = false,
+        |home: Home| async move {
+            let ada = home.person("ada").await;
+            let hook = json!({"url": "https://example.com/x", "kinds": ["job.canceled", "job.expired"]});
+            home.by(&ada, Method::POST, "/webhook-endpoints").json(&hook).send().await.unwrap();
+            // Nobody works here: one is stopped while it waits, one waits too long.
+            let (stopped, late) = (new_id(), new_id());
+            for id in [&stopped, &late] {
+                assert_eq!(answer(ask(&home, &ada, id, "a tram")).await.0, 202);
+            }
+            answer(home.by(&ada, Method::POST, &format!("/jobs/{stopped}/cancel"))).await;
+            home.sql(&format!("UPDATE job SET deadline_at_ms = 1 WHERE id = '{late}'")).await;
+            let worker = home.another_that_works().await;
+            home.until("both ends told", async || {
+                let sql = "SELECT COUNT(*) FROM webhook_delivery WHERE kind IN ('job.canceled', 'job.expired')";
+                (home.number(sql).await == 2).then_some(())
+            })
+            .await;
+            tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+            assert_eq!(home.number("SELECT COUNT(*) FROM webhook_delivery").await, 2);
+            let (_, page) = answer(home.by(&ada, Method::GET, "/jobs?limit=1")).await;
+            assert_eq!((&page["items"][0]["id"], page["items"].as_array().unwrap().len()), (&json!(late), 1));
+            let next = format!("/jobs?limit=1&cursor={}", text(&page["next_cursor"]));
+            let (_, page) = answer(home.by(&ada, Method::GET, &next)).await;
+            assert_eq!((&page["items"][0]["id"], &page["next_cursor"]), (&json!(stopped), &Value::Null));
+            let (_, page) = answer(home.by(&ada, Method::GET, "/jobs?status=expired&kind=text")).await;
+            assert_eq!(page["items"].as_array().unwrap().len(), 1);
+            worker.stop().await;
+            home.stop().await;
+        },
+    )
+    .await;
+}

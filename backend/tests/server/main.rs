@@ -8,8 +8,12 @@
 
 mod accounts;
 mod common;
+mod facade;
 mod jobs;
+mod notices;
+mod operators;
 mod payments;
+mod providers;
 mod publishing;
 mod roles;
 mod social;

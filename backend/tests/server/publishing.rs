@@ -242,3 +242,18 @@ async fn pages_show_words_as_words() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_work_at_the_same_moment_is_published_once() {
+    both(|home: Home| async move {
+        let ada = home.person("ada").await;
+        let work = json!({"id": uuid::Uuid::now_v7(), "kind": "text", "title": "A tram", "text": "climbs", "visibility": "public"});
+        let all = (0..24).map(|_| answer(home.by(&ada, Method::POST, "/works").json(&work)));
+        let statuses: Vec<u16> = futures_util::future::join_all(all).await.into_iter().map(|a| a.0).collect();
+        assert_eq!(statuses.iter().filter(|s| **s == 201).count(), 1, "{statuses:?}");
+        assert!(statuses.iter().all(|s| *s == 200 || *s == 201), "{statuses:?}");
+        assert_eq!(home.number("SELECT works FROM account WHERE handle = 'ada'").await, 1);
+        home.stop().await;
+    })
+    .await;
+}

@@ -228,18 +228,12 @@ async fn reports_bring_before_a_person_and_decisions_can_be_undone() {
         let ids: Vec<_> = futures_util::future::join_all(all).await.into_iter().map(|(_, r)| r["id"].clone()).collect();
         assert!(ids.iter().all(|id| *id == ids[0]), "one open report of one person");
         assert_eq!(answer(home.call(Method::GET, &path)).await.0, 200, "reports alone take nothing down");
-        let login = async |who: &str| {
-            let form = [("email", format!("{who}@example.org")), ("password", crate::common::PASSWORD.to_owned())];
-            let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-            let got = home.client.post(format!("{}/login", home.base)).header("content-type", "application/x-www-form-urlencoded").header("sec-fetch-site", "same-origin").body(body).send().await.unwrap();
-            assert_eq!(got.status(), 303);
-            got.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
-        };
         let decide = async |cookie: &str, path: &str, form: &[(&str, String)], site: &str| {
             let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
             home.client.post(format!("{}/admin{path}", home.base)).header("cookie", cookie).header("content-type", "application/x-www-form-urlencoded").header("sec-fetch-site", site).body(body).send().await.unwrap().status().as_u16()
         };
-        let (mia_in, max_in, bob_in) = (login("mia").await, login("max").await, login("bob").await);
+        let (mia_in, max_in) = (home.operator("mia").await, home.operator("max").await);
+        let bob_in = home.page_login("bob").await;
         let page = home.client.get(format!("{}/admin/moderation", home.base)).header("cookie", &mia_in).send().await.unwrap().text().await.unwrap();
         assert!(page.contains("A tram") && page.contains("&#60;b&#62;"), "{page}");
         let form = |what: &str| vec![("do", what.to_owned()), ("kind", "work".to_owned()), ("target", text(&work["id"])), ("reason", "against the rules".to_owned())];

@@ -210,6 +210,7 @@ pub(super) fn assemble(context: &Context, request: &Request) -> Result<Submitted
         model: String::new(),
         label,
         cost_micro: Some(0),
+        draft: false,
     }))
 }
 

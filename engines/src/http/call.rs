@@ -38,6 +38,11 @@ impl Call {
         self
     }
 
+    pub(crate) fn body(mut self, bytes: Vec<u8>) -> Self {
+        self.builder = self.builder.body(bytes);
+        self
+    }
+
     pub(crate) fn multipart(mut self, form: Form) -> Self {
         self.builder = self.builder.multipart(form);
         self

@@ -127,6 +127,7 @@ fn make(context: &Context, request: &Request) -> Result<Submitted, EngineError> 
         model: mood.word().to_owned(),
         label: Music::LABEL.to_owned(),
         cost_micro: Some(0),
+        draft: false,
     }))
 }
 

@@ -114,6 +114,7 @@ fn make(context: &Context, request: &Request) -> Result<Submitted, EngineError> 
         model: String::new(),
         label: Painter::LABEL.to_owned(),
         cost_micro: Some(0),
+        draft: false,
     }))
 }
 

@@ -114,5 +114,6 @@ fn speak(context: &Context, request: &Request) -> Result<Submitted, EngineError>
         model: language,
         label: Voice::LABEL.to_owned(),
         cost_micro: Some(0),
+        draft: false,
     }))
 }

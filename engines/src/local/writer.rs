@@ -71,6 +71,7 @@ impl Engine for Writer {
                 model: String::new(),
                 label: Writer::LABEL.to_owned(),
                 cost_micro: Some(0),
+                draft: false,
             }))
         })
     }

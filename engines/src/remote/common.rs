@@ -178,6 +178,7 @@ pub(super) fn outcome(engine: &str, model: &str, title: String, main: Output) ->
         model: model.to_owned(),
         label: format!("{engine} · {model_name}"),
         cost_micro: None,
+        draft: false,
     }
 }
 

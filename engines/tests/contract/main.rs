@@ -10,6 +10,7 @@ mod elevenlabs;
 mod fal;
 mod hostile;
 mod openai;
+mod oto;
 mod provider;
 mod registry;
 mod replicate;

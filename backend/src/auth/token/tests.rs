@@ -24,6 +24,72 @@ fn forged(pkcs8: &[u8], header: &Value, claims: &Value) -> String {
     format!("{said}.{}", URL_SAFE_NO_PAD.encode(pair.sign(said.as_bytes())))
 }
 
+/// Project Wycheproof's vectors for Ed25519, at the level of the signature: their messages are no
+/// tokens.
+#[test]
+fn signatures_are_judged_as_wycheproof_says() {
+    use wycheproof::TestResult;
+    use wycheproof::eddsa::{TestName, TestSet};
+    let mut n = 0;
+    for group in TestSet::load(TestName::Ed25519).unwrap().test_groups {
+        let verifier = Ed25519Verifier(group.key.pk.to_vec());
+        for test in group.tests {
+            let judged = verifier.verify(&test.msg, &test.sig.to_vec()).is_ok();
+            assert_eq!(
+                judged,
+                test.result == TestResult::Valid,
+                "{}: {}",
+                test.tc_id,
+                test.comment
+            );
+            n += 1;
+        }
+    }
+    assert!(n > 100, "{n}");
+}
+
+/// The ways in which Wycheproof breaks tokens (`json_web_signature_test.json`, whose 401 cases are of
+/// algorithms that are not taken here at all), done to one of ours.
+#[test]
+fn a_token_that_lacks_or_has_a_part_too_many_is_refused() {
+    let (key, ours) = keys("x");
+    let now = now_ms() / 1000;
+    let token = ours.sign("ada", "f", "", now).unwrap();
+    let [header, claims, signature] =
+        <[&str; 3]>::try_from(token.split('.').collect::<Vec<_>>()).unwrap();
+    let other = part(&json!({"sub": "bob"}));
+    for broken in [
+        format!("{header}.{claims}."),
+        format!("{header}.{claims}"),
+        format!("{header}.{other}.{signature}"),
+        format!("{header}..{signature}"),
+        format!("{header}.{signature}"),
+        format!("{}.{claims}.{signature}", part(&json!({"alg": "EdDSA", "kid": "other"}))),
+        format!(".{claims}.{signature}"),
+        format!("{claims}.{signature}"),
+        format!(".{claims}."),
+        claims.to_owned(),
+        String::new(),
+        format!("{token}."),
+        format!("{token}.foo"),
+        format!("{}.{claims}.", part(&json!({"alg": "none", "kid": ours.kid}))),
+        json!({"payload": claims, "signatures": [{"protected": header, "signature": signature}]})
+            .to_string(),
+        format!(" {token}"),
+        format!("{token}="),
+    ] {
+        assert!(ours.read(&broken).is_none(), "{broken}");
+    }
+    // A key that comes with the token is nobody's, even when it fits.
+    let stranger = new_key().unwrap();
+    let public = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&stranger).unwrap();
+    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(public.public_key().as_ref())});
+    let header = json!({"alg": "EdDSA", "kid": ours.kid, "jwk": jwk});
+    let claims = json!({"iss": "x", "aud": "x", "sub": "ada", "sid": "f", "scope": "", "iat": now, "nbf": now, "exp": now + 600});
+    assert!(ours.read(&forged(&stranger, &header, &claims)).is_none());
+    assert!(ours.read(&forged(&key, &json!({"alg": "EdDSA", "kid": ours.kid}), &claims)).is_some());
+}
+
 #[test]
 fn a_token_is_read_by_its_server_alone() {
     let now = now_ms() / 1000;

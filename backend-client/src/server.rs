@@ -11,8 +11,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use oto_api_types::{
-    Account, Comment, CommentPage, Counters, DeviceCode, NewWork, NotificationPage, PersonPage,
-    Tile, WallEvent, WallExtent, Wallet, Work, WorkPage,
+    Account, Comment, CommentPage, Counters, DeviceCode, NewWork, NotificationPage, Person,
+    PersonPage, Tile, WallEvent, WallExtent, Wallet, Work, WorkPage,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -69,6 +69,22 @@ pub enum Ask {
         /// Whether.
         wanted: bool,
     },
+    /// Vote for a work.
+    Vote {
+        /// The work.
+        work: String,
+        /// -1, 0 or 1.
+        value: i64,
+    },
+    /// Somebody, by handle or id.
+    Person(String),
+    /// Follow somebody, or no longer.
+    Follow {
+        /// Their id.
+        person: String,
+        /// Whether.
+        wanted: bool,
+    },
     /// Publish a work, with its media.
     Publish {
         /// The work.
@@ -94,6 +110,10 @@ pub enum Ask {
     },
     /// What one was told.
     Notices,
+    /// All of it was read.
+    ReadNotices,
+    /// How many notices were not read, from now on.
+    ListenToNotices,
 }
 
 /// What a server said.
@@ -117,6 +137,17 @@ pub enum Told {
     Works(Box<WorkPage>),
     /// People that were found.
     People(Box<PersonPage>),
+    /// Somebody.
+    Person(Box<Person>),
+    /// Somebody is followed now, or no longer.
+    Followed {
+        /// Their id.
+        person: String,
+        /// Whether.
+        wanted: bool,
+    },
+    /// How many notices were not read.
+    Unread(i64),
     /// What is said under a work.
     Comments(String, Box<CommentPage>),
     /// What one said oneself.
@@ -268,7 +299,11 @@ fn label(ask: &Ask) -> (&'static str, String) {
         Ask::Remove(id) => ("remove", id.clone()),
         Ask::Report { work, .. } => ("report", work.clone()),
         Ask::Fetch { hash, .. } => ("fetch", hash.clone()),
-        Ask::Notices => ("notices", String::new()),
+        Ask::Notices | Ask::ReadNotices => ("notices", String::new()),
+        Ask::ListenToNotices => ("listen", String::new()),
+        Ask::Vote { work, .. } => ("vote", work.clone()),
+        Ask::Person(name) => ("person", name.clone()),
+        Ask::Follow { person, .. } => ("follow", person.clone()),
     }
 }
 
@@ -324,6 +359,20 @@ async fn carry_out(link: &Link, ask: Ask, tell: &Tell) -> Result<(), ClientError
             tell(Told::Fetched { hash, path: into });
         }
         Ask::Notices => tell(Told::Notices(Box::new(link.notices().await?))),
+        Ask::ReadNotices => {
+            link.read_notices().await?;
+            tell(Told::Unread(0));
+        }
+        Ask::ListenToNotices => link.listen_to_notices(|n| tell(Told::Unread(n))).await?,
+        Ask::Vote { work, value } => {
+            let counters = link.vote(&work, value).await?;
+            tell(Told::Counted(work, counters));
+        }
+        Ask::Person(name) => tell(Told::Person(Box::new(link.person(&name).await?))),
+        Ask::Follow { person, wanted } => {
+            link.follow(&person, wanted).await?;
+            tell(Told::Followed { person, wanted });
+        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod appeal;
 mod front;
+mod keys;
 mod public;
 pub(crate) mod session;
 mod sign_in;
@@ -46,6 +47,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/reset", get(sign_in::reset).post(sign_in::was_reset))
         .route("/verify", get(sign_in::verify).post(sign_in::verified))
         .route("/appeal", get(appeal::form).post(appeal::sent))
+        .route("/keys", get(keys::show).post(keys::change))
         .route("/paid", get(wallet::paid))
         .route("/wallet", get(wallet::show).post(wallet::order))
         .route("/static/{name}", get(statics::file))

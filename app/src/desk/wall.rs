@@ -15,7 +15,9 @@ use anyhow::{Context, Result, bail};
 use bevy::prelude::*;
 use bevy_egui::EguiPrimaryContextPass;
 use bevy_egui::input::EguiWantsInput;
-use oto_api_types::{Account, Comment, DeviceCode, Person, TileItem, WallExtent, Work};
+use oto_api_types::{
+    Account, Comment, DeviceCode, Notification, Person, TileItem, WallExtent, Work,
+};
 use oto_backend_client::{Ask, Server};
 use oto_board::NoteId;
 use oto_canvas::{
@@ -52,8 +54,15 @@ struct Walk {
     /// The one that is looked at.
     open: Option<Opened>,
     search: String,
-    found: Vec<Work>,
+    /// What was looked for last, without order and kind.
+    query: Vec<(&'static str, String)>,
+    sort: Sort,
+    kind: Option<&'static str>,
+    found: Option<Vec<Work>>,
     people: Vec<Person>,
+    /// Notices that were not read, and all of them while they are looked at.
+    unread: i64,
+    notices: Option<Vec<Notification>>,
     /// A comment that is being typed.
     comment: String,
     said: VecDeque<(String, Instant)>,
@@ -73,6 +82,34 @@ struct Opened {
     id: String,
     work: Option<Work>,
     comments: Vec<Comment>,
+    /// Who made it.
+    author: Option<Person>,
+}
+
+impl Opened {
+    fn of(id: String) -> Self {
+        Self { id, work: None, comments: Vec::new(), author: None }
+    }
+}
+
+/// In which order works are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Hot,
+    New,
+    Top,
+}
+
+impl Sort {
+    const ALL: [Self; 3] = [Self::Hot, Self::New, Self::Top];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Hot => "hot",
+            Self::New => "new",
+            Self::Top => "top",
+        }
+    }
 }
 
 impl Walk {
@@ -84,7 +121,19 @@ impl Walk {
         self.server.ask(Ask::Work(id.clone()));
         self.server.ask(Ask::Comments(id.clone()));
         self.comment.clear();
-        self.open = Some(Opened { id, work: None, comments: Vec::new() });
+        self.notices = None;
+        self.open = Some(Opened::of(id));
+    }
+
+    /// Looks for works, in the order and of the kind that are chosen.
+    fn find(&mut self, query: Vec<(&'static str, String)>) {
+        self.query.clone_from(&query);
+        let mut query = query;
+        query.push(("sort", self.sort.word().to_owned()));
+        query.extend(self.kind.map(|kind| ("kind", kind.to_owned())));
+        self.open = None;
+        self.notices = None;
+        self.server.ask(Ask::FindWorks { query });
     }
 }
 
@@ -135,10 +184,15 @@ pub(crate) fn walk(data: &DataDir, address: &str, work: Option<String>) -> Resul
             code: None,
             extent: WallExtent::default(),
             items: HashMap::new(),
-            open: work.map(|id| Opened { id, work: None, comments: Vec::new() }),
+            open: work.map(Opened::of),
             search: String::new(),
-            found: Vec::new(),
+            query: Vec::new(),
+            sort: Sort::Hot,
+            kind: None,
+            found: None,
             people: Vec::new(),
+            unread: 0,
+            notices: None,
             comment: String::new(),
             said: VecDeque::new(),
             styled: false,

@@ -1,26 +1,29 @@
 //! Calls to a server: one function a route, with the sign-in renewed as it runs out.
 
+use std::io::SeekFrom;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use oto_api_types::{
     Account, Comment, CommentPage, Counters, DeviceCode, DeviceStart, DeviceToken, NewComment,
-    NewReport, NewWork, NotificationPage, PersonPage, Problem, Refresh, Tile, Tokens, WallEvent,
-    WallExtent, Wallet, Work, WorkPage,
+    NewReport, NewWork, NotificationPage, Person, PersonPage, Problem, Refresh, Tile, Tokens, Vote,
+    WallEvent, WallExtent, Wallet, Work, WorkPage,
 };
 use reqwest::{Client, Method, RequestBuilder, Response};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use tokio::sync::Mutex;
 
 use super::session::{Session, nobody, text};
 use crate::{ClientError, Credentials};
 
 /// Bytes of an upload that are sent at once.
-const PART: usize = 4 << 20;
+const PART: u64 = 4 << 20;
+/// Before a stream that broke is opened again.
+const REST: Duration = Duration::from_secs(10);
 /// Largest medium that is fetched.
 const MOST: u64 = 4 << 30;
 /// Tries of a part of an upload.
@@ -219,6 +222,19 @@ impl Link {
         Self::read(self.ask(method, &path, Body::Nothing).await?).await
     }
 
+    pub(super) async fn vote(&self, work: &str, value: i64) -> Result<Counters, ClientError> {
+        self.send(Method::PUT, &format!("/works/{work}/vote"), &Vote { value }).await
+    }
+
+    pub(super) async fn person(&self, name: &str) -> Result<Person, ClientError> {
+        self.get(&format!("/people/{name}")).await
+    }
+
+    pub(super) async fn follow(&self, person: &str, wanted: bool) -> Result<(), ClientError> {
+        let method = if wanted { Method::PUT } else { Method::DELETE };
+        self.ask(method, &format!("/people/{person}/follow"), Body::Nothing).await.map(drop)
+    }
+
     pub(super) async fn publish(&self, work: &NewWork) -> Result<Work, ClientError> {
         self.send(Method::POST, "/works", work).await
     }
@@ -239,6 +255,10 @@ impl Link {
 
     pub(super) async fn notices(&self) -> Result<NotificationPage, ClientError> {
         self.get("/notifications").await
+    }
+
+    pub(super) async fn read_notices(&self) -> Result<(), ClientError> {
+        self.ask(Method::POST, "/notifications/read", Body::Nothing).await.map(drop)
     }
 
     /// Media of the wall, into a file that is complete when this returns. What comes is what the hash
@@ -267,12 +287,12 @@ impl Link {
         tokio::fs::rename(&part, into).await.map_err(file_error)
     }
 
-    /// Uploads a file in parts; one that breaks off goes on where the server says (tus 1.0). The hash
-    /// under which the server has it.
+    /// Uploads a file in parts; one that breaks off goes on where the server says (tus 1.0), and one
+    /// that could not be looked at in the end is looked at again. The hash under which the server has
+    /// it. The file is never in memory as a whole.
     pub(super) async fn upload(&self, path: &Path) -> Result<String, ClientError> {
         let file_error = |e: std::io::Error| ClientError::File(e.to_string());
-        let bytes = tokio::fs::read(path).await.map_err(file_error)?;
-        let hash = blake3::hash(&bytes).to_hex().to_string();
+        let (hash, size) = hashed(path).await?;
         let token = self.token().await?.ok_or_else(nobody)?;
         let there = self.call(Method::HEAD, &format!("/assets/by-hash/{hash}"));
         let there = there.bearer_auth(token.expose_secret()).send().await;
@@ -283,23 +303,30 @@ impl Link {
         let begin = self
             .tus(Method::POST, format!("{}/uploads", self.base))
             .await?
-            .header("upload-length", bytes.len().to_string())
+            .header("upload-length", size.to_string())
             .header("upload-metadata", format!("hash {named}"));
         let begun = Self::sent(begin).await?;
         // Its own address is told; only its last part is taken, so that it stays at this server.
         let id = begun.headers().get("location").and_then(|v| v.to_str().ok()).unwrap_or_default();
         let id = id.rsplit('/').next().unwrap_or_default();
         let place = format!("{}/uploads/{id}", self.base);
-        let (mut at, mut tries) = (0usize, 0);
-        while at < bytes.len() {
-            let end = (at + PART).min(bytes.len());
+        let mut file = tokio::fs::File::open(path).await.map_err(file_error)?;
+        let (mut at, mut tries) = (0u64, 0);
+        loop {
+            file.seek(SeekFrom::Start(at)).await.map_err(file_error)?;
+            let mut part = Vec::new();
+            (&mut file).take(PART).read_to_end(&mut part).await.map_err(file_error)?;
+            let end = at + part.len() as u64;
             let call = self
                 .tus(Method::PATCH, place.clone())
                 .await?
                 .header("content-type", "application/offset+octet-stream")
                 .header("upload-offset", at.to_string())
-                .body(bytes[at..end].to_vec());
+                .body(part);
             match Self::sent(call).await {
+                // Named, it was looked at.
+                Ok(answer) if answer.headers().contains_key("oto-asset") => return Ok(hash),
+                Ok(_) if end >= size => return Err(ClientError::Nonsense),
                 Ok(_) => (at, tries) = (end, 0),
                 Err(error) if error.may_pass() && tries < TRIES => {
                     tries += 1;
@@ -309,7 +336,6 @@ impl Link {
                 Err(error) => return Err(error),
             }
         }
-        Ok(hash)
     }
 
     async fn tus(&self, method: Method, url: String) -> Result<RequestBuilder, ClientError> {
@@ -318,38 +344,67 @@ impl Link {
         Ok(call.header("tus-resumable", "1.0.0"))
     }
 
-    async fn offset(&self, place: &str) -> Option<usize> {
+    async fn offset(&self, place: &str) -> Option<u64> {
         let call = self.tus(Method::HEAD, place.to_owned()).await.ok()?;
         let answer = Self::sent(call).await.ok()?;
         answer.headers().get("upload-offset")?.to_str().ok()?.parse().ok()
     }
 
-    /// Hears of changes until the program ends; a stream that breaks is opened again.
+    /// Hears of changes of the wall until the program ends.
     pub(super) async fn listen(&self, tell: impl Fn(Option<WallEvent>)) -> Result<(), ClientError> {
         loop {
-            let call =
-                self.call(Method::GET, "/shared/events").header("accept", "text/event-stream");
-            if let Ok(mut response) = Self::sent(call).await {
-                let mut text = String::new();
-                while let Ok(Some(bytes)) = response.chunk().await {
-                    text.push_str(&String::from_utf8_lossy(&bytes));
-                    while let Some(end) = text.find("\n\n") {
-                        let event: String = text.drain(..end + 2).collect();
-                        let data = event.lines().find_map(|l| l.strip_prefix("data:"));
-                        if let Some(data) = data {
-                            tell(serde_json::from_str(data.trim()).ok());
-                        }
-                    }
-                    if text.len() > 1 << 16 {
-                        text.clear();
-                    }
-                }
-            }
-            tokio::time::sleep(Duration::from_secs(10)).await;
+            self.events("/shared/events", |data| tell(serde_json::from_str(data).ok())).await.ok();
+            tokio::time::sleep(REST).await;
             // Whatever happened meanwhile was not heard.
             tell(None);
         }
     }
+
+    /// Hears how many notices were not read, until nobody is signed in any more.
+    pub(super) async fn listen_to_notices(&self, tell: impl Fn(i64)) -> Result<(), ClientError> {
+        while self.is_signed_in().await? {
+            let told = |data: &str| {
+                let told: Option<serde_json::Value> = serde_json::from_str(data).ok();
+                if let Some(unread) = told.and_then(|t| t["unread"].as_i64()) {
+                    tell(unread);
+                }
+            };
+            self.events("/notifications/events", told).await.ok();
+            tokio::time::sleep(REST).await;
+        }
+        Ok(())
+    }
+
+    /// Reads one stream of events to its end.
+    async fn events(&self, path: &str, tell: impl Fn(&str)) -> Result<(), ClientError> {
+        let mut response = self.ask(Method::GET, path, Body::Nothing).await?;
+        let mut text = String::new();
+        while let Ok(Some(bytes)) = response.chunk().await {
+            text.push_str(&String::from_utf8_lossy(&bytes));
+            while let Some(end) = text.find("\n\n") {
+                let event: String = text.drain(..end + 2).collect();
+                if let Some(data) = event.lines().find_map(|l| l.strip_prefix("data:")) {
+                    tell(data.trim());
+                }
+            }
+            if text.len() > 1 << 16 {
+                text.clear();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// BLAKE3 and length of a file.
+async fn hashed(path: &Path) -> Result<(String, u64), ClientError> {
+    let path = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(std::fs::File::open(path)?)?;
+        Ok((hasher.finalize().to_hex().to_string(), hasher.count()))
+    });
+    let read: std::io::Result<_> = read.await.or(Err(ClientError::Nonsense))?;
+    read.map_err(|e| ClientError::File(e.to_string()))
 }
 
 fn query_of(pairs: &[(&str, String)]) -> String {

@@ -7,9 +7,10 @@ use crate::BackendError;
 use crate::auth::me::SCOPES;
 use crate::auth::random;
 use crate::db::{all, execute, now_ms, one};
+use crate::error::Refusal;
 
 /// Most keys of one person.
-pub(crate) const MOST: i64 = 50;
+const MOST: i64 = 50;
 
 /// A key that fits.
 pub(crate) struct Found {
@@ -23,7 +24,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// The sentence when a key cannot be made like this.
-pub(crate) fn refusal(new: &NewApiKey) -> Option<String> {
+fn refusal(new: &NewApiKey) -> Option<String> {
     let n = new.name.trim().chars().count();
     if n == 0 || n > 80 {
         return Some("A key needs a name of up to 80 characters.".to_owned());
@@ -42,7 +43,7 @@ pub(crate) fn refusal(new: &NewApiKey) -> Option<String> {
 }
 
 /// Makes a key; the answer is the only one that has its secret.
-pub(crate) async fn make(
+async fn make(
     db: &impl ConnectionTrait,
     account: &str,
     new: &NewApiKey,
@@ -97,6 +98,21 @@ fn read(row: &QueryResult) -> Result<ApiKey, DbErr> {
         created_at_ms: row.try_get("", "created_at_ms")?,
         secret: None,
     })
+}
+
+/// Makes a key when it may be made; its secret is told this once.
+pub(crate) async fn make_checked(
+    db: &DatabaseConnection,
+    account: &str,
+    new: &NewApiKey,
+) -> Result<ApiKey, Refusal> {
+    if let Some(sentence) = refusal(new) {
+        return Err(Refusal::validation(sentence));
+    }
+    if of(db, account).await?.len() as i64 >= MOST {
+        return Err(Refusal::validation("You have 50 keys; end one that is not used any more."));
+    }
+    Ok(make(db, account, new).await?)
 }
 
 /// The keys of a person.

@@ -231,7 +231,7 @@ async fn under_lease(
         Ok(outcome) => {
             let draft = outcome.draft || engine.describe().draft;
             Ended::Made(outcome, draft, context.meter.usage())
-        },
+        }
         Err(error) => Ended::Failed(error),
     }
 }

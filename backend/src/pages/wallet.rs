@@ -58,8 +58,12 @@ async fn page(
 ) -> Result<Response, Refusal> {
     let heading = format!("Hello, @{}", visitor.handle);
     let own = format!("/u/{}", visitor.handle);
-    let links =
-        [(own.as_str(), "My works"), ("/device", "Let a program in"), ("/logout", "Sign out")];
+    let links = [
+        (own.as_str(), "My works"),
+        ("/keys", "Keys for programs"),
+        ("/device", "Let a program in"),
+        ("/logout", "Sign out"),
+    ];
     let mut buttons = Vec::new();
     let mut fields = Vec::new();
     if state.server()?.config.stripe.is_some() {

@@ -133,13 +133,8 @@ pub(crate) async fn make_key(
     state.server()?;
     me.in_person()?;
     me.may("jobs:write")?;
-    if let Some(sentence) = api_key::refusal(&new) {
-        return Err(Refusal::validation(sentence));
-    }
-    if api_key::of(&state.db, &me.account).await?.len() as i64 >= api_key::MOST {
-        return Err(Refusal::validation("You have 50 keys; end one that is not used any more."));
-    }
-    Ok((StatusCode::CREATED, Json(api_key::make(&state.db, &me.account, &new).await?)))
+    let made = api_key::make_checked(&state.db, &me.account, &new).await?;
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 /// Ends a key.

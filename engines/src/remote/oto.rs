@@ -245,7 +245,8 @@ impl Oto {
         // What came is what was made, or nothing.
         let found = context.blocking(move |_| {
             let mut hasher = blake3::Hasher::new();
-            let file = std::fs::File::open(&there).and_then(|file| hasher.update_reader(file).map(drop));
+            let file =
+                std::fs::File::open(&there).and_then(|file| hasher.update_reader(file).map(drop));
             file.map_err(|e| super::media::disk(&e))?;
             Ok(hasher.finalize().to_hex().to_string())
         });
@@ -278,7 +279,11 @@ impl Engine for Oto {
     fn check<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Check> {
         Box::pin(async move {
             if let Err(error) = Self::needs_key(context) {
-                return Check { state: CheckState::NoKey, sentence: error.message, models: Vec::new() };
+                return Check {
+                    state: CheckState::NoKey,
+                    sentence: error.message,
+                    models: Vec::new(),
+                };
             }
             self.provider
                 .checked(context, async {

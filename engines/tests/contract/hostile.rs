@@ -124,6 +124,15 @@ fn subjects() -> Vec<Subject> {
             good: || Box::new(crate::runpod::good()),
         },
         Subject {
+            adapter: "oto",
+            path: "",
+            model: "lab",
+            kind: Kind::Image,
+            params: &[],
+            asks_the_way: false,
+            good: || Box::new(crate::oto::good()),
+        },
+        Subject {
             adapter: "sdcpp",
             path: "",
             model: "",

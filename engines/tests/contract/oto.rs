@@ -22,7 +22,9 @@ pub(crate) fn good() -> impl FnMut(&Asked, &str) -> Reply + Send + 'static {
             looks += 1;
             return Reply::json(match looks {
                 1 => json!({ "status": "queued" }),
-                2 => json!({ "status": "running", "progress": { "value": 0.5, "message": "painting" } }),
+                2 => {
+                    json!({ "status": "running", "progress": { "value": 0.5, "message": "painting" } })
+                }
                 _ => json!({
                     "status": "succeeded", "engine": "lab", "model": "small", "title": "A tram",
                     "draft": true, "label": "Local draft", "outputs": [
@@ -70,7 +72,11 @@ async fn a_picture_is_made_from_another_and_a_draft_stays_one() {
     assert!(outcome.draft && outcome.label == "Local draft");
     let heard = fake.heard();
     let sent = heard.iter().find(|a| a.line() == "POST /api/v1/jobs").unwrap().json();
-    assert_eq!((&sent["engine"], &sent["kind"]), (&json!("lab"), &json!("image")), "no draft where there is better");
+    assert_eq!(
+        (&sent["engine"], &sent["kind"]),
+        (&json!("lab"), &json!("image")),
+        "no draft where there is better"
+    );
     assert_eq!(sent["inputs"][0]["hash"], json!(hash()));
     assert!(sent["inputs"][0].get("file").is_none());
 }
@@ -96,7 +102,10 @@ async fn a_lost_answer_is_looked_up_by_the_name_that_was_sent() {
     let Submitted::Accepted { handle } = engine.submit(&bench.context, &asks).await.unwrap() else {
         panic!("it goes on there")
     };
-    assert_eq!(engine.lookup(&bench.context, "job-1").await.unwrap(), Lookup::Found(handle.clone()));
+    assert_eq!(
+        engine.lookup(&bench.context, "job-1").await.unwrap(),
+        Lookup::Found(handle.clone())
+    );
     assert_eq!(engine.cancel(&bench.context, &handle).await.unwrap(), Stopped::Done);
 }
 
@@ -114,7 +123,8 @@ async fn what_it_refuses_is_told_as_what_it_is() {
             Reply::json(json!({ "code": code, "detail": "no" })).status(status)
         });
         let bench = Bench::new();
-        let failed = fake.engine("oto", "", "lab").submit(&bench.context, &request(Kind::Text)).await;
+        let failed =
+            fake.engine("oto", "", "lab").submit(&bench.context, &request(Kind::Text)).await;
         assert_eq!(failed.unwrap_err().class, class, "{status} {code}");
     }
 }
@@ -135,7 +145,10 @@ async fn other_bytes_than_were_made_are_no_result() {
 async fn a_check_knows_a_server_and_what_is_left_there() {
     let (fake, bench) = (Fake::start(good()), Bench::new());
     let check = fake.engine("oto", "", "").check(&bench.context).await;
-    assert_eq!((check.state, check.models), (CheckState::Ready, vec!["local-image".to_owned(), "lab".to_owned()]));
+    assert_eq!(
+        (check.state, check.models),
+        (CheckState::Ready, vec!["local-image".to_owned(), "lab".to_owned()])
+    );
     assert!(check.sentence.contains("12 tokens"));
     let other = Fake::start(|_, _| Reply::json(json!({ "kind": "desk" })));
     let check = other.engine("oto", "", "").check(&bench.context).await;

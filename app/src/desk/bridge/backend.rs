@@ -21,6 +21,7 @@ use crate::desk::{clock, panels};
 
 use super::chores::{Chore, Chores};
 use super::proxies::Proxies;
+use super::sharing::Sharing;
 use crate::home::LocalHome;
 use crate::making::stages::{Begun, begin_stage, note_of_job};
 use crate::{making, mint, sample};
@@ -346,8 +347,10 @@ fn take_chores(
     desk: Res<Desk>,
     open: Res<OpenBoard>,
     mut proxies: Option<ResMut<Proxies>>,
+    mut sharing: ResMut<Sharing>,
     mut ui: ResMut<UiState>,
     mut edits: MessageWriter<EditRequest>,
+    mut redraw: MessageWriter<RequestRedraw>,
 ) {
     while let Some(chore) = chores.take() {
         match chore {
@@ -384,6 +387,10 @@ fn take_chores(
                         ui.toast(error, note);
                     }
                 }
+            }
+            Chore::Waiting(waiting) => {
+                sharing.arrived(waiting);
+                redraw.write(RequestRedraw);
             }
             Chore::Downloaded(Ok(path)) => {
                 let path = path.display().to_string();

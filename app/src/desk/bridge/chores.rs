@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bevy::prelude::Resource;
 use oto_api_types::Job;
 
+use crate::inbox::Waiting;
+
 /// What was done.
 pub(crate) enum Chore {
     /// The files of a job are in the asset store, or not.
@@ -16,6 +18,8 @@ pub(crate) enum Chore {
         /// A sentence when it failed.
         outcome: Result<(), String>,
     },
+    /// What was taken on the shared wall and waits.
+    Waiting(Vec<(PathBuf, Waiting)>),
     /// A file was written where the user keeps downloads, or not.
     Downloaded(Result<PathBuf, String>),
 }

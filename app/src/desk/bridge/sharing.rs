@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bevy::prelude::*;
 use bevy::window::RequestRedraw;
@@ -44,6 +44,8 @@ pub(crate) struct Sharing {
     pub(crate) code: Option<DeviceCode>,
     pub(crate) form: Option<Form>,
     looked: Option<Instant>,
+    /// When something came into the inbox or left it, as it was seen last.
+    changed: Option<SystemTime>,
     /// Works on their way onto the board: file in the inbox, work, job.
     coming: Vec<(PathBuf, Waiting, JobId)>,
 }
@@ -64,6 +66,15 @@ impl Sharing {
             self.connect(desk, waker);
         } else if let Some(server) = &self.server {
             server.ask(Ask::Account);
+        }
+    }
+
+    /// Works that wait in the inbox.
+    pub(super) fn arrived(&mut self, waiting: Vec<(PathBuf, Waiting)>) {
+        for (path, waiting) in waiting {
+            if !self.coming.iter().any(|(known, ..)| *known == path) {
+                self.coming.push((path, waiting, JobId(mint::id())));
+            }
         }
     }
 
@@ -215,12 +226,14 @@ fn look_into_inbox(
         return;
     }
     sharing.looked = Some(Instant::now());
-    for (path, waiting) in inbox::waiting(&desk.data) {
-        if !sharing.coming.iter().any(|(known, ..)| *known == path) {
-            sharing.coming.push((path, waiting, JobId(mint::id())));
-        }
-    }
     if !sharing.coming.is_empty() {
         ticker.after(Duration::from_millis(50));
+    }
+    // Only a folder that changed is read, and not in a frame.
+    let changed = std::fs::metadata(desk.data.inbox()).and_then(|m| m.modified()).ok();
+    if changed.is_some() && changed != sharing.changed {
+        sharing.changed = changed;
+        let data = desk.data.clone();
+        chores.run(move || Chore::Waiting(inbox::waiting(&data)));
     }
 }

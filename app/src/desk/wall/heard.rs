@@ -41,9 +41,36 @@ pub(super) fn hear(
                 if let Some(at) = work.at.filter(|_| std::mem::take(&mut walk.goes)) {
                     camera.jump(at, 0.8);
                 }
+                let handle = work.author.handle.clone();
                 if let Some(opened) = walk.open.as_mut().filter(|o| o.id == work.id) {
                     opened.work = Some(work);
+                    if opened.author.is_none() {
+                        walk.server.ask(Ask::Person(handle));
+                    }
                 }
+            }
+            Told::Person(person) => {
+                let person = *person;
+                let is_author =
+                    |o: &&mut Opened| o.work.as_ref().is_some_and(|w| w.author.id == person.id);
+                if let Some(opened) = walk.open.as_mut().filter(is_author) {
+                    opened.author = Some(person);
+                }
+            }
+            Told::Followed { person, wanted } => {
+                for seen in walk.people.iter_mut().filter(|p| p.id == person) {
+                    seen.is_followed = wanted;
+                }
+                let author = walk.open.as_mut().and_then(|o| o.author.as_mut());
+                if let Some(author) = author.filter(|a| a.id == person) {
+                    author.is_followed = wanted;
+                    author.followers += if wanted { 1 } else { -1 };
+                }
+            }
+            Told::Unread(unread) => walk.unread = unread,
+            Told::Notices(page) => {
+                walk.unread = page.unread;
+                walk.notices = Some(page.items);
             }
             Told::Comments(id, page) => {
                 if let Some(opened) = walk.open.as_mut().filter(|o| o.id == id) {
@@ -64,6 +91,7 @@ pub(super) fn hear(
                     work.likes = counters.likes;
                     work.votes = counters.votes;
                     work.is_liked = counters.is_liked;
+                    work.own_vote = counters.own_vote;
                 }
             }
             Told::Works(page) if std::mem::take(&mut walk.begins) => {
@@ -79,7 +107,7 @@ pub(super) fn hear(
                     let text = walk.words.get("wall-nothing-found");
                     walk.say(text);
                 }
-                walk.found = page.items;
+                walk.found = Some(page.items);
             }
             Told::People(page) => walk.people = page.items,
             Told::Fetched { hash, path } => {
@@ -93,7 +121,7 @@ pub(super) fn hear(
                 let text = walk.words.get("wall-reported");
                 walk.say(text);
             }
-            Told::Removed(_) | Told::Published(_) | Told::Wallet(_) | Told::Notices(_) => {}
+            Told::Removed(_) | Told::Published(_) | Told::Wallet(_) => {}
             Told::Failed { what, about, error } => {
                 walk.begins &= what != "works";
                 failed(&mut walk, &mut pictures, &mut thumbs, what, &about, &error);
@@ -117,7 +145,12 @@ fn signed_in(walk: &mut Walk, camera: &mut BoardCamera, account: Option<oto_api_
         let half = account.home.side / 2.0;
         camera.jump([account.home.x + half, account.home.y + half], 0.6);
     }
+    if account.is_some() && walk.account.is_none() {
+        walk.server.ask(Ask::ListenToNotices);
+    }
     walk.account = account;
+    walk.unread = 0;
+    walk.notices = None;
 }
 
 /// A work waits for the desk.

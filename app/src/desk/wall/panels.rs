@@ -1,20 +1,22 @@
 //! The panels of the wall's window: a bar, the work that is looked at, what was found, short words.
 
+mod found;
+mod work;
+
 use std::time::Instant;
 
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
-use egui::{Align, Layout, RichText, ScrollArea, vec2};
+use egui::{Align, Layout, RichText};
 use oto_backend_client::Ask;
 use oto_canvas::BoardCamera;
 
-use super::{Walk, heard};
-use crate::desk::panels::style::{button, chip, faint, frame, icon, primary, semi};
-use crate::desk::third_party::egui::{BRUSH, MARKER, SEMI, color, family, restyle};
+use super::Walk;
+use crate::desk::panels::style::{button, chip, faint, frame, primary, semi};
+use crate::desk::third_party::egui::{MARKER, SEMI, color, family, restyle};
 use crate::desk::ticker::Ticker;
-use crate::inbox;
 
-/// Width of the work's panel.
+/// Width of the panel at the right.
 const WIDTH: f32 = 330.0;
 
 pub(super) fn all(
@@ -32,9 +34,11 @@ pub(super) fn all(
     }
     bar(&context, walk, &mut camera);
     if walk.open.is_some() {
-        work(&context, walk, &mut camera);
-    } else if !walk.found.is_empty() || !walk.people.is_empty() {
-        found(&context, walk, &mut camera);
+        work::work(&context, walk, &mut camera);
+    } else if walk.notices.is_some() {
+        found::notices(&context, walk);
+    } else if walk.found.is_some() || !walk.people.is_empty() {
+        found::found(&context, walk, &mut camera);
     }
     if walk.code.is_some() {
         code(&context, walk);
@@ -78,18 +82,18 @@ fn search(ui: &mut egui::Ui, walk: &mut Walk) {
     let response = ui.add(field);
     if response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter)) {
         let words = walk.search.trim().to_owned();
-        walk.found.clear();
         walk.people.clear();
-        if !words.is_empty() {
-            walk.open = None;
+        // Without words everything is found, in the order that is chosen.
+        if words.is_empty() {
+            walk.find(Vec::new());
+        } else {
             walk.server.ask(Ask::FindPeople(words.clone()));
-            walk.server
-                .ask(Ask::FindWorks { query: vec![("q", words), ("sort", "hot".to_owned())] });
+            walk.find(vec![("q", words)]);
         }
     }
 }
 
-fn account(ui: &mut egui::Ui, walk: &Walk, camera: &mut BoardCamera) {
+fn account(ui: &mut egui::Ui, walk: &mut Walk, camera: &mut BoardCamera) {
     let t = walk.theme.panel.clone();
     match walk.account.clone() {
         Some(account) => {
@@ -100,6 +104,21 @@ fn account(ui: &mut egui::Ui, walk: &Walk, camera: &mut BoardCamera) {
             if chip(ui, &t, &walk.words.get("wall-home"), false).clicked() {
                 let half = account.home.side / 2.0;
                 camera.go_to([account.home.x + half, account.home.y + half], 0.5);
+            }
+            if chip(ui, &t, &walk.words.get("wall-following"), false).clicked() {
+                walk.people.clear();
+                walk.sort = super::Sort::New;
+                walk.find(vec![("followed", "true".to_owned())]);
+            }
+            let n = walk.unread.to_string();
+            let notices = match walk.unread {
+                0 => walk.words.get("wall-notices"),
+                _ => walk.words.with("wall-notices-new", &[("n", &n)]),
+            };
+            if chip(ui, &t, &notices, walk.unread > 0).clicked() {
+                walk.open = None;
+                walk.server.ask(Ask::Notices);
+                walk.server.ask(Ask::ReadNotices);
             }
         }
         None => {
@@ -140,217 +159,6 @@ fn code(context: &egui::Context, walk: &Walk) {
             });
         },
     );
-}
-
-fn work(context: &egui::Context, walk: &mut Walk, camera: &mut BoardCamera) {
-    let t = walk.theme.panel.clone();
-    let area = context.viewport_rect();
-    let top = 74.0;
-    let at = [area.right() - t.gap - WIDTH, top];
-    let height = area.height() - top - t.gap;
-    let mut closed = false;
-    egui::Area::new("wall work".into()).fixed_pos(at).show(context, |ui| {
-        frame(&t).inner_margin(egui::Margin::same(14)).show(ui, |ui| {
-            ui.set_width(WIDTH - 30.0);
-            ui.set_height(height - 30.0);
-            let Some(opened) = &walk.open else { return };
-            let Some(work) = opened.work.clone() else {
-                ui.label(faint(&t, "…"));
-                return;
-            };
-            ui.horizontal(|ui| {
-                let title = RichText::new(&work.title).font(family(BRUSH, t.heading_size));
-                ui.allocate_ui_with_layout(
-                    vec2(WIDTH - 66.0, 26.0),
-                    Layout::left_to_right(Align::Center),
-                    |ui| {
-                        ui.set_min_width(WIDTH - 66.0);
-                        ui.add(egui::Label::new(title).truncate());
-                    },
-                );
-                let close =
-                    ui.add(egui::Button::new(icon(egui_phosphor::regular::X, 14.0)).frame(false));
-                closed = close.clicked();
-            });
-            let by = format!("{} · @{}", work.author.name, work.author.handle);
-            if ui.add(egui::Button::new(faint(&t, by)).frame(false)).clicked() {
-                walk.server.ask(Ask::FindPeople(work.author.handle.clone()));
-            }
-            ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
-                if !work.text.is_empty() {
-                    ui.add(egui::Label::new(RichText::new(&work.text).size(14.0)).selectable(true));
-                    ui.add_space(6.0);
-                }
-                actions(ui, walk, &work);
-                ui.add_space(8.0);
-                facts(ui, walk, &work, camera);
-                comments(ui, walk, &work.id);
-            });
-        });
-    });
-    if closed {
-        walk.open = None;
-    }
-}
-
-fn actions(ui: &mut egui::Ui, walk: &mut Walk, work: &oto_api_types::Work) {
-    let t = walk.theme.panel.clone();
-    let signed_in = walk.account.is_some();
-    ui.horizontal_wrapped(|ui| {
-        ui.add_enabled_ui(signed_in, |ui| {
-            let heart = if work.is_liked { "wall-unlike" } else { "wall-like" };
-            let text = format!("{} · {}", walk.words.get(heart), work.likes);
-            if button(ui, &text).clicked() {
-                walk.server.ask(Ask::Like { work: work.id.clone(), wanted: !work.is_liked });
-            }
-        });
-        if work.may_reuse && primary(ui, &t, &walk.words.get("wall-use")).clicked() {
-            take(walk, work);
-        }
-        if let Some(link) = &work.link
-            && button(ui, &walk.words.get("wall-share")).clicked()
-        {
-            ui.ctx().copy_text(link.clone());
-            let text = walk.words.get("wall-link-copied");
-            walk.say(text);
-        }
-        ui.add_enabled_ui(signed_in, |ui| {
-            if button(ui, &walk.words.get("wall-report")).clicked() {
-                let (work, reason) = (work.id.clone(), "other".to_owned());
-                walk.server.ask(Ask::Report { work, reason });
-            }
-        });
-    });
-    if !signed_in {
-        ui.label(faint(&t, walk.words.get("wall-sign-in-first")).size(12.0));
-    }
-}
-
-/// Fetches the media, then lets the work wait for the desk.
-fn take(walk: &mut Walk, work: &oto_api_types::Work) {
-    match &work.asset {
-        None => heard::take(walk, work),
-        Some(hash) => match inbox::media_path(&walk.data, hash) {
-            Ok(into) => {
-                walk.taking.insert(hash.clone(), work.clone());
-                walk.server.ask(Ask::Fetch { hash: hash.clone(), into });
-            }
-            Err(error) => walk.say(format!("{error:#}")),
-        },
-    }
-}
-
-fn facts(ui: &mut egui::Ui, walk: &mut Walk, work: &oto_api_types::Work, camera: &mut BoardCamera) {
-    let t = walk.theme.panel.clone();
-    ui.label(faint(&t, &work.licence).size(12.0));
-    if let Some(recipe) = &work.recipe {
-        ui.label(semi(walk.words.get("preview-thread"), 13.0));
-        let draft = if recipe.draft { walk.words.get("wall-draft") } else { String::new() };
-        ui.label(format!("{} · {} {} {draft}", recipe.agent, recipe.engine, recipe.model));
-        if !recipe.prompt.is_empty() {
-            ui.add(egui::Label::new(RichText::new(&recipe.prompt).italics()).wrap());
-        }
-    }
-    if !work.sources.is_empty() {
-        ui.label(semi(walk.words.get("wall-made-from"), 13.0));
-        for source in &work.sources {
-            match &source.work {
-                Some(id) => {
-                    let link =
-                        egui::Button::new(RichText::new(&source.title).underline()).frame(false);
-                    if ui.add(link).clicked() {
-                        go_to(walk, id, camera);
-                        walk.look_at(id.clone());
-                    }
-                }
-                None => drop(ui.label(&source.title)),
-            }
-        }
-    }
-    if work.reuses > 0 {
-        let n = work.reuses.to_string();
-        let text = walk.words.with("wall-reuses", &[("n", &n)]);
-        if ui.add(egui::Button::new(RichText::new(text).underline()).frame(false)).clicked() {
-            walk.people.clear();
-            walk.server.ask(Ask::FindWorks { query: vec![("made_from", work.id.clone())] });
-            walk.open = None;
-        }
-    }
-}
-
-/// Goes where a work hangs, if it is in sight.
-fn go_to(walk: &Walk, id: &str, camera: &mut BoardCamera) {
-    let at = id.parse().ok().and_then(|note| walk.items.get(&note)).map(|i| [i.x, i.y]);
-    if let Some(at) = at {
-        camera.go_to(at, camera.zoom.max(0.5));
-    }
-}
-
-fn comments(ui: &mut egui::Ui, walk: &mut Walk, id: &str) {
-    let t = walk.theme.panel.clone();
-    ui.add_space(8.0);
-    ui.label(semi(walk.words.get("wall-comments"), 13.0));
-    let said = walk.open.as_ref().map(|o| o.comments.clone()).unwrap_or_default();
-    for comment in said.iter().filter(|c| !c.deleted) {
-        ui.add_space(3.0);
-        ui.label(semi(&comment.author.name, 12.5));
-        ui.add(egui::Label::new(&comment.text).wrap());
-    }
-    if walk.account.is_none() {
-        return;
-    }
-    ui.add_space(6.0);
-    let field = egui::TextEdit::multiline(&mut walk.comment)
-        .hint_text(walk.words.get("wall-comment-hint"))
-        .desired_rows(2)
-        .desired_width(f32::INFINITY);
-    ui.add(field);
-    let can = !walk.comment.trim().is_empty();
-    ui.add_enabled_ui(can, |ui| {
-        if primary(ui, &t, &walk.words.get("wall-say")).clicked() {
-            walk.server.ask(Ask::Say { work: id.to_owned(), text: walk.comment.clone() });
-        }
-    });
-}
-
-fn found(context: &egui::Context, walk: &mut Walk, camera: &mut BoardCamera) {
-    let t = walk.theme.panel.clone();
-    let area = context.viewport_rect();
-    let at = [area.right() - t.gap - WIDTH, 74.0];
-    let mut go = None;
-    egui::Area::new("wall found".into()).fixed_pos(at).show(context, |ui| {
-        frame(&t).show(ui, |ui| {
-            ui.set_width(WIDTH - 30.0);
-            ui.set_max_height(area.height() - 120.0);
-            ScrollArea::vertical().show(ui, |ui| {
-                for person in &walk.people {
-                    let text = format!("{} · @{} · {}", person.name, person.handle, person.works);
-                    if ui.add(egui::Button::new(semi(text, 13.0)).frame(false)).clicked() {
-                        let half = person.home.side / 2.0;
-                        camera.go_to([person.home.x + half, person.home.y + half], 0.5);
-                    }
-                }
-                for work in &walk.found {
-                    let line = ui.horizontal(|ui| {
-                        let title = RichText::new(&work.title).font(family(BRUSH, 18.0));
-                        let shown = ui.add(egui::Button::new(title).frame(false));
-                        ui.label(faint(&t, &work.author.name).size(12.0));
-                        shown.clicked()
-                    });
-                    if line.inner {
-                        go = Some(work.clone());
-                    }
-                }
-                ui.allocate_space(vec2(WIDTH - 40.0, 1.0));
-            });
-        });
-    });
-    if let Some(work) = go {
-        if let Some(at) = work.at {
-            camera.go_to(at, 0.8);
-        }
-        walk.look_at(work.id);
-    }
 }
 
 fn said(context: &egui::Context, walk: &mut Walk, ticker: &Ticker) {

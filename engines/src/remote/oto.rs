@@ -288,7 +288,7 @@ impl Engine for Oto {
             self.provider
                 .checked(context, async {
                     let home = self.provider.get(context, "home")?.value().await?;
-                    if home["kind"] != "server" {
+                    if home["kind"] != "remote" {
                         return Err(EngineError::new(
                             ErrorClass::BadResponse,
                             "other_server",

@@ -46,7 +46,7 @@ pub(crate) fn good() -> impl FnMut(&Asked, &str) -> Reply + Send + 'static {
                 job = asked.header("idempotency-key").to_owned();
                 Reply::json(json!({ "id": job, "status": "queued" })).status(202)
             }
-            "GET /api/v1/home" => Reply::json(json!({ "kind": "server" })),
+            "GET /api/v1/home" => Reply::json(json!({ "kind": "remote" })),
             "GET /api/v1/engines" => Reply::json(json!([
                 { "id": "local-image", "kinds": ["image"], "draft": true },
                 { "id": "lab", "kinds": ["text", "image"], "draft": false },
@@ -150,7 +150,7 @@ async fn a_check_knows_a_server_and_what_is_left_there() {
         (CheckState::Ready, vec!["local-image".to_owned(), "lab".to_owned()])
     );
     assert!(check.sentence.contains("12 tokens"));
-    let other = Fake::start(|_, _| Reply::json(json!({ "kind": "desk" })));
+    let other = Fake::start(|_, _| Reply::json(json!({ "kind": "embedded" })));
     let check = other.engine("oto", "", "").check(&bench.context).await;
     assert_eq!(check.state, CheckState::Unreachable);
     let keyless = Context { key: None, ..bench.context.clone() };

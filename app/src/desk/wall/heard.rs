@@ -42,7 +42,12 @@ pub(super) fn hear(
                     camera.jump(at, 0.8);
                 }
                 let handle = work.author.handle.clone();
+                let walk = &mut *walk;
                 if let Some(opened) = walk.open.as_mut().filter(|o| o.id == work.id) {
+                    let shown = opened.comments.iter().filter(|c| !c.deleted).count();
+                    if shown as i64 != work.comments.min(100) {
+                        walk.server.ask(Ask::Comments(work.id.clone()));
+                    }
                     opened.work = Some(work);
                     if opened.author.is_none() {
                         walk.server.ask(Ask::Person(handle));
@@ -67,7 +72,13 @@ pub(super) fn hear(
                     author.followers += if wanted { 1 } else { -1 };
                 }
             }
-            Told::Unread(unread) => walk.unread = unread,
+            Told::Unread(unread) => {
+                walk.unread = unread;
+                // It may be about what is looked at.
+                if let Some(opened) = &walk.open {
+                    walk.server.ask(Ask::Work(opened.id.clone()));
+                }
+            }
             Told::Notices(page) => {
                 walk.unread = page.unread;
                 walk.notices = Some(page.items);
@@ -98,7 +109,7 @@ pub(super) fn hear(
                 // Next to what people like best, so that nobody stands before empty paper; whoever is
                 // signed in stands at home.
                 let at = page.items.first().and_then(|work| work.at);
-                if let Some(at) = at.filter(|_| walk.account.is_none() && walk.open.is_none()) {
+                if let Some(at) = at.filter(|_| walk.first_look && walk.open.is_none()) {
                     camera.jump(at, 0.6);
                 }
             }
@@ -139,7 +150,8 @@ fn signed_in(walk: &mut Walk, camera: &mut BoardCamera, account: Option<oto_api_
             walk.say(error.to_string());
         }
     }
-    if let Some(account) = &account
+    // Whoever has nothing there yet would stand before empty paper.
+    if let Some(account) = account.as_ref().filter(|a| a.works > 0)
         && std::mem::take(&mut walk.first_look)
     {
         let half = account.home.side / 2.0;

@@ -62,14 +62,18 @@ pub(super) fn work(context: &egui::Context, walk: &mut Walk, camera: &mut BoardC
 fn actions(ui: &mut egui::Ui, walk: &mut Walk, work: &oto_api_types::Work) {
     let t = walk.theme.panel.clone();
     let signed_in = walk.account.is_some();
-    ui.horizontal_wrapped(|ui| {
-        ui.add_enabled_ui(signed_in, |ui| {
-            let heart = if work.is_liked { "wall-unlike" } else { "wall-like" };
-            let text = format!("{} · {}", walk.words.get(heart), work.likes);
-            if button(ui, &text).clicked() {
-                walk.server.ask(Ask::Like { work: work.id.clone(), wanted: !work.is_liked });
-            }
-        });
+    ui.horizontal(|ui| {
+        if !signed_in {
+            ui.disable();
+        }
+        votes(ui, walk, work);
+        let heart = if work.is_liked { "wall-unlike" } else { "wall-like" };
+        let text = format!("{} · {}", walk.words.get(heart), work.likes);
+        if button(ui, &text).clicked() {
+            walk.server.ask(Ask::Like { work: work.id.clone(), wanted: !work.is_liked });
+        }
+    });
+    ui.horizontal(|ui| {
         if work.may_reuse && primary(ui, &t, &walk.words.get("wall-use")).clicked() {
             take(walk, work);
         }
@@ -80,7 +84,6 @@ fn actions(ui: &mut egui::Ui, walk: &mut Walk, work: &oto_api_types::Work) {
             let text = walk.words.get("wall-link-copied");
             walk.say(text);
         }
-        ui.add_enabled_ui(signed_in, |ui| votes(ui, walk, work));
         ui.add_enabled_ui(signed_in, |ui| {
             if button(ui, &walk.words.get("wall-report")).clicked() {
                 let (work, reason) = (work.id.clone(), "other".to_owned());
@@ -97,24 +100,21 @@ fn actions(ui: &mut egui::Ui, walk: &mut Walk, work: &oto_api_types::Work) {
 fn votes(ui: &mut egui::Ui, walk: &Walk, work: &oto_api_types::Work) {
     use egui_phosphor::regular::{ARROW_FAT_DOWN, ARROW_FAT_UP};
     let t = &walk.theme.panel;
-    ui.horizontal(|ui| {
-        for (sign, value, word) in
-            [(ARROW_FAT_UP, 1, "wall-vote-up"), (ARROW_FAT_DOWN, -1, "wall-vote-down")]
-        {
-            let mut shown = icon(sign, 15.0);
-            if work.own_vote == value {
-                shown = shown.color(color(t.accent));
-            }
-            let pressed = ui.add(egui::Button::new(shown)).on_hover_text(walk.words.get(word));
-            if pressed.clicked() {
-                let value = if work.own_vote == value { 0 } else { value };
-                walk.server.ask(Ask::Vote { work: work.id.clone(), value });
-            }
-            if value == 1 {
-                ui.label(work.votes.to_string());
-            }
+    let both = [(ARROW_FAT_UP, 1, "wall-vote-up"), (ARROW_FAT_DOWN, -1, "wall-vote-down")];
+    for (sign, value, word) in both {
+        let mut shown = icon(sign, 15.0);
+        if work.own_vote == value {
+            shown = shown.color(color(t.accent));
         }
-    });
+        let pressed = ui.add(egui::Button::new(shown)).on_hover_text(walk.words.get(word));
+        if pressed.clicked() {
+            let value = if work.own_vote == value { 0 } else { value };
+            walk.server.ask(Ask::Vote { work: work.id.clone(), value });
+        }
+        if value == 1 {
+            ui.label(work.votes.to_string());
+        }
+    }
 }
 
 /// Who made it: their place, and whether one follows them.

@@ -39,6 +39,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/jobs/{id}/stop", post(act::stop_job))
         .route("/storage", get(views::storage))
         .route("/moderation", get(views::moderation).post(act::decide))
+        .route("/works/{id}/picture", get(views::picture))
         .route("/appeals", post(act::end_appeal))
         .route("/analytics", get(views::analytics))
         .route("/analytics/{name}", get(views::csv))

@@ -2,6 +2,10 @@
 //! the traces that cameras leave, with a picture made here. What the uploader says about it counts
 //! for nothing.
 
+pub(crate) mod drop;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
 use axum::http::StatusCode;
 use oto_api_types::Asset;
 use oto_media::MediaError;
@@ -13,9 +17,11 @@ use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 
 use crate::BackendError;
 use crate::blobs::Blobs;
-use crate::db::{all, execute, immediate, now_ms, one};
+use crate::db::{execute, immediate, now_ms, one};
 use crate::error::Refusal;
 use crate::state::AppState;
+
+pub(crate) use drop::{drop_soon, forget_old, forget_unused, unneeded};
 
 /// Longer side of a work's picture.
 const POSTER: u32 = 512;
@@ -37,31 +43,37 @@ struct Found {
 
 /// Takes media over from a file in the blob folder's care.
 pub(crate) async fn take(state: &AppState, account: &str, hash: &str) -> Result<Asset, Refusal> {
-    if let Some(known) = known(&state.db, hash).await? {
-        own(&state.db, account, hash).await?;
+    if let Some(known) = known(state, account, hash).await? {
         return Ok(known);
     }
     let (blobs, workers, own_hash) = (state.blobs.clone(), state.workers.clone(), hash.to_owned());
-    // Whatever happens from here on, nothing stays that nobody needs.
-    mark(&state.db, hash, FINISHED_MS).await?;
+    // Whatever happens from here on, nothing stays that nobody needs; and nobody drops it meanwhile.
+    drop::expect(&state.db, hash).await?;
+    let made = Arc::new(Mutex::new(Vec::new()));
     let found = {
         // As many decoders at once as the machine has room for; others wait.
         let turn = state.checks.acquire().await;
         let _turn = turn.map_err(|e| BackendError::Stopped(e.to_string()))?;
-        tokio::task::spawn_blocking(move || look(&blobs, &workers, &own_hash))
+        let makes = Arc::clone(&made);
+        tokio::task::spawn_blocking(move || look(&blobs, &workers, &own_hash, &makes))
             .await
-            .map_err(|e| BackendError::Stopped(e.to_string()))??
+            .map_err(|e| BackendError::Stopped(e.to_string()))?
     };
+    // What was made on the way to a failure goes as well.
+    let made = std::mem::take(&mut *made.lock().unwrap_or_else(PoisonError::into_inner));
+    for hash in made {
+        drop::expect(&state.db, &hash).await?;
+    }
+    let found = found?;
     let mut media = vec![(hash, found.content_type)];
     if found.served != hash {
         media.push((found.served.as_str(), found.content_type));
     }
     media.extend(found.poster.as_deref().map(|poster| (poster, "image/jpeg")));
-    for (hash, _) in &media {
-        mark(&state.db, hash, FINISHED_MS).await?;
+    // One after another: each has the whole line.
+    for (hash, content_type) in &media {
+        state.blobs.keep(hash, content_type).await?;
     }
-    let kept = media.iter().map(|(hash, content_type)| state.blobs.keep(hash, content_type));
-    futures_util::future::try_join_all(kept).await?;
     let marked: Vec<String> = media.iter().map(|(hash, _)| (*hash).to_owned()).collect();
     let sql = "INSERT INTO asset (hash, served, kind, content_type, size, width, height, duration_ms, rgb, poster, created_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
     let values = vec![
@@ -80,22 +92,42 @@ pub(crate) async fn take(state: &AppState, account: &str, hash: &str) -> Result<
     execute(&state.db, sql, values).await?;
     own(&state.db, account, hash).await?;
     for hash in &marked {
-        unmark(&state.db, hash).await?;
+        drop::unmark(&state.db, hash).await?;
     }
     let size = u64::try_from(found.size).unwrap_or(0);
     Ok(Asset { hash: hash.to_owned(), content_type: found.content_type.to_owned(), size })
 }
 
-/// Media that were looked at before.
-async fn known(db: &impl ConnectionTrait, hash: &str) -> Result<Option<Asset>, DbErr> {
-    let sql = "SELECT content_type, size FROM asset WHERE hash = $1";
-    let Some(row) = one(db, sql, vec![hash.into()]).await? else { return Ok(None) };
+/// Media that were looked at before and are all there: they are somebody's from now on. None when they
+/// have to be looked at.
+async fn known(state: &AppState, account: &str, hash: &str) -> Result<Option<Asset>, Refusal> {
+    let txn = state.db.begin_with_options(immediate()).await?;
+    // Whoever would forget them waits for this row.
+    let sql =
+        "UPDATE asset SET size = size WHERE hash = $1 RETURNING content_type, size, served, poster";
+    let Some(row) = one(&txn, sql, vec![hash.into()]).await? else {
+        txn.rollback().await?;
+        return Ok(None);
+    };
+    own(&txn, account, hash).await?;
+    txn.commit().await?;
+    let content_type: String = row.try_get("", "content_type")?;
+    let mut media = vec![(hash.to_owned(), content_type.clone())];
+    media.push((row.try_get("", "served")?, content_type.clone()));
+    let poster: Option<String> = row.try_get("", "poster")?;
+    media.extend(poster.map(|poster| (poster, "image/jpeg".to_owned())));
+    for (hash, content_type) in media {
+        // Should the store have lost one, it is made again.
+        if state.blobs.is_lost(&hash, &content_type).await? {
+            return Ok(None);
+        }
+    }
     let size = u64::try_from(row.try_get::<i64>("", "size")?).unwrap_or(0);
-    Ok(Some(Asset { hash: hash.to_owned(), content_type: row.try_get("", "content_type")?, size }))
+    Ok(Some(Asset { hash: hash.to_owned(), content_type, size }))
 }
 
 async fn own(db: &impl ConnectionTrait, account: &str, hash: &str) -> Result<(), DbErr> {
-    let sql = "INSERT INTO asset_owner (account, hash, created_at_ms) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO asset_owner (account, hash, created_at_ms) VALUES ($1, $2, $3) ON CONFLICT (account, hash) DO UPDATE SET created_at_ms = $3";
     execute(db, sql, vec![account.into(), hash.into(), now_ms().into()]).await?;
     Ok(())
 }
@@ -119,8 +151,18 @@ fn refused(error: MediaError) -> Refusal {
     Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "unusable_media", sentence)
 }
 
-fn look(blobs: &Blobs, workers: &Workers, hash: &str) -> Result<Found, Refusal> {
-    let path = blobs.find(hash).ok_or_else(|| Refusal::not_found("upload"))?;
+/// Looks into a file; `made` gets the hashes of what is made of it, also when it fails.
+fn look(
+    blobs: &Blobs,
+    workers: &Workers,
+    hash: &str,
+    made: &Mutex<Vec<String>>,
+) -> Result<Found, Refusal> {
+    // The same bytes were dropped at this moment, for somebody else.
+    let path = blobs.find(hash).ok_or_else(|| {
+        let sentence = "These bytes were just taken away for somebody else; send them again.";
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "try_again", sentence).after(1)
+    })?;
     let head = head(&path)?;
     let kind = sniff(&head).ok_or_else(unknown)?;
     let mut found = Found {
@@ -139,14 +181,14 @@ fn look(blobs: &Blobs, workers: &Workers, hash: &str) -> Result<Found, Refusal> 
             found.kind = "image";
             let (picture, size) = workers.picture(&path, POSTER).map_err(refused)?;
             found.size_px = size;
-            put_poster(blobs, &picture, &mut found)?;
+            put_poster(blobs, &picture, &mut found, made)?;
         }
         Sniffed::Wav | Sniffed::Flac | Sniffed::Mp3 | Sniffed::Ogg => {
             found.kind = "voice";
             let pcm = workers.sound(&path).map_err(refused)?;
             found.duration_ms = pcm.duration_ms();
             let picture = waveform::picture(&waveform::waveform(&pcm, 96));
-            put_poster(blobs, &picture, &mut found)?;
+            put_poster(blobs, &picture, &mut found, made)?;
         }
         Sniffed::Mp4 | Sniffed::WebM => {
             found.kind = "video";
@@ -157,7 +199,7 @@ fn look(blobs: &Blobs, workers: &Workers, hash: &str) -> Result<Found, Refusal> 
             let frame =
                 film.seek(at).and_then(|f| f.map_or_else(|| film.next_frame(), |f| Ok(Some(f))));
             if let Some((picture, _)) = frame.map_err(refused)? {
-                put_poster(blobs, &picture, &mut found)?;
+                put_poster(blobs, &picture, &mut found, made)?;
             }
         }
     }
@@ -166,6 +208,7 @@ fn look(blobs: &Blobs, workers: &Workers, hash: &str) -> Result<Found, Refusal> 
             let part = blobs.part();
             if oto_media::traces::film_without(&path, &part).map_err(refused)? {
                 found.served = blobs.adopt(&part)?;
+                note(made, &found.served);
             }
         }
         Sniffed::Png | Sniffed::Jpeg | Sniffed::WebP => {
@@ -174,6 +217,7 @@ fn look(blobs: &Blobs, workers: &Workers, hash: &str) -> Result<Found, Refusal> 
             if let Some(clean) = clean {
                 found.size = clean.len() as i64;
                 found.served = blobs.put(&clean)?;
+                note(made, &found.served);
             }
         }
         _ => {}
@@ -181,19 +225,22 @@ fn look(blobs: &Blobs, workers: &Workers, hash: &str) -> Result<Found, Refusal> 
     Ok(found)
 }
 
-fn put_poster(blobs: &Blobs, picture: &Picture, found: &mut Found) -> Result<(), Refusal> {
+fn put_poster(
+    blobs: &Blobs,
+    picture: &Picture,
+    found: &mut Found,
+    made: &Mutex<Vec<String>>,
+) -> Result<(), Refusal> {
     let small = picture.fitted(POSTER);
     found.rgb = small.average_rgb();
-    found.poster = Some(blobs.put(&small.to_jpeg().map_err(refused)?)?);
+    let poster = blobs.put(&small.to_jpeg().map_err(refused)?)?;
+    note(made, &poster);
+    found.poster = Some(poster);
     Ok(())
 }
 
-/// Drops bytes that turned out to be of no use, unless somebody else has the same.
-pub(crate) async fn forget_unused(state: &AppState, hash: &str) -> Result<(), Refusal> {
-    for hash in without_use(&state.db, vec![hash.to_owned()]).await? {
-        state.blobs.drop_everywhere(&hash).await?;
-    }
-    Ok(())
+fn note(made: &Mutex<Vec<String>>, hash: &str) {
+    made.lock().unwrap_or_else(PoisonError::into_inner).push(hash.to_owned());
 }
 
 /// Refuses what a plan has no room for: everything that was uploaded counts, published or not.
@@ -230,120 +277,4 @@ fn head(path: &std::path::Path) -> Result<Vec<u8>, BackendError> {
         .read_to_end(&mut head)
         .map_err(BackendError::io("reading media"))?;
     Ok(head)
-}
-
-/// Of these media, those that neither an upload nor a job needs.
-async fn without_use(db: &impl ConnectionTrait, media: Vec<String>) -> Result<Vec<String>, DbErr> {
-    let sql = "SELECT 1 AS yes FROM asset WHERE hash = $1 OR served = $1 OR poster = $1 LIMIT 1";
-    let mut left = Vec::new();
-    for hash in media {
-        if one(db, sql, vec![hash.clone().into()]).await?.is_none() {
-            left.push(hash);
-        }
-    }
-    crate::jobs::queue::unneeded(db, left).await
-}
-
-/// Of these media of an author, those that no work, no other owner and no job needs any more. The
-/// author's uploads of them are forgotten, too.
-pub(crate) async fn unneeded(
-    txn: &impl ConnectionTrait,
-    author: &str,
-    media: Vec<String>,
-) -> Result<Vec<String>, DbErr> {
-    let mut gone = Vec::new();
-    for hash in media {
-        let sql =
-            "SELECT 1 AS yes FROM work WHERE asset = $1 OR poster = $1 OR original = $1 LIMIT 1";
-        if one(txn, sql, vec![hash.clone().into()]).await?.is_some() {
-            continue;
-        }
-        let sql =
-            "SELECT hash, served, poster FROM asset WHERE hash = $1 OR served = $1 OR poster = $1";
-        for row in all(txn, sql, vec![hash.clone().into()]).await? {
-            let original: String = row.try_get("", "hash")?;
-            let sql = "DELETE FROM asset_owner WHERE hash = $1 AND account = $2";
-            execute(txn, sql, vec![original.clone().into(), author.into()]).await?;
-            let sql = "DELETE FROM asset WHERE hash = $1 AND NOT EXISTS (SELECT 1 FROM asset_owner o WHERE o.hash = asset.hash)";
-            if execute(txn, sql, vec![original.clone().into()]).await? == 1 {
-                gone.push(original);
-            }
-        }
-        gone.push(hash);
-    }
-    gone.sort_unstable();
-    gone.dedup();
-    let unused = without_use(txn, gone).await?;
-    for hash in &unused {
-        mark(txn, hash, 10_000).await?;
-    }
-    Ok(unused)
-}
-
-/// How long an upload waits for its work, and a result for whoever asked for it.
-const WAITS_MS: i64 = 30 * 86_400_000;
-/// What is looked at and not finished by then was given up.
-const FINISHED_MS: i64 = 3_600_000;
-/// Most that go in one round.
-const MOST: i64 = 50;
-
-/// Drops uploads that nothing was made of and results that nobody fetched, after a month.
-pub(crate) async fn forget_old(state: &AppState) -> Result<(), DbErr> {
-    let before = now_ms() - WAITS_MS;
-    let sql = "SELECT o.account, o.hash FROM asset_owner o JOIN asset s ON s.hash = o.hash WHERE o.created_at_ms < $1
-        AND NOT EXISTS (SELECT 1 FROM work w WHERE w.original = o.hash AND w.author = o.account)
-        AND NOT EXISTS (SELECT 1 FROM job_medium m JOIN job j ON j.id = m.job WHERE m.hash = o.hash AND j.status IN ('queued', 'running', 'canceling')) LIMIT $2";
-    for row in all(&state.db, sql, vec![before.into(), MOST.into()]).await? {
-        let (account, hash): (String, String) =
-            (row.try_get("", "account")?, row.try_get("", "hash")?);
-        let txn = state.db.begin_with_options(immediate()).await?;
-        let media = unneeded(&txn, &account, vec![hash]).await?;
-        txn.commit().await?;
-        drop_all(state, media).await?;
-    }
-    let sql = "SELECT id FROM job WHERE status = 'succeeded' AND released = 0 AND parent_id IS NULL AND finished_at_ms < $1 LIMIT $2";
-    for row in all(&state.db, sql, vec![before.into(), MOST.into()]).await? {
-        let id: String = row.try_get("", "id")?;
-        let media = crate::jobs::queue::release(&state.db, &id).await?;
-        drop_all(state, media).await?;
-    }
-    Ok(())
-}
-
-/// Drops media that were marked in the transaction that freed them, unless somebody needs them again.
-/// What cannot be dropped now is dropped by [`drop_marked`]; nobody sees it meanwhile.
-pub(crate) async fn drop_all(state: &AppState, media: Vec<String>) -> Result<(), DbErr> {
-    for hash in without_use(&state.db, media.clone()).await? {
-        if let Err(error) = state.blobs.drop_everywhere(&hash).await {
-            tracing::warn!(asset.hash = %hash, %error, "a medium that nothing needs could not be dropped yet");
-            continue;
-        }
-        unmark(&state.db, &hash).await?;
-    }
-    Ok(())
-}
-
-/// Drops what was marked and not dropped since: the store was away, or the process ended.
-pub(crate) async fn drop_marked(state: &AppState) -> Result<(), DbErr> {
-    let sql = "SELECT hash FROM blob_drop WHERE at_ms < $1 ORDER BY at_ms LIMIT $2";
-    let rows = all(&state.db, sql, vec![now_ms().into(), MOST.into()]).await?;
-    let marked = rows.iter().map(|r| r.try_get("", "hash")).collect::<Result<Vec<String>, _>>()?;
-    let unused = without_use(&state.db, marked.clone()).await?;
-    for hash in marked.iter().filter(|hash| !unused.contains(hash)) {
-        // Needed again.
-        unmark(&state.db, hash).await?;
-    }
-    drop_all(state, unused).await
-}
-
-/// From some time on a medium goes, unless somebody needs it then.
-async fn mark(db: &impl ConnectionTrait, hash: &str, in_ms: i64) -> Result<(), DbErr> {
-    let sql = "INSERT INTO blob_drop (hash, at_ms) VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET at_ms = $2";
-    execute(db, sql, vec![hash.into(), (now_ms() + in_ms).into()]).await?;
-    Ok(())
-}
-
-async fn unmark(db: &impl ConnectionTrait, hash: &str) -> Result<(), DbErr> {
-    execute(db, "DELETE FROM blob_drop WHERE hash = $1", vec![hash.into()]).await?;
-    Ok(())
 }

@@ -22,7 +22,9 @@ use crate::BackendError;
 use crate::config::ConfigError;
 
 /// Larger media are sent in parts.
-const PART: usize = 8 << 20;
+const PART: usize = 5 << 20;
+/// Parts under way at once: as few as keep a line busy, so that each has time on a slow one.
+const PARTS: usize = 2;
 /// How much of what lies in the object store is also kept in the folder.
 const MOST_CACHED: u64 = 8 << 30;
 
@@ -36,6 +38,8 @@ pub(crate) struct Blobs {
 #[derive(Debug, Clone)]
 struct Remote {
     store: Arc<dyn ObjectStore>,
+    /// The same, for what is sent.
+    sends: Arc<dyn ObjectStore>,
     prefix: String,
     /// The last time it refused to keep something.
     refused: Arc<AtomicBool>,
@@ -60,9 +64,22 @@ impl Remote {
                 Err(error) => return Err(error.into()),
             }
         }
-        self.store.put(&key, PutPayload::from_static(b"oTo")).await?;
+        self.sends.put(&key, PutPayload::from_static(b"oTo")).await?;
         self.refused.store(false, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// Sends a file in parts.
+async fn send(upload: &mut WriteMultipart, file: &mut tokio::fs::File) -> Result<(), BackendError> {
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        let n = file.read(&mut buffer).await.map_err(BackendError::io("reading media"))?;
+        if n == 0 {
+            return Ok(());
+        }
+        upload.wait_for_capacity(PARTS).await?;
+        upload.put(Bytes::copy_from_slice(&buffer[..n]));
     }
 }
 
@@ -101,37 +118,49 @@ impl Blobs {
             let sentence = "OTO_STORAGE_URL: s3:// needs the name of a bucket".to_owned();
             return Err(ConfigError(vec![sentence]).into());
         }
-        // Whoever waits is told within a minute or so that the store does not answer.
-        let calls = ClientOptions::new()
+        // Small calls and reading give up when nothing comes for a while. What is sent has a time for each
+        // part: a line that moves slowly is no line that hangs.
+        let quiet = ClientOptions::new()
             .with_connect_timeout(Duration::from_secs(5))
             .with_timeout_disabled()
             .with_read_timeout(Duration::from_secs(20));
-        let retry = RetryConfig {
-            backoff: BackoffConfig { max_backoff: Duration::from_secs(3), ..Default::default() },
-            max_retries: 3,
-            retry_timeout: Duration::from_secs(30),
-        };
-        let mut store = AmazonS3Builder::from_env()
-            .with_bucket_name(bucket)
-            .with_client_options(calls)
-            .with_retry(retry);
-        // An address that is written with http:// is meant so.
-        let endpoint = ["AWS_ENDPOINT", "AWS_ENDPOINT_URL"].map(|name| std::env::var(name).ok());
-        if endpoint.into_iter().flatten().any(|url| url.starts_with("http://")) {
-            store = store.with_allow_http(true);
-        }
-        let store = store.build()?;
+        let patient = ClientOptions::new()
+            .with_connect_timeout(Duration::from_secs(5))
+            .with_timeout(Duration::from_secs(60));
+        let [store, sends] = [(quiet, 15), (patient, 45)].map(|(calls, seconds)| {
+            let retry = RetryConfig {
+                backoff: BackoffConfig {
+                    max_backoff: Duration::from_secs(3),
+                    ..Default::default()
+                },
+                max_retries: 3,
+                // After one that took so long there is no other.
+                retry_timeout: Duration::from_secs(seconds),
+            };
+            let mut store = AmazonS3Builder::from_env()
+                .with_bucket_name(bucket)
+                .with_client_options(calls)
+                .with_retry(retry);
+            // An address that is written with http:// is meant so.
+            let endpoint =
+                ["AWS_ENDPOINT", "AWS_ENDPOINT_URL"].map(|name| std::env::var(name).ok());
+            if endpoint.into_iter().flatten().any(|url| url.starts_with("http://")) {
+                store = store.with_allow_http(true);
+            }
+            store.build()
+        });
         let prefix = prefix.trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Self::with_store(data_dir.join("media"), Arc::new(store), prefix)
+        Self::with_store(data_dir.join("media"), Arc::new(store?), Arc::new(sends?), prefix)
     }
 
     fn with_store(
         root: PathBuf,
         store: Arc<dyn ObjectStore>,
+        sends: Arc<dyn ObjectStore>,
         prefix: String,
     ) -> Result<Self, BackendError> {
-        let remote = Some(Remote { store, prefix, refused: Arc::default() });
+        let remote = Some(Remote { store, sends, prefix, refused: Arc::default() });
         Ok(Self { remote, ..Self::new(root)? })
     }
 
@@ -197,19 +226,50 @@ impl Blobs {
     /// Brings a blob that lies here into the object store, if there is one; the same bytes twice
     /// are one object.
     pub(crate) async fn keep(&self, hash: &str, content_type: &str) -> Result<(), BackendError> {
-        let kept = self.keep_now(hash, content_type).await;
+        // Whoever asked may leave; what was begun at the store is ended there in any case.
+        let (blobs, own, kind) = (self.clone(), hash.to_owned(), content_type.to_owned());
+        let kept = tokio::spawn(async move { blobs.keep_now(&own, &kind).await }).await;
+        let kept = kept.unwrap_or_else(|e| Err(BackendError::Stopped(e.to_string())));
         if let Some(remote) = &self.remote {
             remote.refused.store(kept.is_err(), Ordering::Relaxed);
         }
         kept
     }
 
-    async fn keep_now(&self, hash: &str, content_type: &str) -> Result<(), BackendError> {
-        let (Some(remote), Some(path)) = (&self.remote, self.find(hash)) else { return Ok(()) };
-        let key = remote.key(hash);
-        if remote.store.head(&key).await.is_ok() {
-            return Ok(());
+    /// Whether a medium is neither here nor in the store; what is only here is brought there.
+    pub(crate) async fn is_lost(
+        &self,
+        hash: &str,
+        content_type: &str,
+    ) -> Result<bool, BackendError> {
+        if self.remote.is_none() {
+            return Ok(self.find(hash).is_none());
         }
+        match self.keep(hash, content_type).await {
+            Ok(()) => Ok(false),
+            Err(BackendError::Io { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn keep_now(&self, hash: &str, content_type: &str) -> Result<(), BackendError> {
+        let Some(remote) = &self.remote else { return Ok(()) };
+        let key = remote.key(hash);
+        match remote.store.head(&key).await {
+            Ok(_) => return Ok(()),
+            Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let Some(path) = self.find(hash) else {
+            return Err(BackendError::Io {
+                what: "keeping a medium",
+                source: std::io::ErrorKind::NotFound.into(),
+            });
+        };
         let mut attributes = Attributes::new();
         attributes.insert(Attribute::ContentType, content_type.to_owned().into());
         let mut file =
@@ -220,22 +280,19 @@ impl Blobs {
             file.read_to_end(&mut bytes).await.map_err(BackendError::io("reading media"))?;
             let options =
                 PutOptions { mode: PutMode::Overwrite, attributes, ..PutOptions::default() };
-            remote.store.put_opts(&key, PutPayload::from(bytes), options).await?;
+            remote.sends.put_opts(&key, PutPayload::from(bytes), options).await?;
             return Ok(());
         }
-        let upload = remote.store.put_multipart_opts(&key, attributes.into()).await?;
+        let upload = remote.sends.put_multipart_opts(&key, attributes.into()).await?;
         let mut upload = WriteMultipart::new_with_chunk_size(upload, PART);
-        let mut buffer = vec![0; 1 << 18];
-        loop {
-            let n = file.read(&mut buffer).await.map_err(BackendError::io("reading media"))?;
-            if n == 0 {
-                break;
+        match send(&mut upload, &mut file).await {
+            Ok(()) => upload.finish().await.map(drop).map_err(BackendError::from),
+            Err(error) => {
+                // Parts that nobody puts together cost, and nobody sees them.
+                upload.abort().await.ok();
+                Err(error)
             }
-            upload.wait_for_capacity(4).await?;
-            upload.put(Bytes::copy_from_slice(&buffer[..n]));
         }
-        upload.finish().await?;
-        Ok(())
     }
 
     /// Where a blob lies, brought from the object store if it is only there. What comes is checked
@@ -363,7 +420,13 @@ mod tests {
         let store = Arc::new(object_store::memory::InMemory::new());
         let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let of = |folder: &Path| {
-            Blobs::with_store(folder.to_owned(), Arc::clone(&store) as _, "p/".to_owned()).unwrap()
+            Blobs::with_store(
+                folder.to_owned(),
+                Arc::clone(&store) as _,
+                Arc::clone(&store) as _,
+                "p/".to_owned(),
+            )
+            .unwrap()
         };
         let (one, two) = (of(here.path()), of(there.path()));
         let big = vec![7u8; PART + 3];

@@ -13,7 +13,7 @@ use crate::notices::letters;
 use crate::state::AppState;
 use crate::wall::live::Ears;
 use crate::wall::sums;
-use crate::{assets, ledger, moderation, payments, people, webhooks, works};
+use crate::{assets, db, jobs, ledger, moderation, payments, people, webhooks, works};
 
 /// Between two looks at what changed.
 const BEAT: Duration = Duration::from_secs(1);
@@ -31,6 +31,9 @@ pub(crate) async fn keep_house(state: AppState) {
         every_beat(&state, "payments", || payments::handle_open(&state)),
         every_beat(&state, "webhooks", || webhooks::deliver_due(&state)),
         every_beat(&state, "ends of jobs", || told::tell_ends(&state)),
+        every_beat(&state, "letters", || letters::send_due(&state)),
+        every_beat(&state, "media to be dropped", || assets::drop::drop_marked(&state)),
+        every_beat(&state, "late results", || jobs::keep_late(&state)),
     );
 }
 
@@ -60,11 +63,13 @@ async fn house(state: AppState) {
         say("bells of notices", ringer.ring(&state.db, &server.bell).await);
         say("sums of the wall", sums::bring_up_to_date(&state.db).await.map(drop));
         if beat % SOON == SOON - 1 {
+            say(
+                "a database to be opened again",
+                db::heal(&state.db, &server.config.data_dir).await,
+            );
             say("accounts that leave", people::leave_due(&state).await);
             say("suspensions that end", moderation::let_back(&state.db).await);
             say("tokens that end", ledger::lots::end_due(&state.db).await);
-            say("media to be dropped", assets::drop_marked(&state).await);
-            say("letters", letters::send_due(&state).await);
         }
         if beat % ROUND == ROUND - 1 {
             say("what has run out", forget(&state).await);

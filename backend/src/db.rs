@@ -2,15 +2,19 @@
 //! once for both, with `$1` for values.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sea_orm::sqlx::Connection;
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::{
+    SqliteConnection, SqliteJournalMode, SqliteSynchronous, SqliteTransactionManager,
+};
+use sea_orm::sqlx::{self, Connection};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, QueryResult,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, TryGetable, Value,
 };
 use sea_orm_migration::MigratorTrait;
+use sqlx_core::transaction::TransactionManager;
 
 use crate::jobs::queue::media;
 use crate::migration::{Migrator, ServerMigrator};
@@ -86,11 +90,8 @@ async fn sqlite(path: &Path) -> Result<DatabaseConnection, DbErr> {
         .map_sqlx_sqlite_pool_opts(|pool| {
             pool.before_acquire(|connection, _| {
                 Box::pin(async move {
-                    // What was let go of in the middle is rolled back before this answers. A commit or
-                    // rollback that failed, as on a full disk, leaves the library counting one
-                    // transaction too many: everything after it would be inside one that never ends.
                     connection.ping().await?;
-                    Ok(!connection.is_in_transaction())
+                    settle(connection).await
                 })
             })
         })
@@ -103,6 +104,50 @@ async fn sqlite(path: &Path) -> Result<DatabaseConnection, DbErr> {
                 .foreign_keys(true)
         });
     Database::connect(options).await
+}
+
+/// Leaves a connection outside of any transaction. False when that cannot be: then it is closed.
+///
+/// What was let go of in the middle has been rolled back by now. But a commit or rollback that failed,
+/// as on a full disk, leaves the library counting one transaction too many, since SQLite had rolled back
+/// by itself; everything after it would be inside one that never ends. One that is begun by hand gives
+/// the library something to roll back.
+async fn settle(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    for _ in 0..4 {
+        if !connection.is_in_transaction() {
+            return Ok(true);
+        }
+        // Refused where there is one.
+        sqlx::raw_sql("BEGIN").execute(&mut *connection).await.ok();
+        SqliteTransactionManager::rollback(connection).await.ok();
+    }
+    Ok(!connection.is_in_transaction())
+}
+
+/// Somebody was told that nothing can be written.
+static REFUSED: AtomicBool = AtomicBool::new(false);
+
+/// A write was refused because the database can only be read.
+pub(crate) fn refused_to_write() {
+    REFUSED.store(true, Ordering::Relaxed);
+}
+
+/// A connection that was opened while nothing could be written stays so; when files can be written again
+/// it is replaced.
+pub(crate) async fn heal(db: &DatabaseConnection, data_dir: &Path) -> Result<(), DbErr> {
+    if db.get_database_backend() != DbBackend::Sqlite || !REFUSED.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let probe = data_dir.join(".writable");
+    if std::fs::write(&probe, b"oTo").and_then(|()| std::fs::remove_file(&probe)).is_err() {
+        return Ok(());
+    }
+    REFUSED.store(false, Ordering::Relaxed);
+    let error = |e: sqlx::Error| DbErr::Custom(e.to_string());
+    let connection = db.get_sqlite_connection_pool().acquire().await.map_err(error)?;
+    connection.close().await.map_err(error)?;
+    tracing::info!("the database is opened again: it can be written again");
+    Ok(())
 }
 
 async fn lock(txn: &impl ConnectionTrait, name: i64) -> Result<(), DbErr> {
@@ -224,6 +269,8 @@ mod tests {
         let txn = db.begin_with_options(immediate()).await.unwrap();
         execute(&txn, insert, vec!["small".into(), "x".into()]).await.unwrap();
         txn.commit().await.unwrap();
+        let left: i64 = value(&db, "PRAGMA max_page_count", vec![]).await.unwrap().unwrap();
+        assert_eq!(left, pages, "it is the same connection: reading never stopped");
         let other = sqlite(&path).await.unwrap();
         let sql = "SELECT COUNT(*) FROM engine WHERE name = 'small'";
         assert_eq!(value::<i64>(&other, sql, vec![]).await.unwrap(), Some(1));

@@ -83,6 +83,15 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
+    /// The account reads and changes nothing.
+    pub(crate) fn frozen() -> Self {
+        Self::new(
+            StatusCode::LOCKED,
+            "account_frozen",
+            "Your account is frozen: you can read everything and change nothing. Your decisions say why, and how to object.",
+        )
+    }
+
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("There is no such {what} here."))
     }
@@ -102,16 +111,19 @@ impl From<BackendError> for Refusal {
                 "The server has no room left, so nothing was kept. Its operator has to make some; try again later.",
             )
             .after(300),
-            Some(Trouble::ReadOnly) => Self::new(
+            Some(Trouble::ReadOnly) => {
+                crate::db::refused_to_write();
+                Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "cannot_write",
                 "The server cannot write anything down now, so nothing was kept. Try again later.",
-            )
-            .after(60),
+                )
+                .after(60)
+            }
             Some(Trouble::StoreAway) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "media_store_away",
-                "The place where media are kept does not answer, so nothing was kept. Try again in a minute.",
+                "The place where media are kept does not answer. Try again in a minute.",
             )
             .after(60),
             None => Self::new(
@@ -136,6 +148,8 @@ fn trouble(error: &BackendError) -> Option<Trouble> {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
             Some(Trouble::Full)
         }
+        // EIO: the disk itself fails.
+        _ if source.raw_os_error() == Some(5) => Some(Trouble::ReadOnly),
         ErrorKind::TimedOut => Some(Trouble::StoreAway),
         ErrorKind::ReadOnlyFilesystem => Some(Trouble::ReadOnly),
         _ => None,

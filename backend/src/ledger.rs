@@ -316,6 +316,12 @@ pub(crate) async fn check(db: &impl ConnectionTrait) -> Result<Vec<String>, DbEr
     if n > 0 {
         wrong.push(format!("{n} balances are not the sums of their entries"));
     }
+    let sql = "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT l.account FROM token_lot l JOIN ledger_account a ON a.id IN ('available:' || l.account, 'held:' || l.account) WHERE l.ended = 0
+        GROUP BY l.account HAVING (SELECT SUM(micro - used_micro) FROM token_lot o WHERE o.account = l.account AND o.ended = 0) > (SELECT SUM(balance) FROM ledger_account b WHERE b.id IN ('available:' || l.account, 'held:' || l.account))) t";
+    let n: i64 = value(db, sql, vec![]).await?.unwrap_or(0);
+    if n > 0 {
+        wrong.push(format!("{n} purses have less than what is to end in them"));
+    }
     let sql = "SELECT CAST(COUNT(*) AS BIGINT) FROM ledger_account WHERE floor IS NOT NULL AND balance < floor";
     let n: i64 = value(db, sql, vec![]).await?.unwrap_or(0);
     if n > 0 {
@@ -351,7 +357,7 @@ pub(crate) async fn take_back(
     touch(txn, account).await?;
     let [free, ..] = balances(txn, account).await?;
     let from_free = free.min(micro);
-    book_once(
+    let is_new = book_once(
         txn,
         Transfer {
             kind,
@@ -367,7 +373,9 @@ pub(crate) async fn take_back(
             ],
         },
     )
-    .await
+    .await?;
+    lots::clip(txn, account).await?;
+    Ok(is_new)
 }
 
 /// Gives back or sells: a debt is paid first.

@@ -7,6 +7,9 @@ use secrecy::ExposeSecret;
 use crate::BackendError;
 use crate::config::Mail;
 
+/// How long a server for letters may take.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// Sends letters. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Mailer {
@@ -54,25 +57,32 @@ impl Mailer {
         Ok(Self { from, way })
     }
 
+    /// Sends a letter now; an error when nobody took it.
+    pub(crate) async fn deliver(
+        &self,
+        to: &str,
+        subject: &str,
+        text: String,
+    ) -> Result<(), String> {
+        let to: Mailbox = to.parse().ok().ok_or_else(|| "the address is none".to_owned())?;
+        let letter = Message::builder().from(self.from.clone()).to(to).subject(subject).body(text);
+        let letter = letter.map_err(|e| e.to_string())?;
+        let sent = async {
+            match &self.way {
+                Way::Folder(way) => way.send(letter).await.map(drop).map_err(|e| e.to_string()),
+                Way::Smtp(way) => way.send(letter).await.map(drop).map_err(|e| e.to_string()),
+            }
+        };
+        let sent = tokio::time::timeout(PATIENCE, sent).await;
+        sent.unwrap_or_else(|_| Err("the server for letters does not answer".to_owned()))
+    }
+
     /// Sends a letter, later: whoever asked does not wait, and cannot tell from the time whether
     /// there was somebody to send it to.
     pub(crate) fn send(&self, to: &str, subject: &str, text: String) {
-        let Ok(to) = to.parse::<Mailbox>() else { return };
-        let letter = Message::builder().from(self.from.clone()).to(to).subject(subject).body(text);
-        let letter = match letter {
-            Ok(letter) => letter,
-            Err(error) => {
-                tracing::error!(%error, "a letter could not be written");
-                return;
-            }
-        };
-        let way = self.way.clone();
+        let (mailer, to, subject) = (self.clone(), to.to_owned(), subject.to_owned());
         tokio::spawn(async move {
-            let sent = match way {
-                Way::Folder(way) => way.send(letter).await.map(drop).map_err(|e| e.to_string()),
-                Way::Smtp(way) => way.send(letter).await.map(drop).map_err(|e| e.to_string()),
-            };
-            if let Err(error) = sent {
+            if let Err(error) = mailer.deliver(&to, &subject, text).await {
                 tracing::error!(%error, "a letter could not be sent");
             }
         });

@@ -179,6 +179,7 @@ const STEPS: &[Step] = &[
         CREATE TABLE job_medium (
             hash TEXT NOT NULL,
             job TEXT NOT NULL,
+            made BIGINT NOT NULL DEFAULT 0,
             PRIMARY KEY (hash, job)
         );
         CREATE INDEX job_medium_job ON job_medium (job);",

@@ -8,7 +8,7 @@ pub(crate) mod subscription;
 use axum::http::{HeaderMap, StatusCode};
 use oto_api_types::CheckoutPage;
 use oto_engines::webhook::{self, Scheme};
-use sea_orm::{DbErr, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 use serde_json::Value;
 
 use crate::config::Stripe;
@@ -257,27 +257,41 @@ async fn refund(state: &AppState, charge: &Value) -> Result<String, Refusal> {
     };
     let refunded = charge["amount_refunded"].as_i64().unwrap_or(0).clamp(0, cents);
     let txn = state.db.begin_with_options(immediate()).await?;
-    let sql = "SELECT refunded_cents FROM payment_order WHERE id = $1";
-    execute(
-        &txn,
-        "UPDATE payment_order SET state = state WHERE id = $1",
-        vec![order.clone().into()],
-    )
-    .await?;
-    let before: i64 = value(&txn, sql, vec![order.clone().into()]).await?.unwrap_or(0);
+    let before = refunded_of(&txn, &order).await?;
     if refunded <= before {
         txn.rollback().await?;
         return Ok("taken back before".to_owned());
     }
     let micro = share(refunded - before, tokens, cents);
     let reference = format!("refund:{order}:{refunded}");
-    if ledger::take_back(&txn, &account, micro, "refund", reference).await.map_err(booked)? {
-        lots::used(&txn, &order, micro).await?;
-    }
+    take(&txn, &account, &order, micro, "refund", reference).await?;
     let sql = "UPDATE payment_order SET refunded_cents = $2, state = 'refunded' WHERE id = $1";
     execute(&txn, sql, vec![order.into(), refunded.into()]).await?;
     txn.commit().await?;
     Ok("taken back".to_owned())
+}
+
+/// Locks an order, always before its owner's purse, and says how much of it was given back.
+async fn refunded_of(txn: &impl ConnectionTrait, order: &str) -> Result<i64, DbErr> {
+    let sql = "UPDATE payment_order SET state = state WHERE id = $1 RETURNING refunded_cents";
+    let row = one(txn, sql, vec![order.into()]).await?;
+    row.map_or(Ok(0), |row| row.try_get("", "refunded_cents"))
+}
+
+/// Takes tokens of an order back, once for a reference; of a month's only what is not gone already.
+async fn take(
+    txn: &impl ConnectionTrait,
+    account: &str,
+    order: &str,
+    micro: i64,
+    kind: &str,
+    reference: String,
+) -> Result<(), Refusal> {
+    let micro = lots::claimable(txn, order, micro).await?;
+    if ledger::take_back(txn, account, micro, kind, reference).await.map_err(booked)? {
+        lots::taken_back(txn, order, micro).await?;
+    }
+    Ok(())
 }
 
 /// The tokens, in millionths, that a part of a price stands for.
@@ -294,26 +308,26 @@ async fn contest(state: &AppState, dispute: &Value) -> Result<String, Refusal> {
         return Err(away("told of a dispute before its payment"));
     };
     let id = dispute["id"].as_str().unwrap_or_default().to_owned();
-    // What was given back before is not taken again.
-    let sql = "SELECT refunded_cents FROM payment_order WHERE id = $1";
-    let refunded: i64 = value(&state.db, sql, vec![order.clone().into()]).await?.unwrap_or(0);
-    let most = (cents - refunded).max(0);
-    let contested = dispute["amount"].as_i64().unwrap_or(cents).clamp(0, most);
-    let micro = share(contested, tokens, cents);
     let txn = state.db.begin_with_options(immediate()).await?;
+    // What was given back before is not taken again.
+    let most = (cents - refunded_of(&txn, &order).await?).max(0);
+    let contested = dispute["amount"].as_i64().unwrap_or(cents).clamp(0, most);
+    let reference = format!("dispute:{id}");
+    let micro = share(contested, tokens, cents);
     // Both ends of a dispute take first: its end may be heard before its beginning.
-    let taken = ledger::take_back(&txn, &account, micro, "dispute", format!("dispute:{id}"))
-        .await
-        .map_err(booked)?;
-    if taken {
-        // Of a month that was contested nothing is left to end.
-        lots::used(&txn, &order, micro).await?;
-    }
+    take(&txn, &account, &order, micro, "dispute", reference.clone()).await?;
     let won = matches!(dispute["status"].as_str(), Some("won" | "warning_closed"));
     if won {
-        ledger::credit(&txn, &account, micro, "restore", format!("restore:{id}"), "dispute won")
+        // What it took comes back, whatever happened to the order meanwhile.
+        let sql = "SELECT e.amount FROM ledger_entry e JOIN ledger_transfer t ON t.id = e.transfer WHERE t.reference = $1 AND e.account = 'clearing'";
+        let taken: i64 = value(&txn, sql, vec![reference.into()]).await?.unwrap_or(0);
+        let again = format!("restore:{id}");
+        let is_new = ledger::credit(&txn, &account, taken, "restore", again, "dispute won")
             .await
             .map_err(booked)?;
+        if is_new {
+            lots::given_again(&txn, &order, taken).await?;
+        }
     }
     let sql = "UPDATE payment_order SET state = $2 WHERE id = $1";
     let word = if won { "paid" } else { "disputed" };

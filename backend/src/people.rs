@@ -13,7 +13,7 @@ use crate::BackendError;
 use crate::accounts::GRACE_DAYS;
 use crate::assets;
 use crate::auth::session;
-use crate::db::{all, execute, immediate, now_ms, statement};
+use crate::db::{all, execute, immediate, now_ms, one, statement};
 use crate::error::Refusal;
 use crate::payments::subscription;
 use crate::search;
@@ -140,6 +140,10 @@ pub(crate) async fn leave_due(state: &AppState) -> Result<(), DbErr> {
 }
 
 async fn go(state: &AppState, id: &str, keeps_works: bool) -> Result<(), Refusal> {
+    let sql = "SELECT 1 AS yes FROM account WHERE id = $1 AND leaves_at_ms < $2";
+    if one(&state.db, sql, vec![id.into(), now_ms().into()]).await?.is_none() {
+        return Ok(());
+    }
     // Whoever is gone pays no more; where that cannot be said now, they go later.
     subscription::end(state, id).await?;
     let txn = state.db.begin_with_options(immediate()).await?;
@@ -165,7 +169,7 @@ async fn go(state: &AppState, id: &str, keeps_works: bool) -> Result<(), Refusal
         change::reindex(&txn, &row.try_get::<String>("", "id")?).await?;
     }
     txn.commit().await?;
-    assets::drop_all(state, media).await?;
+    assets::drop_soon(state, media).await;
     Ok(())
 }
 
@@ -187,6 +191,9 @@ async fn erase(txn: &impl ConnectionTrait, id: &str, keeps_works: bool) -> Resul
         "DELETE FROM webhook_endpoint WHERE account = $1",
         "DELETE FROM letter_token WHERE account = $1",
         "UPDATE api_key SET revoked = 1, name = '' WHERE account = $1",
+        // What their jobs made goes, unless somebody else needs it.
+        "INSERT INTO blob_drop (hash, at_ms) SELECT DISTINCT m.hash, 0 FROM job_medium m JOIN job j ON j.id = m.job WHERE j.owner = $1 AND j.status IN ('succeeded', 'failed', 'canceled', 'expired') ON CONFLICT DO NOTHING",
+        "DELETE FROM job_medium WHERE job IN (SELECT id FROM job WHERE owner = $1 AND status IN ('succeeded', 'failed', 'canceled', 'expired'))",
         "UPDATE job SET request = '{}', result = NULL WHERE owner = $1 AND status IN ('succeeded', 'failed', 'canceled', 'expired')",
     ] {
         execute(txn, sql, vec![id.into()]).await?;

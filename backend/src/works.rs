@@ -11,7 +11,6 @@ use oto_api_types::{Author, JobKind, Recipe, Visibility, Work, WorkSource};
 use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 
 use crate::auth::Me;
-use crate::auth::me::Role;
 use crate::db::one;
 
 /// A work's row with its author.
@@ -136,8 +135,7 @@ impl WorkRow {
         // A key that was not given this right sees what everybody sees.
         let me = me.filter(|m| m.may("works:read").is_ok());
         let is_own = me.is_some_and(|m| m.account == self.author.id);
-        let is_moderator = me.is_some_and(|m| m.role >= Role::Moderator);
-        is_own || is_moderator || self.is_on_wall
+        is_own || self.is_on_wall
     }
 
     /// Whether whoever has the link may see it.
@@ -159,7 +157,7 @@ impl WorkRow {
 
     /// The work for a caller, without what only they said of it.
     pub(crate) fn shown(&self, me: Option<&Me>, public_url: &str) -> Work {
-        let is_own = me.is_some_and(|m| m.account == self.author.id || m.role >= Role::Moderator);
+        let is_own = me.is_some_and(|m| m.account == self.author.id);
         let (recipe, sources) = (self.recipe(), self.told_sources());
         Work {
             id: self.id.clone(),

@@ -119,9 +119,9 @@ impl Meter {
 pub struct Draft(Arc<Mutex<String>>);
 
 impl Draft {
-    /// All words so far, without anything that might be the beginning of a key.
-    pub fn set(&self, text: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    /// More words, without anything that might be the beginning of a key.
+    pub fn push(&self, more: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_str(more);
     }
 
     /// The words so far, behind the first `from` bytes; none when there are no more, or when the text

@@ -115,10 +115,11 @@ fn cleared(from: &Path, to: &Path, found: &[(u64, u64)]) -> std::io::Result<()> 
     std::fs::copy(from, to)?;
     let mut film = OpenOptions::new().write(true).open(to)?;
     let nothing = vec![0; 1 << 16];
-    for (at, size) in found {
-        film.seek(SeekFrom::Start(at + 4))?;
+    for &(at, size) in found {
+        film.seek(SeekFrom::Start(at))?;
+        // The short form, also where the long one was: what follows its eight bytes is cleared.
+        film.write_all(&u32::try_from(size).unwrap_or(0).to_be_bytes())?;
         film.write_all(b"free")?;
-        film.seek(SeekFrom::Start(at + 8))?;
         let mut left = size - 8;
         while left > 0 {
             let n = left.min(nothing.len() as u64);
@@ -182,7 +183,7 @@ fn traced(film: &mut (impl Read + Seek)) -> std::io::Result<Option<Vec<(u64, u64
             at += size;
         }
     }
-    // The long form has no room for it to be told apart from a short one once it is cleared.
+    // Nothing that somebody noted has four gigabytes; zero would mean up to the end.
     found.retain(|(_, size)| u32::try_from(*size).is_ok());
     Ok(Some(found))
 }
@@ -234,6 +235,9 @@ mod tests {
         };
         let place = boxed(b"udta", &boxed(b"\xa9xyz", b"+38.7223-009.1393/"));
         let trak = boxed(b"trak", &[boxed(b"mdia", b"1234"), place.clone()].concat());
+        // The long form of a length (ISO/IEC 14496-12, 4.2).
+        let long = [&[0, 0, 0, 1][..], b"udta", &30u64.to_be_bytes(), b"38.7223 again!"].concat();
+        let place = [place, long].concat();
         let xmp = boxed(b"uuid", &[&XMP[..], b"GPS 38.7223"].concat());
         let credentials = boxed(b"uuid", &[7; 24]);
         let film = [
@@ -252,7 +256,8 @@ mod tests {
         };
         let clean = without(&film).unwrap();
         assert_eq!(clean.len(), film.len());
-        assert_eq!(clean.windows(4).filter(|w| w == b"free").count(), 3);
+        assert_eq!(clean.windows(4).filter(|w| w == b"free").count(), 4);
+        assert_eq!(traced(&mut std::io::Cursor::new(&clean)).unwrap(), Some(Vec::new()));
         assert!(!clean.windows(7).any(|w| w == b"38.7223"));
         assert!(clean.ends_with(&[credentials, boxed(b"mdat", b"udta")].concat()));
         assert_eq!(without(&clean), None);

@@ -11,7 +11,7 @@ use crate::audit;
 use crate::db::{execute, immediate};
 use crate::error::Refusal;
 use crate::jobs::stages;
-use crate::ledger::{self, LedgerError, MICRO, Transfer};
+use crate::ledger::{self, LedgerError, MICRO, Transfer, lots};
 use crate::moderation;
 use crate::state::AppState;
 
@@ -113,7 +113,7 @@ async fn adjust(state: &AppState, me: &str, id: &str, form: &PersonForm) -> Resu
     )
     .await;
     match booked {
-        Ok(()) => {}
+        Ok(()) => lots::clip(&txn, id).await?,
         Err(LedgerError::Insufficient) => {
             return Err(Refusal::validation("They have fewer tokens than that."));
         }

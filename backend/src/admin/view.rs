@@ -29,6 +29,11 @@ pub(super) enum Block {
     Table(Table),
     Act(Act),
     Words(String),
+    /// One that may not be there.
+    Picture {
+        src: String,
+        alt: String,
+    },
 }
 
 /// A cell of a table.

@@ -1,6 +1,7 @@
 //! What operators see.
 
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use sea_orm::{DbErr, QueryResult};
 use serde::Deserialize;
@@ -11,6 +12,7 @@ use crate::db::{all, now_ms, value};
 use crate::error::Refusal;
 use crate::ledger::MICRO;
 use crate::routes::body::Query;
+use crate::routes::shared;
 use crate::state::AppState;
 use crate::{audit as log, ledger, works};
 
@@ -228,6 +230,18 @@ pub(super) async fn person(
     Ok(page(&who, "People", "", blocks))
 }
 
+/// The picture of a work, whoever may see it otherwise: whoever decides about it has to.
+pub(super) async fn picture(
+    State(state): State<AppState>,
+    _who: Operator,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let work = works::find(&state.db, &id).await?;
+    let poster = work.and_then(|w| w.poster).ok_or_else(|| Refusal::not_found("picture"))?;
+    shared::send(&state, &poster, "image/jpeg", &headers, shared::OWN).await
+}
+
 /// What was reported, most often first, and appeals.
 pub(super) async fn moderation(
     State(state): State<AppState>,
@@ -266,6 +280,7 @@ pub(super) async fn moderation(
                 ("label", "Label"),
                 ("unpublish", "Take down"),
                 ("remove", "Remove"),
+                ("restore", "Restore"),
             ],
             "comment" => vec![("keep", "Keep"), ("remove", "Remove")],
             _ => vec![
@@ -275,7 +290,12 @@ pub(super) async fn moderation(
                 ("suspend", "Suspend"),
             ],
         };
-        blocks.push(Block::Words(format!("{kind}: {}", what.unwrap_or_else(|| "gone".to_owned()))));
+        let title_of = what.unwrap_or_else(|| "gone".to_owned());
+        if kind == "work" {
+            let src = format!("/admin/works/{target}/picture");
+            blocks.push(Block::Picture { src, alt: title_of.chars().take(80).collect() });
+        }
+        blocks.push(Block::Words(format!("{kind}: {title_of}")));
         blocks.push(Block::Act(Act {
             title,
             action: "/admin/moderation".to_owned(),

@@ -61,7 +61,6 @@ pub(crate) struct Me {
     /// Empty for the desk.
     pub(crate) account: String,
     pub(crate) handle: String,
-    pub(crate) role: Role,
     /// "active", "limited" or "frozen".
     pub(crate) state: String,
     pub(crate) plan: String,
@@ -76,7 +75,6 @@ impl Me {
         Self {
             account: String::new(),
             handle: String::new(),
-            role: Role::Member,
             state: "active".to_owned(),
             plan: String::new(),
             via: Via::Desk,
@@ -95,11 +93,7 @@ impl Me {
             return Err(Refusal::forbidden(format!("This key may not do that: it lacks {scope}.")));
         }
         if !scope.ends_with(":read") && self.state == "frozen" {
-            return Err(Refusal::new(
-                StatusCode::LOCKED,
-                "account_frozen",
-                "Your account is frozen: you can read everything and change nothing. Your decisions say why, and how to object.",
-            ));
+            return Err(Refusal::frozen());
         }
         Ok(())
     }
@@ -159,15 +153,7 @@ async fn recognise(parts: &Parts, state: &AppState) -> Result<Option<Me>, Refusa
             "This account is closed or suspended. The letter that was sent says why.",
         ));
     }
-    Ok(Some(Me {
-        account,
-        handle: row.handle,
-        role: row.role,
-        state: row.state,
-        plan: row.plan,
-        via,
-        scopes,
-    }))
+    Ok(Some(Me { account, handle: row.handle, state: row.state, plan: row.plan, via, scopes }))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Me

@@ -251,7 +251,7 @@ pub(super) async fn insert(
     )
     .await?;
     if written == 1 {
-        media::note(txn, id, media::used(&job.inputs)).await?;
+        media::note(txn, id, media::used(&job.inputs), false).await?;
     }
     Ok(written)
 }
@@ -399,7 +399,7 @@ async fn ended(
     let txn = db.begin_with_options(immediate()).await?;
     let written = leased(&txn, row, set, values).await?;
     if written {
-        media::note(&txn, &row.id, made).await?;
+        media::note(&txn, &row.id, made, true).await?;
         usage::record(&txn, &row.id, spent).await?;
         charge::settle(&txn, prices).await?;
     }

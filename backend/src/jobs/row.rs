@@ -187,6 +187,11 @@ impl JobRow {
         }
     }
 
+    /// Its place in a list, newest first.
+    pub(crate) fn place(&self) -> (i64, String) {
+        (self.created_at_ms, self.id.clone())
+    }
+
     /// How long it was worked on, once it has ended.
     pub(crate) fn took_ms(&self) -> Option<i64> {
         Some((self.finished_at_ms? - self.started_at_ms?).max(0))

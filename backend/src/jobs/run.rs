@@ -1,7 +1,7 @@
 //! Workers: claim a job, let its engine work under a lease, write its end.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oto_api_types::{JobError, JobOutput, JobStatus};
 use oto_engines::{Body, Context, Engine, EngineError, ErrorClass, Outcome, Request, TokenUsage};
@@ -16,7 +16,7 @@ use super::stages::Turn;
 use super::submission::Submission;
 use crate::BackendError;
 use crate::convert::request_of;
-use crate::db::{now_ms, value};
+use crate::db::{all, execute, now_ms, value};
 use crate::routes::providers;
 use crate::state::{AppState, Live};
 
@@ -400,10 +400,8 @@ async fn finish(state: &AppState, row: &JobRow, outcome: Ended) -> Result<(), Ba
                 tokio::task::spawn_blocking(move || store(&blobs, outcome, draft, tokens)).await;
             match stored {
                 Ok(Ok(result)) => {
-                    for output in &result.outputs {
-                        state.blobs.keep(&output.hash, &output.content_type).await?;
-                    }
-                    succeed(state, row, &result).await?;
+                    keep(state, &result).await?;
+                    written(row, || queue::succeed(&state.db, row, &result, state.prices)).await?;
                 }
                 Ok(Err(error)) => {
                     let error = EngineError::new(
@@ -411,24 +409,28 @@ async fn finish(state: &AppState, row: &JobRow, outcome: Ended) -> Result<(), Ba
                         "disk",
                         format!("The result could not be kept: {error}"),
                     );
-                    queue::end(
-                        &state.db,
-                        row,
-                        JobStatus::Failed,
-                        Some(&wire_error(&error)),
-                        state.prices,
-                    )
+                    let told = Some(wire_error(&error));
+                    written(row, || {
+                        queue::end(&state.db, row, JobStatus::Failed, told.as_ref(), state.prices)
+                    })
                     .await?;
                 }
                 Err(error) => return Err(BackendError::Stopped(error.to_string())),
             }
         }
         Ended::Failed(error) if error.class == ErrorClass::Canceled => {
-            queue::end(&state.db, row, JobStatus::Canceled, None, state.prices).await?;
+            let told = None::<JobError>;
+            written(row, || {
+                queue::end(&state.db, row, JobStatus::Canceled, told.as_ref(), state.prices)
+            })
+            .await?;
         }
         Ended::Failed(error) if error.code == "expired" => {
-            queue::end(&state.db, row, JobStatus::Expired, Some(&wire_error(&error)), state.prices)
-                .await?;
+            let told = Some(wire_error(&error));
+            written(row, || {
+                queue::end(&state.db, row, JobStatus::Expired, told.as_ref(), state.prices)
+            })
+            .await?;
         }
         Ended::Failed(error) if error.class == ErrorClass::EngineLostJob && row.attempt == 1 => {
             // Only for what is free: what may have been paid for comes as another class.
@@ -450,12 +452,49 @@ async fn finish(state: &AppState, row: &JobRow, outcome: Ended) -> Result<(), Ba
             queue::postpone(&state.db, row, now_ms() + wait, &stage, state.prices).await?;
         }
         Ended::Failed(error) => {
-            queue::end(&state.db, row, JobStatus::Failed, Some(&wire_error(&error)), state.prices)
-                .await?;
+            let told = Some(wire_error(&error));
+            written(row, || {
+                queue::end(&state.db, row, JobStatus::Failed, told.as_ref(), state.prices)
+            })
+            .await?;
         }
     }
     // Scratch files; what was of use is a blob now.
     tokio::fs::remove_dir_all(folder).await.ok();
+    Ok(())
+}
+
+/// Brings what was made to the store. A store that is away now gets it later: what was paid for is
+/// never lost to that.
+async fn keep(state: &AppState, result: &JobResult) -> Result<(), BackendError> {
+    for output in &result.outputs {
+        if state.server.is_some()
+            && let Err(refusal) = crate::assets::drop::expect(&state.db, &output.hash).await
+        {
+            tracing::warn!("a result is kept beside its drop: {}", refusal.sentence());
+        }
+        if let Err(error) = state.blobs.keep(&output.hash, &output.content_type).await {
+            tracing::warn!(asset.hash = %output.hash, %error, "a result is kept here until the store answers");
+            let sql =
+                "INSERT INTO blob_keep (hash, content_type) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+            let values = vec![output.hash.clone().into(), output.content_type.clone().into()];
+            execute(&state.db, sql, values).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Brings to the store what it did not take before, if it lies here.
+pub(crate) async fn keep_late(state: &AppState) -> Result<(), sea_orm::DbErr> {
+    let sql = "SELECT hash, content_type FROM blob_keep LIMIT 50";
+    for row in all(&state.db, sql, vec![]).await? {
+        let (hash, content_type): (String, String) =
+            (row.try_get("", "hash")?, row.try_get("", "content_type")?);
+        if state.blobs.find(&hash).is_some() && state.blobs.keep(&hash, &content_type).await.is_ok()
+        {
+            execute(&state.db, "DELETE FROM blob_keep WHERE hash = $1", vec![hash.into()]).await?;
+        }
+    }
     Ok(())
 }
 
@@ -469,19 +508,20 @@ fn wire_error(error: &EngineError) -> JobError {
     }
 }
 
-/// Writes down what was made; a database that is busy for a moment does not lose it.
-async fn succeed(
-    state: &AppState,
+/// Writes down how a job ended; a database that is busy or full for a moment does not lose it, nor have
+/// it made a second time.
+async fn written<F: Future<Output = Result<bool, sea_orm::DbErr>>>(
     row: &JobRow,
-    result: &crate::jobs::row::JobResult,
+    write: impl Fn() -> F,
 ) -> Result<bool, BackendError> {
-    let mut wait = Duration::from_millis(100);
+    let (begun, mut wait) = (Instant::now(), Duration::from_millis(100));
     loop {
-        match queue::succeed(&state.db, row, result, state.prices).await {
-            Err(error) if wait < Duration::from_secs(3) => {
+        match write().await {
+            // As long as the lease lasts.
+            Err(error) if begun.elapsed() + wait < Duration::from_secs(50) => {
                 tracing::warn!(job.id = %row.id, %error, "the end of a job is written down again");
                 tokio::time::sleep(wait).await;
-                wait *= 2;
+                wait = (wait * 2).min(Duration::from_secs(3));
             }
             outcome => return Ok(outcome?),
         }

@@ -323,8 +323,8 @@ pub(super) async fn sweep(state: &AppState) -> Result<(), DbErr> {
             // On a server somebody may have published it meanwhile.
             if state.server.is_none() {
                 state.blobs.remove(&hash);
-            } else if let Err(refusal) = crate::assets::forget_unused(state, &hash).await {
-                tracing::warn!("a stage's medium stays: {}", refusal.sentence());
+            } else {
+                crate::assets::forget_unused(state, &hash).await?;
             }
         }
     }

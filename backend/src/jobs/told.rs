@@ -3,7 +3,9 @@
 
 use sea_orm::{DbErr, TransactionTrait};
 
+use super::queue;
 use super::row::{COLUMNS, JobRow, status_word};
+use crate::assets::drop;
 use crate::db::{all, execute, immediate};
 use crate::state::AppState;
 use crate::webhooks;
@@ -28,6 +30,12 @@ pub(crate) async fn tell_ends(state: &AppState) -> Result<(), DbErr> {
         // A whole is told, not its stages.
         if row.parent_id.is_none() && !row.owner.is_empty() {
             webhooks::tell(&txn, &row.owner, &format!("job.{status}"), &row.id).await?;
+        }
+        if status != "succeeded" {
+            // What it worked from may have waited only for it.
+            for hash in queue::media::of(&txn, &row.id).await? {
+                drop::mark(&txn, &hash).await?;
+            }
         }
         txn.commit().await?;
         let spent = row.spent();

@@ -4,7 +4,7 @@
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
 
 use super::{LedgerError, Transfer, available, balances, book_once, credit, grant, touch};
-use crate::db::{all, execute, immediate, now_ms, one};
+use crate::db::{all, execute, immediate, now_ms, one, value};
 
 /// Most lots that end in one round.
 const MOST: i64 = 100;
@@ -76,6 +76,9 @@ pub(super) async fn use_up(
 ) -> Result<(), DbErr> {
     let sql = "SELECT reference, micro - used_micro AS unused FROM token_lot WHERE account = $1 AND ended = 0 AND used_micro < micro ORDER BY expires_at_ms, reference";
     let mut rest = micro;
+    if rest <= 0 {
+        return Ok(());
+    }
     for row in all(txn, sql, vec![account.into()]).await? {
         let part = rest.min(row.try_get("", "unused")?);
         if part <= 0 {
@@ -88,15 +91,53 @@ pub(super) async fn use_up(
     Ok(())
 }
 
-/// A part of a lot that is not there any more: spent, or taken back.
-pub(crate) async fn used(
+async fn used(txn: &impl ConnectionTrait, reference: &str, micro: i64) -> Result<(), DbErr> {
+    let sql = "UPDATE token_lot SET used_micro = CASE WHEN used_micro + $2 > micro THEN micro ELSE used_micro + $2 END WHERE reference = $1";
+    execute(txn, sql, vec![reference.into(), micro.into()]).await?;
+    Ok(())
+}
+
+/// How much of what was paid for a lot may still be taken back: what ended unspent, or was taken back
+/// before, is not taken a second time. All of it for what is no lot.
+pub(crate) async fn claimable(
+    txn: &impl ConnectionTrait,
+    reference: &str,
+    micro: i64,
+) -> Result<i64, DbErr> {
+    let sql = "SELECT micro - gone_micro AS left_micro FROM token_lot WHERE reference = $1";
+    let row = one(txn, sql, vec![reference.into()]).await?;
+    row.map_or(Ok(micro), |row| Ok(micro.min(row.try_get("", "left_micro")?)))
+}
+
+/// Of a lot so much was taken back.
+pub(crate) async fn taken_back(
     txn: &impl ConnectionTrait,
     reference: &str,
     micro: i64,
 ) -> Result<(), DbErr> {
-    let sql = "UPDATE token_lot SET used_micro = CASE WHEN used_micro + $2 > micro THEN micro ELSE used_micro + $2 END WHERE reference = $1";
+    used(txn, reference, micro).await?;
+    let sql = "UPDATE token_lot SET gone_micro = gone_micro + $2 WHERE reference = $1";
     execute(txn, sql, vec![reference.into(), micro.into()]).await?;
     Ok(())
+}
+
+/// What was taken back of a lot is there again; it ends with its lot, if that has not ended.
+pub(crate) async fn given_again(
+    txn: &impl ConnectionTrait,
+    reference: &str,
+    micro: i64,
+) -> Result<(), DbErr> {
+    let sql = "UPDATE token_lot SET gone_micro = gone_micro - $2, used_micro = CASE WHEN ended = 1 THEN used_micro WHEN used_micro < $2 THEN 0 ELSE used_micro - $2 END WHERE reference = $1 AND gone_micro >= $2";
+    execute(txn, sql, vec![reference.into(), micro.into()]).await?;
+    Ok(())
+}
+
+/// After something else than spending took tokens: no lot says that it has more left than there is.
+pub(crate) async fn clip(txn: &impl ConnectionTrait, account: &str) -> Result<(), DbErr> {
+    let sql = "SELECT CAST(COALESCE(SUM(micro - used_micro), 0) AS BIGINT) FROM token_lot WHERE account = $1 AND ended = 0";
+    let unused: i64 = value(txn, sql, vec![account.into()]).await?.unwrap_or(0);
+    let [free, held, _] = balances(txn, account).await?;
+    use_up(txn, account, unused - free - held).await
 }
 
 /// The lot that ends next: what is left of it, and when.
@@ -109,39 +150,48 @@ pub(crate) async fn next(
     Ok(Some((row.try_get("", "unused")?, row.try_get("", "expires_at_ms")?)))
 }
 
-/// Ends the lots whose time has come. What is held for jobs under way stays held.
+/// Ends the lots whose time has come. What is held for jobs under way counts as theirs and stays until
+/// those jobs have ended; then it was spent, or ends, too.
 pub(crate) async fn end_due(db: &DatabaseConnection) -> Result<(), DbErr> {
     let sql = "SELECT reference, account FROM token_lot WHERE ended = 0 AND expires_at_ms < $1 ORDER BY expires_at_ms LIMIT $2";
     for row in all(db, sql, vec![now_ms().into(), MOST.into()]).await? {
         let (reference, account): (String, String) =
             (row.try_get("", "reference")?, row.try_get("", "account")?);
         let txn = db.begin_with_options(immediate()).await?;
+        // The purse first, as everywhere: whoever ends this lot beside waits here.
         touch(&txn, &account).await?;
-        let sql = "UPDATE token_lot SET ended = 1 WHERE reference = $1 AND ended = 0 RETURNING micro - used_micro AS unused";
-        let Some(ended) = one(&txn, sql, vec![reference.clone().into()]).await? else {
-            txn.rollback().await?;
-            continue;
-        };
-        let [free, ..] = balances(&txn, &account).await?;
-        let micro = free.min(ended.try_get("", "unused")?).max(0);
-        if micro > 0 {
-            let transfer = Transfer {
-                kind: "expire",
-                reference: format!("expire:{reference}"),
-                account: &account,
-                job: None,
-                api_key: None,
-                memo: "the month is over",
-                entries: vec![(available(&account), -micro), ("promo".to_owned(), micro)],
-            };
-            book_once(&txn, transfer).await.map_err(|error| match error {
-                LedgerError::Database(error) => error,
-                other => DbErr::Custom(format!("{other:?}")),
-            })?;
-        }
+        end(&txn, &account, &reference).await?;
         txn.commit().await?;
     }
     Ok(())
+}
+
+async fn end(txn: &impl ConnectionTrait, account: &str, reference: &str) -> Result<(), DbErr> {
+    let sql = "SELECT micro - used_micro AS unused, used_micro FROM token_lot WHERE reference = $1 AND ended = 0";
+    let Some(lot) = one(txn, sql, vec![reference.into()]).await? else { return Ok(()) };
+    let (unused, before): (i64, i64) = (lot.try_get("", "unused")?, lot.try_get("", "used_micro")?);
+    let [free, held, _] = balances(txn, account).await?;
+    let part = (unused - held).clamp(0, free.max(0));
+    let is_over = held == 0 || part == unused;
+    let sql = "UPDATE token_lot SET used_micro = used_micro + $2, gone_micro = gone_micro + $2, ended = $3 WHERE reference = $1";
+    execute(txn, sql, vec![reference.into(), part.into(), i64::from(is_over).into()]).await?;
+    if part == 0 {
+        return Ok(());
+    }
+    let transfer = Transfer {
+        kind: "expire",
+        // A lot may end in parts; each is another one.
+        reference: format!("expire:{reference}:{before}"),
+        account,
+        job: None,
+        api_key: None,
+        memo: "the month is over",
+        entries: vec![(available(account), -part), ("promo".to_owned(), part)],
+    };
+    book_once(txn, transfer).await.map(drop).map_err(|error| match error {
+        LedgerError::Database(error) => error,
+        other => DbErr::Custom(format!("{other:?}")),
+    })
 }
 
 #[cfg(test)]

@@ -41,6 +41,10 @@ pub(crate) async fn hold(
         return Ok(());
     }
     let Some(row) = works::find(txn, work).await? else { return Ok(()) };
+    // What nobody else sees is nobody else's business.
+    if row.visibility == "private" {
+        return Ok(());
+    }
     let said = format!("{}\n{}\n{}\n{}", row.title, row.text, row.tags, row.recipe().prompt);
     let Some(word) = found(rules, &said).filter(|_| row.state == "shown") else { return Ok(()) };
     let sql =

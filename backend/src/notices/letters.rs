@@ -11,22 +11,42 @@ use crate::state::AppState;
 
 /// Between two digests.
 const DAY_MS: i64 = 86_400_000;
+/// Before a letter is tried again, twice as long each time.
+const FIRST_MS: i64 = 60_000;
+/// Tries of a letter, over about four days.
+const MOST_TRIES: i64 = 12;
 /// Most lines of a digest.
 const MOST_LINES: i64 = 20;
 /// Most letters in one round.
 const MOST: i64 = 50;
 
-/// Sends the letters that are due. Of several processes the one that marks a letter sends it.
+/// Sends the letters that are due. Of several processes the one that moves the time of the next try
+/// sends; a letter that nobody took is tried again over days, so that it may come twice and never gets
+/// lost.
 pub(crate) async fn send_due(state: &AppState) -> Result<(), DbErr> {
     let Some(server) = state.server.as_ref() else { return Ok(()) };
-    let sql = "SELECT n.id, n.kind, n.text, n.reference, n.account, a.email FROM notification n JOIN account a ON a.id = n.account WHERE n.mailed = 0 ORDER BY n.at_ms LIMIT $1";
-    for row in all(&state.db, sql, vec![MOST.into()]).await? {
+    let sql = "SELECT n.id, n.kind, n.text, n.reference, n.account, n.mail_at_ms, n.mail_tries, a.email FROM notification n JOIN account a ON a.id = n.account WHERE n.mailed = 0 AND n.mail_at_ms <= $1 ORDER BY n.mail_at_ms LIMIT $2";
+    for row in all(&state.db, sql, vec![now_ms().into(), MOST.into()]).await? {
         let id: String = row.try_get("", "id")?;
-        let sql = "UPDATE notification SET mailed = 1 WHERE id = $1 AND mailed = 0";
-        if execute(&state.db, sql, vec![id.into()]).await? == 1 {
-            let (subject, text) = letter(state, server, &row).await?;
-            server.mailer.send(&row.try_get::<String>("", "email")?, subject, text);
+        let (due, tries): (i64, i64) =
+            (row.try_get("", "mail_at_ms")?, row.try_get("", "mail_tries")?);
+        let sql = "UPDATE notification SET mail_at_ms = $3, mail_tries = mail_tries + 1 WHERE id = $1 AND mailed = 0 AND mail_at_ms = $2";
+        let later = now_ms() + (FIRST_MS << tries.clamp(0, 10));
+        let values = vec![id.clone().into(), due.into(), later.into()];
+        if execute(&state.db, sql, values).await? == 0 {
+            continue;
         }
+        let (subject, text) = letter(state, server, &row).await?;
+        let to: String = row.try_get("", "email")?;
+        let mailed = match server.mailer.deliver(&to, subject, text).await {
+            Ok(()) => 1i64,
+            Err(error) => {
+                tracing::warn!(%error, "a letter could not be sent yet");
+                if tries < MOST_TRIES { 0 } else { 2 }
+            }
+        };
+        let sql = "UPDATE notification SET mailed = $2 WHERE id = $1";
+        execute(&state.db, sql, vec![id.into(), mailed.into()]).await?;
     }
     let before = now_ms() - DAY_MS;
     let sql = "SELECT id, email, handle, digest_at_ms FROM account WHERE digest = 1 AND digest_at_ms < $1 AND email_verified = 1 AND state NOT IN ('suspended', 'gone') ORDER BY digest_at_ms LIMIT $2";

@@ -129,7 +129,8 @@ pub async fn create(config: &Config, folder: &Path) -> Result<Manifest, BackendE
                 break;
             }
         }
-        let file = out.into_inner().map_err(|e| damaged(e.error()))?;
+        let file =
+            out.into_inner().map_err(|e| e.into_error()).map_err(io("writing the backup"))?;
         file.sync_all().map_err(io("writing the backup"))?;
         manifest.rows.insert(table.to_owned(), n);
         manifest.sums.insert(table.to_owned(), hasher.finalize().to_hex().to_string());

@@ -103,6 +103,7 @@ pub(super) async fn change(
 }
 
 async fn changed(state: &AppState, visitor: &Visitor, wish: &Wish) -> Result<String, Refusal> {
+    visitor.may_change()?;
     if let Some(id) = wish.what.strip_prefix("end:") {
         let ended = api_key::revoke(&state.db, &visitor.account, id).await?;
         return if ended {

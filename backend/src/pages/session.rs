@@ -28,6 +28,15 @@ pub(crate) struct Visitor {
     pub(crate) is_fresh: bool,
     /// A second factor was given, too.
     pub(crate) is_strong: bool,
+    /// They read and change nothing.
+    is_frozen: bool,
+}
+
+impl Visitor {
+    /// Goes on when this account may change anything.
+    pub(crate) fn may_change(&self) -> Result<(), Refusal> {
+        if self.is_frozen { Err(Refusal::frozen()) } else { Ok(()) }
+    }
 }
 
 /// With TLS the name itself forbids other hosts and paths to set it.
@@ -92,6 +101,7 @@ pub(crate) async fn find(state: &AppState, jar: &CookieJar) -> Result<Option<Vis
         account,
         handle: brief.handle,
         role: brief.role,
+        is_frozen: brief.state == "frozen",
         is_fresh: proved > now - FRESH_MS,
         is_strong: row.try_get::<i64>("", "strong")? != 0,
     }))

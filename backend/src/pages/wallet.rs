@@ -140,6 +140,7 @@ pub(super) async fn order(
 }
 
 async fn address(state: &AppState, visitor: &Visitor, order: &Order) -> Result<String, Refusal> {
+    visitor.may_change()?;
     if order.what == "portal" {
         return subscription::portal(state, &visitor.account).await;
     }

@@ -80,6 +80,10 @@ pub(super) async fn call(
             return Err(away("answers with too much"));
         }
     }
+    if status == reqwest::StatusCode::NOT_FOUND {
+        let sentence = "The payment service does not know this.";
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "payments_unknown", sentence));
+    }
     if !status.is_success() {
         // Its words may repeat what was sent; the log gets the status alone.
         tracing::warn!(status = status.as_u16(), "the payment service refused a call");

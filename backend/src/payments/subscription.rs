@@ -46,7 +46,11 @@ pub(crate) async fn begin(
     let mut form = vec![
         ("mode", "subscription".to_owned()),
         ("client_reference_id", account.to_owned()),
-        ("customer_email", email),
+        // Whoever paid before is the same customer, so that one page shows all they pay.
+        match customer(state, account).await? {
+            Some(customer) => ("customer", customer),
+            None => ("customer_email", email),
+        },
         ("metadata[order_id]", order.to_owned()),
         ("success_url", server.url("/paid")),
         ("cancel_url", server.url("/wallet")),
@@ -70,12 +74,17 @@ pub(crate) async fn begin(
     super::page_of(state, order, &made).await
 }
 
+/// Who somebody is at the payment service, once they paid for a plan.
+async fn customer(state: &AppState, account: &str) -> Result<Option<String>, Refusal> {
+    let sql = "SELECT stripe_customer FROM account WHERE id = $1";
+    let found: Option<Option<String>> = value(&state.db, sql, vec![account.into()]).await?;
+    Ok(found.flatten())
+}
+
 /// The page on which somebody changes or ends what they pay.
 pub(crate) async fn portal(state: &AppState, account: &str) -> Result<String, Refusal> {
     let stripe = service::of(state)?;
-    let sql = "SELECT stripe_customer FROM account WHERE id = $1";
-    let customer: Option<Option<String>> = value(&state.db, sql, vec![account.into()]).await?;
-    let customer = customer.flatten().ok_or_else(|| {
+    let customer = customer(state, account).await?.ok_or_else(|| {
         Refusal::validation("You pay for no plan, so there is nothing to change.")
     })?;
     let form = [("customer", customer), ("return_url", state.server()?.url("/wallet"))];
@@ -120,8 +129,13 @@ pub(super) async fn paid(
     let memo = format!("{tokens} tokens of a month");
     let expires = end_ms.max(now_ms()) + GRACE_MS;
     let micro = tokens.saturating_mul(MICRO);
-    if !lots::grant_until(&txn, account, micro, &reference, &memo, expires).await.map_err(booked)? {
+    let is_new = lots::grant_until(&txn, account, micro, &reference, &memo, expires)
+        .await
+        .map_err(booked)?;
+    if !is_new {
         txn.rollback().await?;
+        // A process may have ended right after it granted.
+        attach(state, stripe, account, plan, name, &subscription).await?;
         return Ok("granted before".to_owned());
     }
     // A refund or a dispute finds what was paid by its payment.
@@ -139,15 +153,6 @@ pub(super) async fn paid(
     let order = sold["order_id"].as_str().unwrap_or_default();
     let sql = "UPDATE payment_order SET state = 'begun' WHERE id = $1 AND state = 'open'";
     execute(&txn, sql, vec![order.into()]).await?;
-    let sql = "UPDATE account SET plan = $2, subscription = $3, stripe_customer = $4, renews_at_ms = $5 WHERE id = $1 AND EXISTS (SELECT 1 FROM plan WHERE id = $2)";
-    let values = vec![
-        account.into(),
-        plan.into(),
-        name.into(),
-        subscription["customer"].as_str().map(str::to_owned).into(),
-        end_ms.into(),
-    ];
-    execute(&txn, sql, values).await?;
     let text = format!("{tokens} tokens of your plan were added");
     let notice = Notice {
         account,
@@ -160,9 +165,42 @@ pub(super) async fn paid(
     notices::tell(&txn, &notice).await?;
     webhooks::tell(&txn, account, "wallet.credited", &reference).await?;
     txn.commit().await?;
-    // An end may have been heard of before this.
-    settle(state, &subscription).await?;
+    attach(state, stripe, account, plan, name, &subscription).await?;
     Ok("granted".to_owned())
+}
+
+/// Gives an account the plan that a subscription pays for, unless another one pays already: then this
+/// one, which nobody would find again, is ended, and its month stays granted. Repeatable.
+async fn attach(
+    state: &AppState,
+    stripe: &Stripe,
+    account: &str,
+    plan: &str,
+    name: &str,
+    subscription: &Value,
+) -> Result<(), Refusal> {
+    if !has_ended(subscription) {
+        let sql = "UPDATE account SET plan = $2, subscription = $3, stripe_customer = $4 WHERE id = $1 AND (subscription IS NULL OR subscription = $3) AND state <> 'gone' AND EXISTS (SELECT 1 FROM plan WHERE id = $2)";
+        let values = vec![
+            account.into(),
+            plan.into(),
+            name.into(),
+            subscription["customer"].as_str().map(str::to_owned).into(),
+        ];
+        if execute(&state.db, sql, values).await? == 0 {
+            tracing::warn!(account.id = account, "a second subscription of one account is ended");
+            let path = format!("/v1/subscriptions/{name}");
+            call(stripe, Method::DELETE, &path, &[], None).await?;
+            return Ok(());
+        }
+    }
+    // An end may have been heard of before this.
+    settle(state, subscription).await.map(drop)
+}
+
+/// Nothing is paid for it any more.
+fn has_ended(subscription: &Value) -> bool {
+    matches!(subscription["status"].as_str(), Some("canceled" | "unpaid" | "incomplete_expired"))
 }
 
 /// A subscription changed or ended.
@@ -179,7 +217,7 @@ pub(super) async fn changed(
 async fn settle(state: &AppState, subscription: &Value) -> Result<String, Refusal> {
     let id = subscription["id"].as_str().unwrap_or_default();
     let status = subscription["status"].as_str().unwrap_or_default();
-    if matches!(status, "canceled" | "unpaid" | "incomplete_expired") {
+    if has_ended(subscription) {
         let sql = "UPDATE account SET plan = $2, subscription = NULL, renews_at_ms = NULL WHERE subscription = $1";
         let ended = execute(&state.db, sql, vec![id.into(), FREE.into()]).await?;
         return Ok(if ended == 1 { "ended" } else { "no plan of ours" }.to_owned());
@@ -198,13 +236,30 @@ pub(crate) async fn end(state: &AppState, account: &str) -> Result<(), Refusal> 
     let Some(id) = value::<String>(&state.db, sql, vec![account.into()]).await? else {
         return Ok(());
     };
-    let stripe = service::of(state)?;
-    let now = read(stripe, &format!("/v1/subscriptions/{id}")).await?;
-    if now["status"] != "canceled" {
-        call(stripe, Method::DELETE, &format!("/v1/subscriptions/{id}"), &[], None).await?;
+    match service::of(state) {
+        Ok(stripe) => end_there(stripe, &id).await?,
+        // Nothing is sold here any more, so nobody can be asked.
+        Err(_) => tracing::error!(
+            account.id = account,
+            "a subscription could not be ended: no payment service is set up"
+        ),
     }
     let sql =
         "UPDATE account SET plan = $2, subscription = NULL, renews_at_ms = NULL WHERE id = $1";
     execute(&state.db, sql, vec![account.into(), FREE.into()]).await?;
     Ok(())
+}
+
+async fn end_there(stripe: &Stripe, id: &str) -> Result<(), Refusal> {
+    let path = format!("/v1/subscriptions/{id}");
+    let outcome = match read(stripe, &path).await {
+        Ok(now) if now["status"] == "canceled" => return Ok(()),
+        Ok(_) => call(stripe, Method::DELETE, &path, &[], None).await.map(drop),
+        Err(refusal) => Err(refusal),
+    };
+    match outcome {
+        // What is not known there is not paid.
+        Err(refusal) if refusal.code() == "payments_unknown" => Ok(()),
+        other => other,
+    }
 }

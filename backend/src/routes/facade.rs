@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use oto_api_types::{Job, JobInput, JobKind, JobStatus, NewJob};
@@ -61,7 +62,13 @@ impl Fault {
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        (self.0.status(), Json(self.body())).into_response()
+        let mut answer = (self.0.status(), Json(self.body())).into_response();
+        // Clients of this contract repeat by themselves what ends with such a status; a job that failed
+        // would be made, and paid, once more.
+        if matches!(self.0.code(), "job_failed" | "expired") {
+            answer.headers_mut().insert("x-should-retry", HeaderValue::from_static("false"));
+        }
+        answer
     }
 }
 
@@ -129,12 +136,53 @@ struct Asked {
     prompt: String,
     params: Vec<(&'static str, String)>,
     inputs: Vec<JobInput>,
+    once: Once,
+}
+
+/// Names a call: the same call with the same `Idempotency-Key` is the same job, also after its first
+/// answer got lost.
+#[derive(Debug, Clone, Default)]
+struct Once(Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Once {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Fault> {
+        let key = parts.headers.get("idempotency-key").and_then(|v| v.to_str().ok());
+        if key.is_some_and(|key| key.len() > 255) {
+            return Err(Refusal::validation("An Idempotency-Key has up to 255 characters.").into());
+        }
+        Ok(Self(key.filter(|k| !k.is_empty()).map(|k| format!("{} {k}", parts.uri.path()))))
+    }
+}
+
+impl Once {
+    /// The same for one of several jobs of a call.
+    fn part(&self, n: u32) -> Self {
+        Self(self.0.as_ref().map(|name| format!("{name} {n}")))
+    }
+
+    /// The id of the job, and its seed: they follow from the name, if there is one.
+    fn id_of(&self, account: &str) -> Result<(uuid::Uuid, u64), Refusal> {
+        let Some(name) = &self.0 else {
+            let seed = u64::from_str_radix(&random::secret()?[..12], 16).unwrap_or(1);
+            return Ok((uuid::Uuid::now_v7(), seed));
+        };
+        let hash = blake3::hash(format!("{account} {name}").as_bytes());
+        let (mut id, mut seed) = ([0; 16], [0; 8]);
+        id.copy_from_slice(&hash.as_bytes()[..16]);
+        seed[2..].copy_from_slice(&hash.as_bytes()[16..22]);
+        let id = uuid::Builder::from_bytes(id)
+            .with_variant(uuid::Variant::RFC4122)
+            .with_version(uuid::Version::Custom);
+        Ok((id.into_uuid(), u64::from_be_bytes(seed)))
+    }
 }
 
 /// Submits a job.
 async fn submit(state: &AppState, me: &Me, asked: Asked) -> Result<JobRow, Refusal> {
     let (engine, model) = named(&asked.model);
-    let seed = u64::from_str_radix(&random::secret()?[..12], 16).unwrap_or(1);
+    let (id, seed) = asked.once.id_of(&me.account)?;
     let job = NewJob {
         kind: asked.kind,
         engine,
@@ -145,7 +193,7 @@ async fn submit(state: &AppState, me: &Me, asked: Asked) -> Result<JobRow, Refus
         inputs: asked.inputs,
         agent: None,
     };
-    Ok(jobs::accept(state, me, uuid::Uuid::now_v7(), job).await?.0)
+    Ok(jobs::accept(state, me, id, job).await?.0)
 }
 
 /// Stops a job when the one who asked has gone before its end.
@@ -156,8 +204,9 @@ struct Guard {
 }
 
 impl Guard {
-    fn of(state: &AppState, id: &str) -> Self {
-        Self { state: state.clone(), id: id.to_owned(), is_over: false }
+    /// A call that has a name may come again: then its job goes on.
+    fn of(state: &AppState, id: &str, once: &Once) -> Self {
+        Self { state: state.clone(), id: id.to_owned(), is_over: once.0.is_some() }
     }
 }
 
@@ -181,9 +230,14 @@ async fn ended(state: &AppState, row: &JobRow) -> Result<Job, Refusal> {
     match job.status {
         JobStatus::Succeeded => Ok(job),
         _ => {
+            let is_refused = job.error.as_ref().is_some_and(|e| e.class == "content_refused");
             let words = job.error.map(|e| e.message);
             let sentence = words.unwrap_or_else(|| "This was stopped.".to_owned());
-            Err(Refusal::new(StatusCode::BAD_GATEWAY, "job_failed", sentence))
+            Err(if is_refused {
+                Refusal::new(StatusCode::BAD_REQUEST, "content_policy_violation", sentence)
+            } else {
+                Refusal::new(StatusCode::BAD_GATEWAY, "job_failed", sentence)
+            })
         }
     }
 }
@@ -199,8 +253,9 @@ fn too_long() -> Refusal {
 /// Makes something and waits for it: the job, and its row.
 async fn made(state: &AppState, me: &Me, asked: Asked) -> Result<(Job, JobRow), Fault> {
     let mut changes = state.changes();
+    let once = asked.once.clone();
     let row = submit(state, me, asked).await?;
-    let mut guard = Guard::of(state, &row.id);
+    let mut guard = Guard::of(state, &row.id, &once);
     let waited = tokio::time::timeout(PATIENCE, async {
         loop {
             let Some(now) = queue::find(&state.db, &row.id).await? else {
@@ -241,6 +296,7 @@ struct Speech {
 async fn speech(
     State(state): State<AppState>,
     me: Me,
+    once: Once,
     Json(asked): Json<Speech>,
 ) -> Result<Response, Fault> {
     // Voices of this contract are names of persons that local engines do not know.
@@ -252,6 +308,7 @@ async fn speech(
         prompt: asked.input,
         params: voice.into_iter().collect(),
         inputs: Vec::new(),
+        once,
     };
     let (job, _) = made(&state, &me, asked).await?;
     let (bytes, kind) = bytes(&state, &job).await?;

@@ -129,7 +129,7 @@ pub(crate) async fn may_read(state: &AppState, me: &Me, hash: &str) -> Result<()
     if assets::is_owned(&state.db, &me.account, hash).await? {
         return Ok(());
     }
-    if queue::media::is_of(&state.db, &me.account, hash).await? {
+    if queue::media::is_made_for(&state.db, &me.account, hash).await? {
         return Ok(());
     }
     let sql = "SELECT 1 AS yes FROM work WHERE (asset = $1 OR poster = $1) AND ((on_wall = 1 AND may_reuse = 1) OR author = $2) LIMIT 1";

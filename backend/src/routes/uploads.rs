@@ -334,7 +334,12 @@ async fn receive(
 async fn full(file: &tokio::fs::File, open: &Open, error: std::io::Error) -> Refusal {
     // Where even that fails, the next part writes over it.
     file.set_len(open.received as u64).await.ok();
-    BackendError::Io { what: "writing an upload", source: error }.into()
+    let refusal = Refusal::from(BackendError::Io { what: "writing an upload", source: error });
+    if refusal.status() != StatusCode::INSUFFICIENT_STORAGE {
+        return refusal;
+    }
+    let sentence = "The server has no room left for this part; what came before it is kept. Send it again later.";
+    Refusal::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", sentence).after(300)
 }
 
 /// Looks at an upload whose bytes are all there. What passes, such as a store that does not answer, and

@@ -221,7 +221,7 @@ pub(crate) async fn remove(
     let txn = state.db.begin_with_options(immediate()).await?;
     let media = change::remove(&txn, &row.id).await?;
     txn.commit().await?;
-    assets::drop_all(&state, media).await?;
+    assets::drop_soon(&state, media).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

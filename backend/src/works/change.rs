@@ -9,7 +9,7 @@ use super::publish::LICENCES;
 use super::{WorkRow, find, visibility_word};
 use crate::accounts::one_line;
 use crate::auth::random;
-use crate::db::{execute, immediate, now_ms};
+use crate::db::{execute, immediate, now_ms, value};
 use crate::error::Refusal;
 use crate::moderation::rules;
 use crate::search;
@@ -188,7 +188,7 @@ pub(crate) async fn change(
             "It was changed meanwhile; look at it again.",
         ));
     }
-    if change.title.is_some() {
+    if change.title.is_some() || change.visibility.is_some() {
         rules::hold(&txn, rules, &row.id).await?;
     }
     settle(&txn, &row.id).await?;
@@ -214,6 +214,8 @@ pub(crate) async fn remove(txn: &impl ConnectionTrait, id: &str) -> Result<Vec<S
     let sql = "UPDATE work SET state = 'deleted', version = version + 1 WHERE id = $1";
     execute(txn, sql, vec![id.into()]).await?;
     settle(txn, id).await?;
+    let original: Option<Option<String>> =
+        value(txn, "SELECT original FROM work WHERE id = $1", vec![id.into()]).await?;
     let sql = "UPDATE work SET title = '', text = '', tags = '', recipe = '{}', sources = '[]', asset = NULL, original = NULL, poster = NULL, slug = NULL, size = 0 WHERE id = $1";
     execute(txn, sql, vec![id.into()]).await?;
     for sql in [
@@ -225,9 +227,10 @@ pub(crate) async fn remove(txn: &impl ConnectionTrait, id: &str) -> Result<Vec<S
     ] {
         execute(txn, sql, vec![id.into()]).await?;
     }
-    let author = row.author.id;
-    let media: Vec<String> = [row.asset, row.poster].into_iter().flatten().collect();
-    crate::assets::unneeded(txn, &author, media).await.map_err(Refusal::from)
+    match original.flatten() {
+        Some(original) => Ok(crate::assets::unneeded(txn, &row.author.id, &original).await?),
+        None => Ok(Vec::new()),
+    }
 }
 
 #[cfg(test)]

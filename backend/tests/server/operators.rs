@@ -4,7 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::common::{Home, answer, both, code_of, text};
+use crate::common::{Home, answer, both, code_of, text, young_half_minute};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_factor_is_asked_for_and_each_code_is_good_once() {
@@ -23,6 +23,7 @@ async fn a_second_factor_is_asked_for_and_each_code_is_good_once() {
         for path in ["/admin", "/admin/people", "/admin/payments"] {
             assert_eq!(look(&first, path).await, enrol, "{path}");
         }
+        young_half_minute().await;
         let secret = home.enrol_secret(&first).await;
         let set = async |cookie: &str, secret: &str, code: String| {
             let form = [("secret", secret.to_owned()), ("code", code)];

@@ -244,6 +244,27 @@ async fn a_plan_is_granted_by_the_month_ends_unspent_and_stops_when_it_is_ended(
             home.sql("UPDATE token_lot SET expires_at_ms = 1").await;
             tokio::time::sleep(std::time::Duration::from_secs(6)).await;
             assert_eq!(wallet().await["available_micro"], 10_000_000, "what was bought otherwise stays");
+            // A month that ended and is given back afterwards takes nothing more.
+            *fake.invoice.lock().unwrap() = month("in_3", 4_200_000_000);
+            send(&home, "evt_s", "invoice.paid", "in_3").await;
+            handled(&home).await;
+            home.sql("UPDATE token_lot SET expires_at_ms = 1").await;
+            home.until("the end of that month", async || (wallet().await["available_micro"] == 10_000_000).then_some(())).await;
+            home.sql("UPDATE payment_order SET intent = NULL WHERE id = 'invoice:in_2'").await;
+            home.sql("UPDATE payment_order SET intent = 'pi_1' WHERE id = 'invoice:in_3'").await;
+            send(&home, "evt_t", "charge.refunded", "ch_9").await;
+            handled(&home).await;
+            let now = wallet().await;
+            assert_eq!((&now["available_micro"], &now["debt_micro"]), (&json!(10_000_000), &json!(0)));
+            // A second subscription of the same person is ended: nobody would find it again.
+            fake.subscription.lock().unwrap()["id"] = json!("sub_2");
+            *fake.invoice.lock().unwrap() = month("in_4", 4_300_000_000);
+            send(&home, "evt_v", "invoice.paid", "in_4").await;
+            handled(&home).await;
+            assert_eq!(*fake.ended.lock().unwrap(), 1);
+            assert_eq!(wallet().await["plan"], "maker");
+            *fake.ended.lock().unwrap() = 0;
+            fake.subscription.lock().unwrap()["id"] = json!("sub_1");
             // Its last month is no renewal; then it ends.
             fake.subscription.lock().unwrap()["cancel_at_period_end"] = json!(true);
             send(&home, "evt_u", "customer.subscription.updated", "sub_1").await;

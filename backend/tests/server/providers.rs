@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::{Json, State};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Router, body::Bytes};
 use base64::Engine;
@@ -20,9 +21,13 @@ const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// A provider whose work is done when the test says so, and that asks to be left alone for long.
 async fn provider(done: Arc<AtomicBool>) -> String {
     let look = |State(done): State<Arc<AtomicBool>>| async move {
-        let status = if done.load(Ordering::Relaxed) { "succeeded" } else { "processing" };
-        let output = if status == "succeeded" { json!(["A tram."]) } else { Value::Null };
-        Json(json!({"id": "pred-12345", "status": status, "output": output, "logs": ""}))
+        if !done.load(Ordering::Relaxed) {
+            // Without a call nobody asks again for two minutes.
+            return Err((StatusCode::TOO_MANY_REQUESTS, [("retry-after", "120")]));
+        }
+        Ok(Json(
+            json!({"id": "pred-12345", "status": "succeeded", "output": ["A tram."], "logs": ""}),
+        ))
     };
     let make = |body: Bytes| async move {
         let asked: Value = serde_json::from_slice(&body).unwrap();

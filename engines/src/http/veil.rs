@@ -63,17 +63,23 @@ impl Veil {
         if self.is_short { text } else { self.sentence(text) }
     }
 
-    /// Of a text that is still growing the beginning that stays as it is: without the key, and without
-    /// an end that might be the beginning of it.
-    pub(crate) fn settled(&self, growing: &str) -> String {
-        let mut text = self.text(growing.to_owned());
+    /// How many bytes of a text that is still growing are settled: what follows might be the beginning
+    /// of the key. No form of the key is cut in two.
+    pub(crate) fn settled(&self, growing: &str) -> usize {
         let longest = self.forms.first().map_or(0, |form| form.len());
-        let mut end = text.len().saturating_sub(longest.saturating_sub(1));
-        while !text.is_char_boundary(end) {
+        let mut end = growing.len().saturating_sub(longest.saturating_sub(1));
+        while !growing.is_char_boundary(end) {
             end -= 1;
         }
-        text.truncate(end);
-        text
+        for form in &self.forms {
+            let cut = growing
+                .match_indices(form.as_str())
+                .find(|(at, f)| (*at..at + f.len()).contains(&end));
+            if let Some((at, form)) = cut {
+                end = at + form.len();
+            }
+        }
+        end
     }
 
     /// The same for all texts and names in a JSON value.
@@ -128,6 +134,25 @@ mod tests {
 
     fn veil(key: &str) -> Veil {
         Veil::of(Some(&SecretString::from(key.to_owned())))
+    }
+
+    #[test]
+    fn however_a_text_comes_the_key_in_it_never_does() {
+        let key = "canary-7f3a9d:e51c+b8";
+        let veil = veil(key);
+        let whole =
+            format!("é before {key}, {} and a canary-7f3 that is none", STANDARD.encode(key));
+        let letters: Vec<char> = whole.chars().collect();
+        for size in 1..12 {
+            let (mut text, mut shown, mut told) = (String::new(), 0, String::new());
+            for piece in letters.chunks(size) {
+                text.extend(piece);
+                let n = veil.settled(&text[shown..]);
+                told.push_str(&veil.text(text[shown..shown + n].to_owned()));
+                shown += n;
+            }
+            assert!(!told.contains(&key[..12]) && told.starts_with("é before …, …"), "{told}");
+        }
     }
 
     #[test]

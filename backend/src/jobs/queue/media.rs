@@ -4,7 +4,6 @@
 use oto_api_types::{JobInput, JobOutput};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
 
-use super::find;
 use crate::db::{all, execute, immediate, one};
 use crate::jobs::row::{COLUMNS, JobRow};
 
@@ -21,56 +20,69 @@ pub(super) fn made(outputs: &[JobOutput]) -> Vec<String> {
     outputs.iter().map(|o| o.hash.clone()).collect()
 }
 
-/// Writes down that a job made or uses media.
+/// Writes down that a job uses media, or made them.
 pub(super) async fn note(
     txn: &impl ConnectionTrait,
     job: &str,
     media: Vec<String>,
+    is_made: bool,
 ) -> Result<(), DbErr> {
-    let sql = "INSERT INTO job_medium (hash, job) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO job_medium (hash, job, made) VALUES ($1, $2, $3) ON CONFLICT (hash, job) DO UPDATE SET made = CASE WHEN $3 = 1 THEN 1 ELSE job_medium.made END";
     for hash in media {
-        execute(txn, sql, vec![hash.into(), job.into()]).await?;
+        execute(txn, sql, vec![hash.into(), job.into(), i64::from(is_made).into()]).await?;
     }
     Ok(())
 }
 
-/// Writes down the media of jobs that were there before this was kept. Repeatable.
+/// Media of a job, as they were written down.
+pub(crate) async fn of(db: &impl ConnectionTrait, job: &str) -> Result<Vec<String>, DbErr> {
+    let sql = "SELECT hash FROM job_medium WHERE job = $1";
+    let rows = all(db, sql, vec![job.into()]).await?;
+    rows.iter().map(|row| row.try_get("", "hash")).collect()
+}
+
+/// Writes down the media of jobs that an older version took or ended: of those that still need them.
+/// Repeatable; at every start, since an older version may work beside.
 pub(crate) async fn know(db: &DatabaseConnection) -> Result<(), DbErr> {
-    if one(db, "SELECT 1 AS yes FROM job_medium LIMIT 1", vec![]).await?.is_some() {
-        return Ok(());
-    }
-    // All of them or none: one row is the sign that it was done.
-    let txn = db.begin_with_options(immediate()).await?;
+    let sql = format!(
+        "SELECT {COLUMNS} FROM job WHERE id > $1 AND (status IN ('queued', 'running', 'canceling') OR (status = 'succeeded' AND released = 0) OR parent_id IS NOT NULL)
+         AND NOT EXISTS (SELECT 1 FROM job_medium m WHERE m.job = job.id) ORDER BY id LIMIT {BATCH}"
+    );
     let mut after = String::new();
     loop {
-        let sql = format!("SELECT {COLUMNS} FROM job WHERE id > $1 ORDER BY id LIMIT {BATCH}");
-        let rows = all(&txn, &sql, vec![after.clone().into()]).await?;
+        let rows = all(db, &sql, vec![after.clone().into()]).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let txn = db.begin_with_options(immediate()).await?;
         for row in &rows {
             let row = JobRow::read(row)?;
-            note(&txn, &row.id, row.media()).await?;
+            let inputs = row.new_job().map(|job| used(&job.inputs)).unwrap_or_default();
+            note(&txn, &row.id, inputs, false).await?;
+            let outputs = row.result().map(|result| made(&result.outputs)).unwrap_or_default();
+            note(&txn, &row.id, outputs, true).await?;
             after = row.id;
         }
-        if rows.len() < BATCH {
-            break;
-        }
+        txn.commit().await?;
     }
-    txn.commit().await
 }
 
 /// Marks a job's results as taken over; gives the media that nothing needs any more: neither a
 /// result that was not taken over, nor the sources of a job that is not finished, nor a stage of a
 /// whole that is not there yet.
 pub(crate) async fn release(db: &DatabaseConnection, id: &str) -> Result<Vec<String>, DbErr> {
-    let Some(row) = find(db, id).await? else { return Ok(Vec::new()) };
     execute(
         db,
         "UPDATE job SET released = 1 WHERE id = $1 AND status = 'succeeded'",
         vec![id.into()],
     )
     .await?;
-    let stages = crate::jobs::stages::of(db, id).await?;
-    let mut media: Vec<String> = row.media();
-    media.extend(stages.iter().flat_map(JobRow::media));
+    let mut media = of(db, id).await?;
+    for stage in crate::jobs::stages::of(db, id).await? {
+        media.extend(of(db, &stage.id).await?);
+    }
+    media.sort_unstable();
+    media.dedup();
     unneeded(db, media).await
 }
 
@@ -92,12 +104,12 @@ pub(crate) async fn unneeded(
     Ok(unneeded)
 }
 
-/// Whether a finished job of somebody's made or used a medium.
-pub(crate) async fn is_of(
+/// Whether a finished job of somebody's made a medium.
+pub(crate) async fn is_made_for(
     db: &impl ConnectionTrait,
     owner: &str,
     hash: &str,
 ) -> Result<bool, DbErr> {
-    let sql = "SELECT 1 AS yes FROM job_medium m JOIN job j ON j.id = m.job WHERE m.hash = $1 AND j.owner = $2 AND j.status = 'succeeded' LIMIT 1";
+    let sql = "SELECT 1 AS yes FROM job_medium m JOIN job j ON j.id = m.job WHERE m.hash = $1 AND m.made = 1 AND j.owner = $2 AND j.status = 'succeeded' LIMIT 1";
     Ok(one(db, sql, vec![hash.into(), owner.into()]).await?.is_some())
 }

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Asked, Fault, Guard, LOOK, PATIENCE, ended, made, submit, too_long};
+use super::images::Form;
+use super::{Asked, Fault, Guard, LOOK, Once, PATIENCE, ended, made, submit, too_long};
 use crate::auth::Me;
 use crate::db::now_ms;
 use crate::error::Refusal;
@@ -59,7 +60,33 @@ fn words(content: &Value) -> String {
     }
 }
 
+/// What engines here have no way to do is refused, not left out.
+fn checked(chat: &Chat) -> Result<(), Refusal> {
+    let is_set = |name: &str| {
+        chat.more.get(name).is_some_and(|v| {
+            !v.is_null() && v.as_array().is_none_or(|all| !all.is_empty()) && *v != json!(1)
+        })
+    };
+    match ["tools", "functions", "stop", "n", "logprobs"].into_iter().find(|name| is_set(name)) {
+        Some(name) if chat.more[name] != json!(false) => {
+            Err(Refusal::validation(format!("“{name}” is not done here; leave it out.")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Pictures in the messages, as data.
+fn pictures(chat: &Chat) -> Result<Form, Refusal> {
+    let mut form = Form::default();
+    let parts = chat.messages.iter().filter_map(|m| m.content.as_array()).flatten();
+    for part in parts.filter(|part| part["type"] != "text") {
+        form.add_data(&part["image_url"]["url"])?;
+    }
+    Ok(form)
+}
+
 fn asked(chat: &Chat) -> Result<Asked, Refusal> {
+    checked(chat)?;
     let said = chat.messages.iter().map(|m| (m.role.as_str(), words(&m.content)));
     let prompt = match chat.messages.as_slice() {
         [] => return Err(Refusal::validation("A chat needs messages.")),
@@ -77,6 +104,7 @@ fn asked(chat: &Chat) -> Result<Asked, Refusal> {
         prompt,
         params: params.collect(),
         inputs: Vec::new(),
+        once: Once::default(),
     })
 }
 
@@ -90,9 +118,11 @@ fn usage(row: &JobRow) -> Value {
 pub(super) async fn complete(
     State(state): State<AppState>,
     me: Me,
+    once: Once,
     Json(chat): Json<Chat>,
 ) -> Result<Response, Fault> {
-    let asked = asked(&chat)?;
+    let inputs = pictures(&chat)?.inputs(&state, &me).await?;
+    let asked = Asked { inputs, once, ..asked(&chat)? };
     if chat.stream {
         return stream(&state, &me, &chat, asked).await;
     }
@@ -123,10 +153,11 @@ struct Telling {
 
 async fn stream(state: &AppState, me: &Me, chat: &Chat, asked: Asked) -> Result<Response, Fault> {
     let changes = state.changes();
+    let once = asked.once.clone();
     let row = submit(state, me, asked).await?;
     let mut telling = Telling {
         state: state.clone(),
-        guard: Guard::of(state, &row.id),
+        guard: Guard::of(state, &row.id, &once),
         changes,
         model: chat.model.clone(),
         created: now_ms() / 1000,
@@ -197,6 +228,11 @@ impl Telling {
             self.say_words(&more);
             return Ok(());
         }
+        // What is worked on here has not ended; nobody need ask the database at every word.
+        let is_here = self.state.live().contains_key(&self.guard.id);
+        if is_here && Instant::now() < self.until {
+            return Ok(());
+        }
         let row = queue::find(&self.state.db, &self.guard.id).await?;
         let row = row.ok_or_else(|| Refusal::not_found("job"))?;
         if !row.status.is_final() {
@@ -228,6 +264,11 @@ mod tests {
         assert_eq!(words(&json!([{"type": "text", "text": "a"}, {"type": "image_url"}])), "a");
         let of = |model: &str| {
             let body = json!({"model": model, "messages": [{"role": "user", "content": "a tram"}], "temperature": 0.5, "n": 3});
+            asked(&serde_json::from_value(body).unwrap())
+        };
+        assert!(of("local-text").is_err(), "three answers at once are not given");
+        let of = |model: &str| {
+            let body = json!({"model": model, "messages": [{"role": "user", "content": "a tram"}], "temperature": 0.5, "n": 1, "stop": []});
             asked(&serde_json::from_value(body).unwrap()).unwrap()
         };
         assert!(of("local-text").params.is_empty());

@@ -10,7 +10,7 @@ use oto_api_types::{JobInput, JobKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Asked, Fault, bytes, made};
+use super::{Asked, Fault, Once, bytes, made};
 use crate::BackendError;
 use crate::assets;
 use crate::auth::Me;
@@ -53,6 +53,7 @@ async fn answer(
     me: &Me,
     asked: Images,
     inputs: Vec<JobInput>,
+    once: &Once,
 ) -> Result<Json<Value>, Fault> {
     let n = asked.n.unwrap_or(1);
     if !(1..=MOST_PICTURES).contains(&n) {
@@ -60,17 +61,25 @@ async fn answer(
     }
     let aspect = aspect_of(asked.size.as_deref());
     let mut data = Vec::new();
-    for _ in 0..n {
+    for i in 0..n {
         let one = Asked {
             kind: JobKind::Image,
             model: asked.model.clone(),
             prompt: asked.prompt.clone(),
             params: aspect.clone().into_iter().collect(),
             inputs: inputs.clone(),
+            once: once.part(i),
         };
-        let (job, _) = made(state, me, one).await?;
-        let (bytes, _) = bytes(state, &job).await?;
-        data.push(json!({"b64_json": STANDARD.encode(bytes)}));
+        let one = match made(state, me, one).await {
+            Ok((job, _)) => bytes(state, &job).await,
+            Err(fault) => Err(fault),
+        };
+        match one {
+            Ok((bytes, _)) => data.push(json!({"b64_json": STANDARD.encode(bytes)})),
+            Err(fault) if data.is_empty() => return Err(fault),
+            // What is made and paid is given, though it is fewer than were asked for.
+            Err(_) => break,
+        }
     }
     Ok(Json(json!({"created": now_ms() / 1000, "data": data})))
 }
@@ -78,12 +87,14 @@ async fn answer(
 pub(super) async fn generate(
     State(state): State<AppState>,
     me: Me,
+    once: Once,
     Json(asked): Json<Images>,
 ) -> Result<Json<Value>, Fault> {
-    answer(&state, &me, asked, Vec::new()).await
+    answer(&state, &me, asked, Vec::new(), &once).await
 }
 
 /// A form, or JSON with pictures as data addresses: its fields, and the pictures in it.
+#[derive(Default)]
 pub(super) struct Form {
     pub(super) fields: BTreeMap<String, String>,
     pub(super) pictures: Vec<Vec<u8>>,
@@ -106,7 +117,7 @@ impl Form {
             .await
             .ok()
             .ok_or_else(|| Refusal::validation("This form has no boundary."))?;
-        let mut form = Self { fields: BTreeMap::new(), pictures: Vec::new() };
+        let mut form = Self::default();
         while let Some(part) = parts.next_field().await.map_err(cut)? {
             let name = part.name().unwrap_or_default().trim_end_matches("[]").to_owned();
             if matches!(name.as_str(), "image" | "input_reference") {
@@ -124,7 +135,7 @@ impl Form {
     }
 
     fn of_json(body: &Value) -> Result<Self, Refusal> {
-        let mut form = Self { fields: BTreeMap::new(), pictures: Vec::new() };
+        let mut form = Self::default();
         for (name, value) in body.as_object().into_iter().flatten() {
             match value {
                 Value::String(text) => form.fields.insert(name.clone(), text.clone()),
@@ -133,16 +144,19 @@ impl Form {
             };
         }
         for image in body["images"].as_array().into_iter().flatten() {
-            // Addresses of others are not called: nobody knows where they lead.
-            let data = image["image_url"]
-                .as_str()
-                .and_then(|url| url.strip_prefix("data:image/")?.split_once(";base64,"));
-            let bytes = data.and_then(|(_, text)| STANDARD.decode(text).ok());
-            form.add(bytes.ok_or_else(|| {
-                Refusal::validation("A picture is sent as a file, or as data:image/…;base64,…")
-            })?)?;
+            form.add_data(&image["image_url"])?;
         }
         Ok(form)
+    }
+
+    /// A picture as a `data:` address. Addresses of others are not called: nobody knows where they lead.
+    pub(super) fn add_data(&mut self, url: &Value) -> Result<(), Refusal> {
+        let data =
+            url.as_str().and_then(|url| url.strip_prefix("data:image/")?.split_once(";base64,"));
+        let bytes = data.and_then(|(_, text)| STANDARD.decode(text).ok());
+        self.add(bytes.ok_or_else(|| {
+            Refusal::validation("A picture is sent as a file, or as data:image/…;base64,…")
+        })?)
     }
 
     fn add(&mut self, bytes: Vec<u8>) -> Result<(), Refusal> {
@@ -192,6 +206,7 @@ impl Form {
 pub(super) async fn edit(
     State(state): State<AppState>,
     me: Me,
+    once: Once,
     request: Request,
 ) -> Result<Json<Value>, Fault> {
     let form = Form::of(request).await?;
@@ -207,7 +222,7 @@ pub(super) async fn edit(
         size: form.fields.get("size").cloned(),
     };
     let inputs = form.inputs(&state, &me).await?;
-    answer(&state, &me, asked, inputs).await
+    answer(&state, &me, asked, inputs, &once).await
 }
 
 #[cfg(test)]

@@ -4,16 +4,17 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use oto_api_types::{Job, JobKind, JobStatus};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::images::{Form, aspect_of};
-use super::{Asked, Fault, ended, submit};
+use super::{Asked, Fault, Once, ended, submit};
 use crate::auth::Me;
 use crate::error::Refusal;
 use crate::jobs::queue::{self, Wanted};
 use crate::jobs::row::JobRow;
 use crate::jobs::stages::{self, shown};
-use crate::routes::body::Json;
+use crate::routes::body::{Json, Query};
 use crate::routes::{jobs, shared};
 use crate::state::AppState;
 
@@ -61,6 +62,7 @@ async fn own(state: &AppState, me: &Me, id: &str) -> Result<JobRow, Refusal> {
 pub(super) async fn begin(
     State(state): State<AppState>,
     me: Me,
+    once: Once,
     request: Request,
 ) -> Result<Json<Value>, Fault> {
     let form = Form::of(request).await?;
@@ -75,22 +77,42 @@ pub(super) async fn begin(
     params.extend(size.map(|size| ("size", size)));
     params.extend(seconds.map(|seconds| ("seconds", seconds)));
     let inputs = form.inputs(&state, &me).await?;
-    let asked = Asked { kind: JobKind::Video, model, prompt, params, inputs };
+    let asked = Asked { kind: JobKind::Video, model, prompt, params, inputs, once };
     let row = submit(&state, &me, asked).await?;
     Ok(Json(as_video(&state, &row).await?))
 }
 
-pub(super) async fn list(State(state): State<AppState>, me: Me) -> Result<Json<Value>, Fault> {
+#[derive(Default, Deserialize)]
+pub(super) struct Page {
+    #[serde(default)]
+    after: Option<String>,
+    #[serde(default)]
+    limit: Option<i64>,
+}
+
+pub(super) async fn list(
+    State(state): State<AppState>,
+    me: Me,
+    Query(page): Query<Page>,
+) -> Result<Json<Value>, Fault> {
     me.may("jobs:read")?;
     let mut data = Vec::new();
-    let wanted = Wanted { kind: Some("video"), wholes: true, limit: MOST, ..Wanted::default() };
-    for row in queue::newest(&state.db, &me.account, &wanted).await? {
-        data.push(as_video(&state, &row).await?);
+    let before = match &page.after {
+        Some(id) => Some(own(&state, &me, id).await?.place()),
+        None => None,
+    };
+    let limit = page.limit.unwrap_or(20).clamp(1, MOST);
+    let wanted =
+        Wanted { kind: Some("video"), wholes: true, limit: limit + 1, before, ..Wanted::default() };
+    let rows = queue::newest(&state.db, &me.account, &wanted).await?;
+    let has_more = rows.len() as i64 > limit;
+    for row in rows.iter().take(limit as usize) {
+        data.push(as_video(&state, row).await?);
     }
     let id = |v: Option<&Value>| v.map_or(Value::Null, |v| v["id"].clone());
     let (first, last) = (id(data.first()), id(data.last()));
     Ok(Json(
-        json!({"object": "list", "data": data, "first_id": first, "last_id": last, "has_more": false}),
+        json!({"object": "list", "data": data, "first_id": first, "last_id": last, "has_more": has_more}),
     ))
 }
 

@@ -121,7 +121,7 @@ fn is_json(response: &Response) -> bool {
 /// Reads the events of a chat. A stream that ends without saying so was cut off.
 async fn read_stream(response: Response, context: &Context) -> Result<Answer, EngineError> {
     let mut events = Events::new(response);
-    let (mut answer, mut done) = (Answer::default(), false);
+    let (mut answer, mut done, mut shown) = (Answer::default(), false, 0);
     let veil = Veil::of(context.key.as_ref());
     while let Some(event) = events.next(context).await? {
         if event.data == "[DONE]" {
@@ -151,7 +151,9 @@ async fn read_stream(response: Response, context: &Context) -> Result<Answer, En
             }
             answer.text.push_str(more);
             answer.words.hear(more);
-            context.draft.set(veil.settled(&answer.text));
+            let n = veil.settled(&answer.text[shown..]);
+            context.draft.push(&veil.text(answer.text[shown..shown + n].to_owned()));
+            shown += n;
         }
         match choice["finish_reason"].as_str() {
             Some("content_filter") => {

@@ -1,0 +1,231 @@
+//! Media that nobody needs any more: marked in the transaction that frees them, then claimed and
+//! dropped, again and again until the store obeys. Whoever brings the same bytes meanwhile waits for a
+//! drop that is under way, and calls off one that is not.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
+
+use crate::db::{all, execute, immediate, now_ms, one, value};
+use crate::error::Refusal;
+use crate::jobs::queue;
+use crate::state::AppState;
+
+/// How long an upload waits for its work, and a result for whoever asked for it.
+const WAITS_MS: i64 = 30 * 86_400_000;
+/// What is looked at and not finished by then was given up.
+const FINISHED_MS: i64 = 3_600_000;
+/// A drop that was claimed and is not over by then was given up; longer than any call to a store lasts.
+const CLAIM_MS: i64 = 180_000;
+/// Before a drop that failed is tried again.
+const AGAIN_MS: i64 = 60_000;
+/// How often somebody looks whether a drop is over, and how long.
+const LOOK: Duration = Duration::from_millis(250);
+const LOOKS: u32 = 80;
+/// How long somebody waits for what is dropped.
+const SOON: Duration = Duration::from_secs(2);
+/// Most that go in one round.
+const MOST: i64 = 50;
+
+/// Of these media, those that no upload, work or job needs.
+async fn without_use(db: &impl ConnectionTrait, media: Vec<String>) -> Result<Vec<String>, DbErr> {
+    let mut left = Vec::new();
+    for hash in media {
+        let mut is_used = false;
+        for sql in [
+            "SELECT 1 AS yes FROM asset WHERE hash = $1 OR served = $1 OR poster = $1 LIMIT 1",
+            "SELECT 1 AS yes FROM work WHERE asset = $1 OR poster = $1 OR original = $1 LIMIT 1",
+        ] {
+            is_used |= one(db, sql, vec![hash.clone().into()]).await?.is_some();
+        }
+        if !is_used {
+            left.push(hash);
+        }
+    }
+    queue::unneeded(db, left).await
+}
+
+/// Forgets an upload of somebody's that no work of theirs is made of; marks and gives the media that
+/// nobody needs after that: the bytes, what is served of them and their picture.
+pub(crate) async fn unneeded(
+    txn: &impl ConnectionTrait,
+    account: &str,
+    original: &str,
+) -> Result<Vec<String>, DbErr> {
+    // Whoever uploads the same waits for this row, or is waited for; always before its owners.
+    execute(txn, "UPDATE asset SET size = size WHERE hash = $1", vec![original.into()]).await?;
+    let sql = "DELETE FROM asset_owner WHERE hash = $1 AND account = $2 AND NOT EXISTS (SELECT 1 FROM work w WHERE w.original = $1 AND w.author = $2)";
+    execute(txn, sql, vec![original.into(), account.into()]).await?;
+    let sql = "SELECT served, poster FROM asset WHERE hash = $1";
+    let mut media = vec![original.to_owned()];
+    if let Some(row) = one(txn, sql, vec![original.into()]).await? {
+        media.push(row.try_get("", "served")?);
+        media.extend(row.try_get::<Option<String>>("", "poster")?);
+    }
+    // What others uploaded, and works that are made of it, keep it known.
+    let sql = "DELETE FROM asset WHERE hash = $1 AND NOT EXISTS (SELECT 1 FROM asset_owner o WHERE o.hash = $1) AND NOT EXISTS (SELECT 1 FROM work w WHERE w.original = $1)";
+    execute(txn, sql, vec![original.into()]).await?;
+    media.sort_unstable();
+    media.dedup();
+    let unused = without_use(txn, media).await?;
+    for hash in &unused {
+        mark(txn, hash).await?;
+    }
+    Ok(unused)
+}
+
+/// Drops uploads that nothing was made of and results that nobody fetched, after a month.
+pub(crate) async fn forget_old(state: &AppState) -> Result<(), DbErr> {
+    let before = now_ms() - WAITS_MS;
+    let sql = "SELECT o.account, o.hash FROM asset_owner o WHERE o.created_at_ms < $1
+        AND NOT EXISTS (SELECT 1 FROM work w WHERE w.original = o.hash AND w.author = o.account)
+        AND NOT EXISTS (SELECT 1 FROM job_medium m JOIN job j ON j.id = m.job WHERE m.hash = o.hash AND j.status IN ('queued', 'running', 'canceling')) ORDER BY o.created_at_ms LIMIT $2";
+    for row in all(&state.db, sql, vec![before.into(), MOST.into()]).await? {
+        let (account, hash): (String, String) =
+            (row.try_get("", "account")?, row.try_get("", "hash")?);
+        let txn = state.db.begin_with_options(immediate()).await?;
+        // Somebody may use it at this moment, and has touched it then. The rows in the order of `unneeded`.
+        execute(&txn, "UPDATE asset SET size = size WHERE hash = $1", vec![hash.clone().into()])
+            .await?;
+        let sql = "UPDATE asset_owner SET created_at_ms = created_at_ms WHERE account = $1 AND hash = $2 AND created_at_ms < $3 RETURNING hash";
+        let still = vec![account.clone().into(), hash.clone().into(), before.into()];
+        let media = match one(&txn, sql, still).await? {
+            Some(_) => unneeded(&txn, &account, &hash).await?,
+            None => Vec::new(),
+        };
+        txn.commit().await?;
+        drop_all(state, media).await?;
+    }
+    let sql = "SELECT id FROM job WHERE status = 'succeeded' AND released = 0 AND parent_id IS NULL AND finished_at_ms < $1 ORDER BY finished_at_ms LIMIT $2";
+    for row in all(&state.db, sql, vec![before.into(), MOST.into()]).await? {
+        for hash in queue::release(&state.db, &row.try_get::<String>("", "id")?).await? {
+            forget_unused(state, &hash).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Drops bytes that turned out to be of no use, unless somebody else has the same.
+pub(crate) async fn forget_unused(state: &AppState, hash: &str) -> Result<(), DbErr> {
+    mark(&state.db, hash).await?;
+    drop_soon(state, vec![hash.to_owned()]).await;
+    Ok(())
+}
+
+/// The same for media that were marked, without waiting for a store that is slow: they go in any case.
+pub(crate) async fn drop_soon(state: &AppState, media: Vec<String>) {
+    let own = state.clone();
+    let dropping = tokio::spawn(async move { drop_all(&own, media).await });
+    // Otherwise it is done, or goes on.
+    if let Ok(Ok(Err(error))) = tokio::time::timeout(SOON, dropping).await {
+        tracing::warn!(%error, "media are dropped later");
+    }
+}
+
+/// Drops media that were marked, unless somebody needs them again. What cannot be dropped now is
+/// dropped by [`drop_marked`]; nobody sees it meanwhile.
+pub(crate) async fn drop_all(state: &AppState, media: Vec<String>) -> Result<(), DbErr> {
+    for hash in media {
+        if !claim(&state.db, &hash).await? {
+            continue;
+        }
+        if without_use(&state.db, vec![hash.clone()]).await?.is_empty() {
+            unmark(&state.db, &hash).await?;
+        } else if let Err(error) = state.blobs.drop_everywhere(&hash).await {
+            tracing::warn!(asset.hash = %hash, %error, "a medium that nothing needs could not be dropped yet");
+            // The store may obey later all the same: nobody brings the same bytes until that is over, and
+            // the others are not tried while it does not answer.
+            let sql = "UPDATE blob_drop SET at_ms = $2 WHERE hash = $1";
+            execute(&state.db, sql, vec![hash.into(), (now_ms() + AGAIN_MS).into()]).await?;
+            return Ok(());
+        } else {
+            unmark(&state.db, &hash).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Drops what was marked and not dropped since: the store was away, or a process ended.
+pub(crate) async fn drop_marked(state: &AppState) -> Result<(), DbErr> {
+    let sql = "SELECT hash FROM blob_drop WHERE at_ms < $1 ORDER BY at_ms LIMIT $2";
+    let rows = all(&state.db, sql, vec![now_ms().into(), MOST.into()]).await?;
+    let marked = rows.iter().map(|r| r.try_get("", "hash")).collect::<Result<Vec<String>, _>>()?;
+    drop_all(state, marked).await
+}
+
+/// A medium goes, unless somebody needs it when that is done.
+pub(crate) async fn mark(db: &impl ConnectionTrait, hash: &str) -> Result<(), DbErr> {
+    let sql = "INSERT INTO blob_drop (hash, at_ms) VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET at_ms = $2 WHERE blob_drop.dropping = 0";
+    execute(db, sql, vec![hash.into(), now_ms().into()]).await?;
+    Ok(())
+}
+
+/// Of several that would drop it one does, from when on it is due.
+async fn claim(db: &impl ConnectionTrait, hash: &str) -> Result<bool, DbErr> {
+    let now = now_ms();
+    // One that was claimed becomes due again when its time is over.
+    let sql = "UPDATE blob_drop SET dropping = 1, at_ms = $2 WHERE hash = $1 AND at_ms <= $3";
+    let values = vec![hash.into(), (now + CLAIM_MS).into(), now.into()];
+    Ok(execute(db, sql, values).await? == 1)
+}
+
+/// Somebody brings a medium: nobody drops it until it is used or an hour is over. Waits for a drop that
+/// is under way.
+pub(crate) async fn expect(db: &impl ConnectionTrait, hash: &str) -> Result<(), Refusal> {
+    let sql = "INSERT INTO blob_drop (hash, at_ms) VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET at_ms = $2 WHERE blob_drop.dropping = 0";
+    for _ in 0..LOOKS {
+        let values = vec![hash.into(), (now_ms() + FINISHED_MS).into()];
+        if execute(db, sql, values).await? == 1 {
+            return Ok(());
+        }
+        let is_over = "SELECT 1 FROM blob_drop WHERE hash = $1 AND dropping = 1 AND at_ms < $2";
+        let over = vec![hash.into(), now_ms().into()];
+        if value::<i32>(db, is_over, over).await?.is_some() {
+            // Whoever claimed it is gone.
+            unmark(db, hash).await?;
+        } else {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+    let sentence =
+        "The same bytes are being taken away for somebody else; send them again in a minute.";
+    Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "try_again", sentence).after(30))
+}
+
+/// It is used, or gone.
+pub(crate) async fn unmark(db: &impl ConnectionTrait, hash: &str) -> Result<(), DbErr> {
+    execute(db, "DELETE FROM blob_drop WHERE hash = $1", vec![hash.into()]).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_brings_a_medium_waits_for_its_drop_and_calls_off_a_later_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("oto.sqlite").display());
+        let db = crate::db::connect(&url, folder.path(), 1).await.unwrap();
+        crate::db::migrate(&db).await.unwrap();
+        mark(&db, "tram").await.unwrap();
+        expect(&db, "tram").await.unwrap();
+        assert!(!claim(&db, "tram").await.unwrap(), "somebody uses it");
+        unmark(&db, "tram").await.unwrap();
+        mark(&db, "tram").await.unwrap();
+        assert!(claim(&db, "tram").await.unwrap());
+        assert!(!claim(&db, "tram").await.unwrap(), "one drops it");
+        let dropped = async {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            unmark(&db, "tram").await.unwrap();
+            now_ms()
+        };
+        let brought = async {
+            expect(&db, "tram").await.unwrap();
+            now_ms()
+        };
+        let (dropped, brought) = tokio::join!(dropped, brought);
+        assert!(brought >= dropped);
+    }
+}

@@ -97,6 +97,19 @@ async fn purse(home: &Home, who: &Person) -> (i64, i64) {
     (purse["available_micro"].as_i64().unwrap(), purse["debt_micro"].as_i64().unwrap())
 }
 
+/// Settings of a server that sells through the fake service.
+fn selling(base: &str, welcome_tokens: i64) -> impl Fn(&mut oto_backend::Config) {
+    move |c| {
+        c.welcome_tokens = welcome_tokens;
+        c.stripe = Some(oto_backend::config::Stripe {
+            secret_key: "sk_test_canary".into(),
+            webhook_secret: SECRET.into(),
+            base_url: base.to_owned(),
+            cents_per_token: 1,
+        });
+    }
+}
+
 async fn handled(home: &Home) {
     home.until("all events handled", async || {
         (home.number("SELECT COUNT(*) FROM payment_event WHERE handled = 0").await == 0)
@@ -109,16 +122,7 @@ async fn handled(home: &Home) {
 async fn events_in_any_number_and_order_credit_once_and_refunds_become_debts() {
     let fake = Fake::default();
     let base = fake.start().await;
-    let set = |c: &mut oto_backend::Config| {
-        c.welcome_tokens = 0;
-        c.stripe = Some(oto_backend::config::Stripe {
-            secret_key: "sk_test_canary".into(),
-            webhook_secret: SECRET.into(),
-            base_url: base.clone(),
-            cents_per_token: 1,
-        });
-    };
-    both_with(set, |home: Home| {
+    both_with(selling(&base, 0), |home: Home| {
         let fake = fake.clone();
         async move {
             *fake.refunded.lock().unwrap() = 0;
@@ -188,16 +192,7 @@ async fn events_in_any_number_and_order_credit_once_and_refunds_become_debts() {
 async fn a_plan_is_granted_by_the_month_ends_unspent_and_stops_when_it_is_ended() {
     let fake = Fake::default();
     let base = fake.start().await;
-    let set = |c: &mut oto_backend::Config| {
-        c.welcome_tokens = 10;
-        c.stripe = Some(oto_backend::config::Stripe {
-            secret_key: "sk_test_canary".into(),
-            webhook_secret: SECRET.into(),
-            base_url: base.clone(),
-            cents_per_token: 1,
-        });
-    };
-    both_with(set, |home: Home| {
+    both_with(selling(&base, 10), |home: Home| {
         let fake = fake.clone();
         async move {
             *fake.ended.lock().unwrap() = 0;

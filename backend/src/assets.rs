@@ -41,14 +41,49 @@ struct Found {
     poster: Option<String>,
 }
 
-/// Takes media over from a file in the blob folder's care.
-pub(crate) async fn take(state: &AppState, account: &str, hash: &str) -> Result<Asset, Refusal> {
+/// Takes media over from a file in the blob folder's care, if the plan has room. What is refused leaves
+/// nothing.
+pub(crate) async fn take(
+    state: &AppState,
+    account: &str,
+    hash: &str,
+    size: i64,
+) -> Result<Asset, Refusal> {
+    // What somebody has already counts once.
+    if !is_owned(&state.db, account, hash).await?
+        && let Err(refusal) = room_for(state, account, size).await
+    {
+        forget_unused(state, hash).await?;
+        return Err(refusal);
+    }
     if let Some(known) = known(state, account, hash).await? {
         return Ok(known);
     }
-    let (blobs, workers, own_hash) = (state.blobs.clone(), state.workers.clone(), hash.to_owned());
     // Whatever happens from here on, nothing stays that nobody needs; and nobody drops it meanwhile.
     drop::expect(&state.db, hash).await?;
+    let mut brought = vec![hash.to_owned()];
+    let taken = looked_at(state, account, hash, &mut brought).await;
+    for hash in &brought {
+        match &taken {
+            Ok(_) => drop::used(&state.db, hash).await?,
+            Err(_) => drop::given_up(&state.db, hash).await?,
+        }
+    }
+    if taken.is_err() {
+        drop_soon(state, brought).await;
+    }
+    taken
+}
+
+/// Looks at media, keeps what is made of them, and writes down whose they are; `brought` gets the hashes
+/// of whatever was made, also when it fails.
+async fn looked_at(
+    state: &AppState,
+    account: &str,
+    hash: &str,
+    brought: &mut Vec<String>,
+) -> Result<Asset, Refusal> {
+    let (blobs, workers, own_hash) = (state.blobs.clone(), state.workers.clone(), hash.to_owned());
     let made = Arc::new(Mutex::new(Vec::new()));
     let found = {
         // As many decoders at once as the machine has room for; others wait.
@@ -59,10 +94,10 @@ pub(crate) async fn take(state: &AppState, account: &str, hash: &str) -> Result<
             .await
             .map_err(|e| BackendError::Stopped(e.to_string()))?
     };
-    // What was made on the way to a failure goes as well.
     let made = std::mem::take(&mut *made.lock().unwrap_or_else(PoisonError::into_inner));
     for hash in made {
         drop::expect(&state.db, &hash).await?;
+        brought.push(hash);
     }
     let found = found?;
     let mut media = vec![(hash, found.content_type)];
@@ -72,9 +107,11 @@ pub(crate) async fn take(state: &AppState, account: &str, hash: &str) -> Result<
     media.extend(found.poster.as_deref().map(|poster| (poster, "image/jpeg")));
     // One after another: each has the whole line.
     for (hash, content_type) in &media {
-        state.blobs.keep(hash, content_type).await?;
+        // A drop for somebody else may have begun before these bytes were expected.
+        if state.blobs.is_lost(hash, content_type).await? {
+            return Err(taken_away());
+        }
     }
-    let marked: Vec<String> = media.iter().map(|(hash, _)| (*hash).to_owned()).collect();
     let sql = "INSERT INTO asset (hash, served, kind, content_type, size, width, height, duration_ms, rgb, poster, created_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
     let values = vec![
         hash.into(),
@@ -91,11 +128,14 @@ pub(crate) async fn take(state: &AppState, account: &str, hash: &str) -> Result<
     ];
     execute(&state.db, sql, values).await?;
     own(&state.db, account, hash).await?;
-    for hash in &marked {
-        drop::unmark(&state.db, hash).await?;
-    }
     let size = u64::try_from(found.size).unwrap_or(0);
     Ok(Asset { hash: hash.to_owned(), content_type: found.content_type.to_owned(), size })
+}
+
+/// The same bytes were dropped at this moment, for somebody else.
+fn taken_away() -> Refusal {
+    let sentence = "These bytes were just taken away for somebody else; send them again.";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "try_again", sentence).after(1)
 }
 
 /// Media that were looked at before and are all there: they are somebody's from now on. None when they
@@ -158,11 +198,7 @@ fn look(
     hash: &str,
     made: &Mutex<Vec<String>>,
 ) -> Result<Found, Refusal> {
-    // The same bytes were dropped at this moment, for somebody else.
-    let path = blobs.find(hash).ok_or_else(|| {
-        let sentence = "These bytes were just taken away for somebody else; send them again.";
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "try_again", sentence).after(1)
-    })?;
+    let path = blobs.find(hash).ok_or_else(taken_away)?;
     let head = head(&path)?;
     let kind = sniff(&head).ok_or_else(unknown)?;
     let mut found = Found {

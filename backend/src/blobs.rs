@@ -1,6 +1,7 @@
 //! Media of this home by BLAKE3. On the desk it is a folder, until the desk has taken it over; a
 //! server may keep it in an object store, and then the folder holds what is being worked with.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -186,8 +187,8 @@ impl Blobs {
         self.root.join(format!("{id}.part"))
     }
 
-    /// Takes a file over under the name of its bytes.
-    pub(crate) fn adopt(&self, from: &Path) -> Result<String, BackendError> {
+    /// The name of a file's bytes.
+    pub(crate) fn hash_of(from: &Path) -> Result<String, BackendError> {
         let mut file = fs::File::open(from).map_err(BackendError::io("opening media"))?;
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; 1 << 16];
@@ -199,7 +200,12 @@ impl Blobs {
             hasher.update(&buffer[..n]);
         }
         file.sync_all().map_err(BackendError::io("syncing media"))?;
-        let hash = hasher.finalize().to_hex().to_string();
+        Ok(hasher.finalize().to_hex().to_string())
+    }
+
+    /// Takes a file over under the name of its bytes.
+    pub(crate) fn adopt(&self, from: &Path) -> Result<String, BackendError> {
+        let hash = Self::hash_of(from)?;
         let place = self.root.join(&hash);
         if place.is_file() {
             // What lies here is never replaced.
@@ -362,8 +368,8 @@ impl Blobs {
     }
 
     /// Files that an upload or download left half-way long ago, and, beside an object store, what
-    /// was longest not used beyond what the folder may hold.
-    pub(crate) fn tidy(&self) {
+    /// was longest not used beyond what the folder may hold; not what the store has not got yet.
+    pub(crate) fn tidy(&self, not_kept: &HashSet<String>) {
         let Ok(entries) = fs::read_dir(&self.root) else { return };
         let mut kept = Vec::new();
         for entry in entries.flatten() {
@@ -372,11 +378,12 @@ impl Blobs {
                 t.ok().and_then(|t| t.elapsed().ok()).unwrap_or_default()
             };
             let name = entry.file_name();
-            let is_part = name.to_string_lossy().ends_with(".part");
+            let name = name.to_string_lossy();
+            let is_part = name.ends_with(".part");
             if is_part && age(about.modified()) > Duration::from_secs(2 * 86_400) {
                 // Nobody goes on with it.
                 fs::remove_file(entry.path()).ok();
-            } else if !is_part && about.is_file() {
+            } else if !is_part && about.is_file() && !not_kept.contains(&*name) {
                 kept.push((age(about.accessed()), about.len(), entry.path()));
             }
         }

@@ -17,6 +17,8 @@ use crate::{assets, db, jobs, ledger, moderation, payments, people, webhooks, wo
 
 /// Between two looks at what changed.
 const BEAT: Duration = Duration::from_secs(1);
+/// How long a stop waits for what is under way.
+const GRACE: Duration = Duration::from_secs(2);
 /// Beats between two looks at accounts whose time has come.
 const SOON: u64 = 5;
 /// Beats between two rounds of forgetting.
@@ -47,7 +49,12 @@ async fn every_beat<F: Future<Output = Result<(), DbErr>>>(
             () = tokio::time::sleep(BEAT) => {}
             () = state.stop.cancelled() => return,
         }
-        say(what, chore().await);
+        let outcome = tokio::select! {
+            outcome = chore() => outcome,
+            // Whatever is left in the middle is done again.
+            () = async { state.stop.cancelled().await; tokio::time::sleep(GRACE).await } => return,
+        };
+        say(what, outcome);
     }
 }
 
@@ -76,14 +83,20 @@ async fn house(state: AppState) {
             say("media that nobody needs", assets::forget_old(&state).await);
             server.limits.tidy();
             server.metrics.run_upkeep();
-            let blobs = state.blobs.clone();
-            // Its end does not matter; the next round looks again.
-            tokio::task::spawn_blocking(move || blobs.tidy()).await.ok();
+            say("the media folder", tidy(&state).await);
         }
         if beat % BOOKS == BOOKS - 1 {
             say("the books", look_at_books(&state).await);
         }
     }
+}
+
+async fn tidy(state: &AppState) -> Result<(), DbErr> {
+    let not_kept = jobs::not_kept(state).await?.into_iter().map(|(hash, _)| hash).collect();
+    let blobs = state.blobs.clone();
+    // Its end does not matter; the next round looks again.
+    tokio::task::spawn_blocking(move || blobs.tidy(&not_kept)).await.ok();
+    Ok(())
 }
 
 fn say(what: &str, outcome: Result<(), DbErr>) {

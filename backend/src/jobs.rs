@@ -9,4 +9,4 @@ pub(crate) mod stages;
 mod submission;
 pub(crate) mod told;
 
-pub(crate) use run::{keep_late, work};
+pub(crate) use run::{keep_late, not_kept, work};

@@ -2,6 +2,7 @@
 //! ever added, and a balance is changed by a guarded update, never read and then written.
 
 pub(crate) mod lots;
+pub(crate) mod taken;
 
 use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 
@@ -344,38 +345,6 @@ pub(crate) async fn check(db: &impl ConnectionTrait) -> Result<Vec<String>, DbEr
 pub(crate) async fn owes(db: &impl ConnectionTrait, account: &str) -> Result<bool, DbErr> {
     let sql = "SELECT balance FROM ledger_account WHERE id = $1 AND balance < 0";
     Ok(one(db, sql, vec![debt(account).into()]).await?.is_some())
-}
-
-/// Takes back what was bought: first what is free, the rest becomes a debt (an amount below nothing).
-pub(crate) async fn take_back(
-    txn: &impl ConnectionTrait,
-    account: &str,
-    micro: i64,
-    kind: &str,
-    reference: String,
-) -> Result<bool, LedgerError> {
-    touch(txn, account).await?;
-    let [free, ..] = balances(txn, account).await?;
-    let from_free = free.min(micro);
-    let is_new = book_once(
-        txn,
-        Transfer {
-            kind,
-            reference,
-            account,
-            job: None,
-            api_key: None,
-            memo: "",
-            entries: vec![
-                (available(account), -from_free),
-                (debt(account), from_free - micro),
-                ("clearing".to_owned(), micro),
-            ],
-        },
-    )
-    .await?;
-    lots::clip(txn, account).await?;
-    Ok(is_new)
 }
 
 /// Gives back or sells: a debt is paid first.

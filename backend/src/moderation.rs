@@ -270,7 +270,7 @@ pub(crate) async fn let_back(db: &DatabaseConnection) -> Result<(), DbErr> {
         let sql = "UPDATE account SET state_until_ms = NULL WHERE id = $1 AND state = 'suspended' AND state_until_ms < $2";
         if execute(&txn, sql, vec![id.clone().into(), now_ms().into()]).await? == 1 {
             // What was decided before it holds on.
-            let sql = "SELECT before_state FROM decision WHERE target_kind = 'account' AND target = $1 AND action = 'suspend' AND lifted = 0 ORDER BY at_ms DESC, id DESC LIMIT 1";
+            let sql = "SELECT before_state FROM decision WHERE target_kind = 'account' AND target = $1 AND action = 'suspend' AND lifted = 0 AND before_state NOT LIKE 'suspended%' ORDER BY at_ms DESC, id DESC LIMIT 1";
             let before: Option<String> = value(&txn, sql, vec![id.clone().into()]).await?;
             let before = before.filter(|state| matches!(state.as_str(), "frozen" | "limited"));
             let state = before.as_deref().unwrap_or("active");

@@ -14,7 +14,8 @@ use serde_json::Value;
 use crate::config::Stripe;
 use crate::db::{all, execute, immediate, now_ms, one, value};
 use crate::error::Refusal;
-use crate::ledger::{self, LedgerError, MICRO, lots};
+use crate::ledger::taken::{self, Sold, Why};
+use crate::ledger::{self, LedgerError, MICRO};
 use crate::notices::{self, Notice};
 use crate::state::AppState;
 use crate::webhooks;
@@ -264,34 +265,19 @@ async fn refund(state: &AppState, charge: &Value) -> Result<String, Refusal> {
     }
     let micro = share(refunded - before, tokens, cents);
     let reference = format!("refund:{order}:{refunded}");
-    take(&txn, &account, &order, micro, "refund", reference).await?;
+    let sold = Sold { order: &order, account: &account, micro: tokens.saturating_mul(MICRO) };
+    taken::take(&txn, sold, micro, Why::Refund, reference).await.map_err(booked)?;
     let sql = "UPDATE payment_order SET refunded_cents = $2, state = 'refunded' WHERE id = $1";
     execute(&txn, sql, vec![order.into(), refunded.into()]).await?;
     txn.commit().await?;
     Ok("taken back".to_owned())
 }
 
-/// Locks an order, always before its owner's purse, and says how much of it was given back.
+/// Locks an order, before its owner's purse, and says how much of it was given back.
 async fn refunded_of(txn: &impl ConnectionTrait, order: &str) -> Result<i64, DbErr> {
     let sql = "UPDATE payment_order SET state = state WHERE id = $1 RETURNING refunded_cents";
     let row = one(txn, sql, vec![order.into()]).await?;
     row.map_or(Ok(0), |row| row.try_get("", "refunded_cents"))
-}
-
-/// Takes tokens of an order back, once for a reference; of a month's only what is not gone already.
-async fn take(
-    txn: &impl ConnectionTrait,
-    account: &str,
-    order: &str,
-    micro: i64,
-    kind: &str,
-    reference: String,
-) -> Result<(), Refusal> {
-    let micro = lots::claimable(txn, order, micro).await?;
-    if ledger::take_back(txn, account, micro, kind, reference).await.map_err(booked)? {
-        lots::taken_back(txn, order, micro).await?;
-    }
-    Ok(())
 }
 
 /// The tokens, in millionths, that a part of a price stands for.
@@ -315,19 +301,15 @@ async fn contest(state: &AppState, dispute: &Value) -> Result<String, Refusal> {
     let reference = format!("dispute:{id}");
     let micro = share(contested, tokens, cents);
     // Both ends of a dispute take first: its end may be heard before its beginning.
-    take(&txn, &account, &order, micro, "dispute", reference.clone()).await?;
+    let sold = Sold { order: &order, account: &account, micro: tokens.saturating_mul(MICRO) };
+    taken::take(&txn, sold, micro, Why::Dispute, reference.clone()).await.map_err(booked)?;
     let won = matches!(dispute["status"].as_str(), Some("won" | "warning_closed"));
     if won {
         // What it took comes back, whatever happened to the order meanwhile.
         let sql = "SELECT e.amount FROM ledger_entry e JOIN ledger_transfer t ON t.id = e.transfer WHERE t.reference = $1 AND e.account = 'clearing'";
-        let taken: i64 = value(&txn, sql, vec![reference.into()]).await?.unwrap_or(0);
+        let micro: i64 = value(&txn, sql, vec![reference.into()]).await?.unwrap_or(0);
         let again = format!("restore:{id}");
-        let is_new = ledger::credit(&txn, &account, taken, "restore", again, "dispute won")
-            .await
-            .map_err(booked)?;
-        if is_new {
-            lots::given_again(&txn, &order, taken).await?;
-        }
+        taken::give_back(&txn, sold, micro, again).await.map_err(booked)?;
     }
     let sql = "UPDATE payment_order SET state = $2 WHERE id = $1";
     let word = if won { "paid" } else { "disputed" };

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::Operator;
 use super::view::{Act, Block, Table, cell, chart, link, page};
-use crate::db::{all, now_ms, value};
+use crate::db::{all, now_ms, one, value};
 use crate::error::Refusal;
 use crate::ledger::MICRO;
 use crate::routes::body::Query;
@@ -230,13 +230,20 @@ pub(super) async fn person(
     Ok(page(&who, "People", "", blocks))
 }
 
-/// The picture of a work, whoever may see it otherwise: whoever decides about it has to.
+/// The picture of a work about which somebody has to decide, whoever may see it otherwise: one that was
+/// reported, is held or taken down, or whose author appeals.
 pub(super) async fn picture(
     State(state): State<AppState>,
     _who: Operator,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    let sql = "SELECT 1 AS yes FROM work w WHERE w.id = $1 AND (w.state <> 'shown'
+        OR EXISTS (SELECT 1 FROM report r WHERE r.target_kind = 'work' AND r.target = w.id AND r.state = 'open')
+        OR EXISTS (SELECT 1 FROM decision d WHERE d.target_kind = 'work' AND d.target = w.id AND d.appeal = 'open'))";
+    if one(&state.db, sql, vec![id.clone().into()]).await?.is_none() {
+        return Err(Refusal::not_found("picture"));
+    }
     let work = works::find(&state.db, &id).await?;
     let poster = work.and_then(|w| w.poster).ok_or_else(|| Refusal::not_found("picture"))?;
     shared::send(&state, &poster, "image/jpeg", &headers, shared::OWN).await

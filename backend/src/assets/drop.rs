@@ -1,13 +1,13 @@
 //! Media that nobody needs any more: marked in the transaction that frees them, then claimed and
 //! dropped, again and again until the store obeys. Whoever brings the same bytes meanwhile waits for a
-//! drop that is under way, and calls off one that is not.
+//! drop that is under way, and puts off one that is not until everybody who brings them is done.
 
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 
-use crate::db::{all, execute, immediate, now_ms, one, value};
+use crate::db::{all, execute, immediate, now_ms, one};
 use crate::error::Refusal;
 use crate::jobs::queue;
 use crate::state::AppState;
@@ -75,7 +75,8 @@ pub(crate) async fn unneeded(
     Ok(unused)
 }
 
-/// Drops uploads that nothing was made of and results that nobody fetched, after a month.
+/// Forgets uploads that nothing was made of and results that nobody fetched, after a month; what they
+/// leave is marked.
 pub(crate) async fn forget_old(state: &AppState) -> Result<(), DbErr> {
     let before = now_ms() - WAITS_MS;
     let sql = "SELECT o.account, o.hash FROM asset_owner o WHERE o.created_at_ms < $1
@@ -85,22 +86,20 @@ pub(crate) async fn forget_old(state: &AppState) -> Result<(), DbErr> {
         let (account, hash): (String, String) =
             (row.try_get("", "account")?, row.try_get("", "hash")?);
         let txn = state.db.begin_with_options(immediate()).await?;
-        // Somebody may use it at this moment, and has touched it then. The rows in the order of `unneeded`.
+        // Somebody may have uploaded or published it again since. The rows in the order of `unneeded`.
         execute(&txn, "UPDATE asset SET size = size WHERE hash = $1", vec![hash.clone().into()])
             .await?;
         let sql = "UPDATE asset_owner SET created_at_ms = created_at_ms WHERE account = $1 AND hash = $2 AND created_at_ms < $3 RETURNING hash";
         let still = vec![account.clone().into(), hash.clone().into(), before.into()];
-        let media = match one(&txn, sql, still).await? {
-            Some(_) => unneeded(&txn, &account, &hash).await?,
-            None => Vec::new(),
-        };
+        if one(&txn, sql, still).await?.is_some() {
+            unneeded(&txn, &account, &hash).await?;
+        }
         txn.commit().await?;
-        drop_all(state, media).await?;
     }
     let sql = "SELECT id FROM job WHERE status = 'succeeded' AND released = 0 AND parent_id IS NULL AND finished_at_ms < $1 ORDER BY finished_at_ms LIMIT $2";
     for row in all(&state.db, sql, vec![before.into(), MOST.into()]).await? {
         for hash in queue::release(&state.db, &row.try_get::<String>("", "id")?).await? {
-            forget_unused(state, &hash).await?;
+            mark(&state.db, &hash).await?;
         }
     }
     Ok(())
@@ -131,7 +130,7 @@ pub(crate) async fn drop_all(state: &AppState, media: Vec<String>) -> Result<(),
             continue;
         }
         if without_use(&state.db, vec![hash.clone()]).await?.is_empty() {
-            unmark(&state.db, &hash).await?;
+            dropped(&state.db, &hash).await?;
         } else if let Err(error) = state.blobs.drop_everywhere(&hash).await {
             tracing::warn!(asset.hash = %hash, %error, "a medium that nothing needs could not be dropped yet");
             // The store may obey later all the same: nobody brings the same bytes until that is over, and
@@ -140,7 +139,9 @@ pub(crate) async fn drop_all(state: &AppState, media: Vec<String>) -> Result<(),
             execute(&state.db, sql, vec![hash.into(), (now_ms() + AGAIN_MS).into()]).await?;
             return Ok(());
         } else {
-            unmark(&state.db, &hash).await?;
+            let sql = "DELETE FROM blob_keep WHERE hash = $1";
+            execute(&state.db, sql, vec![hash.clone().into()]).await?;
+            dropped(&state.db, &hash).await?;
         }
     }
     Ok(())
@@ -154,9 +155,9 @@ pub(crate) async fn drop_marked(state: &AppState) -> Result<(), DbErr> {
     drop_all(state, marked).await
 }
 
-/// A medium goes, unless somebody needs it when that is done.
+/// A medium goes, unless somebody needs it when that is done, or brings it at this moment.
 pub(crate) async fn mark(db: &impl ConnectionTrait, hash: &str) -> Result<(), DbErr> {
-    let sql = "INSERT INTO blob_drop (hash, at_ms) VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET at_ms = $2 WHERE blob_drop.dropping = 0";
+    let sql = "INSERT INTO blob_drop (hash, at_ms) VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET at_ms = $2 WHERE blob_drop.dropping = 0 AND blob_drop.at_ms <= $2";
     execute(db, sql, vec![hash.into(), now_ms().into()]).await?;
     Ok(())
 }
@@ -170,21 +171,19 @@ async fn claim(db: &impl ConnectionTrait, hash: &str) -> Result<bool, DbErr> {
     Ok(execute(db, sql, values).await? == 1)
 }
 
-/// Somebody brings a medium: nobody drops it until it is used or an hour is over. Waits for a drop that
-/// is under way.
+/// Somebody brings a medium: nobody drops it until they are done ([`used`] or [`given_up`]) or an hour is
+/// over. Waits for a drop that is under way.
 pub(crate) async fn expect(db: &impl ConnectionTrait, hash: &str) -> Result<(), Refusal> {
-    let sql = "INSERT INTO blob_drop (hash, at_ms) VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET at_ms = $2 WHERE blob_drop.dropping = 0";
+    let sql = "INSERT INTO blob_drop (hash, at_ms, brought) VALUES ($1, $2, 1) ON CONFLICT (hash) DO UPDATE SET at_ms = $2, brought = CASE WHEN blob_drop.at_ms > $3 THEN blob_drop.brought + 1 ELSE 1 END WHERE blob_drop.dropping = 0";
     for _ in 0..LOOKS {
-        let values = vec![hash.into(), (now_ms() + FINISHED_MS).into()];
+        let now = now_ms();
+        let values = vec![hash.into(), (now + FINISHED_MS).into(), now.into()];
         if execute(db, sql, values).await? == 1 {
             return Ok(());
         }
-        let is_over = "SELECT 1 FROM blob_drop WHERE hash = $1 AND dropping = 1 AND at_ms < $2";
-        let over = vec![hash.into(), now_ms().into()];
-        if value::<i32>(db, is_over, over).await?.is_some() {
-            // Whoever claimed it is gone.
-            unmark(db, hash).await?;
-        } else {
+        // Whoever claimed it may be gone.
+        let over = "DELETE FROM blob_drop WHERE hash = $1 AND dropping = 1 AND at_ms < $2";
+        if execute(db, over, vec![hash.into(), now.into()]).await? == 0 {
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -193,9 +192,28 @@ pub(crate) async fn expect(db: &impl ConnectionTrait, hash: &str) -> Result<(), 
     Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "try_again", sentence).after(30))
 }
 
-/// It is used, or gone.
-pub(crate) async fn unmark(db: &impl ConnectionTrait, hash: &str) -> Result<(), DbErr> {
-    execute(db, "DELETE FROM blob_drop WHERE hash = $1", vec![hash.into()]).await?;
+/// Whoever brought it is done, and it is used.
+pub(crate) async fn used(db: &impl ConnectionTrait, hash: &str) -> Result<(), DbErr> {
+    // Others may still bring the same.
+    let sql = "UPDATE blob_drop SET brought = brought - 1 WHERE hash = $1 AND brought > 1";
+    if execute(db, sql, vec![hash.into()]).await? == 0 {
+        let sql = "DELETE FROM blob_drop WHERE hash = $1 AND dropping = 0";
+        execute(db, sql, vec![hash.into()]).await?;
+    }
+    Ok(())
+}
+
+/// Whoever brought it is done, and made no use of it: it goes, unless others bring it or have it.
+pub(crate) async fn given_up(db: &impl ConnectionTrait, hash: &str) -> Result<(), DbErr> {
+    let sql = "UPDATE blob_drop SET at_ms = CASE WHEN brought > 1 THEN at_ms ELSE $2 END, brought = brought - 1 WHERE hash = $1 AND dropping = 0 AND brought > 0";
+    execute(db, sql, vec![hash.into(), now_ms().into()]).await?;
+    Ok(())
+}
+
+/// A drop is over.
+async fn dropped(db: &impl ConnectionTrait, hash: &str) -> Result<(), DbErr> {
+    let sql = "DELETE FROM blob_drop WHERE hash = $1 AND dropping = 1";
+    execute(db, sql, vec![hash.into()]).await?;
     Ok(())
 }
 
@@ -211,21 +229,34 @@ mod tests {
         crate::db::migrate(&db).await.unwrap();
         mark(&db, "tram").await.unwrap();
         expect(&db, "tram").await.unwrap();
-        assert!(!claim(&db, "tram").await.unwrap(), "somebody uses it");
-        unmark(&db, "tram").await.unwrap();
+        assert!(!claim(&db, "tram").await.unwrap(), "somebody brings it");
+        mark(&db, "tram").await.unwrap();
+        assert!(!claim(&db, "tram").await.unwrap(), "whoever refused the same bytes waits, too");
+        expect(&db, "tram").await.unwrap();
+        given_up(&db, "tram").await.unwrap();
+        assert!(!claim(&db, "tram").await.unwrap(), "another one still brings it");
+        given_up(&db, "tram").await.unwrap();
+        assert!(claim(&db, "tram").await.unwrap(), "nobody does");
+        dropped(&db, "tram").await.unwrap();
+        expect(&db, "tram").await.unwrap();
+        expect(&db, "tram").await.unwrap();
+        used(&db, "tram").await.unwrap();
+        mark(&db, "tram").await.unwrap();
+        assert!(!claim(&db, "tram").await.unwrap(), "the other one is not done");
+        used(&db, "tram").await.unwrap();
         mark(&db, "tram").await.unwrap();
         assert!(claim(&db, "tram").await.unwrap());
         assert!(!claim(&db, "tram").await.unwrap(), "one drops it");
-        let dropped = async {
+        let goes = async {
             tokio::time::sleep(Duration::from_millis(700)).await;
-            unmark(&db, "tram").await.unwrap();
+            super::dropped(&db, "tram").await.unwrap();
             now_ms()
         };
         let brought = async {
             expect(&db, "tram").await.unwrap();
             now_ms()
         };
-        let (dropped, brought) = tokio::join!(dropped, brought);
-        assert!(brought >= dropped);
+        let (gone, brought) = tokio::join!(goes, brought);
+        assert!(brought >= gone);
     }
 }

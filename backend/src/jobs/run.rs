@@ -15,6 +15,8 @@ use super::stages;
 use super::stages::Turn;
 use super::submission::Submission;
 use crate::BackendError;
+use crate::assets::drop;
+use crate::blobs::Blobs;
 use crate::convert::request_of;
 use crate::db::{all, execute, now_ms, value};
 use crate::routes::providers;
@@ -42,6 +44,8 @@ enum Ended {
     Failed(EngineError),
 }
 
+/// How often a lease is renewed; it lasts three times as long.
+const RENEW: Duration = Duration::from_secs(20);
 /// How often leases and deadlines are looked after.
 const SWEEP: Duration = Duration::from_secs(30);
 /// How long a quit waits for what is being sent to an engine that may charge for it.
@@ -149,9 +153,9 @@ async fn give_up(state: &AppState, row: &JobRow) {
         "internal",
         "oTo made a mistake while making this; try again, and report it if it happens again",
     );
-    if let Err(error) =
-        queue::end(&state.db, row, JobStatus::Failed, Some(&wire_error(&error)), state.prices).await
-    {
+    let told = Some(wire_error(&error));
+    let end = || queue::end(&state.db, row, JobStatus::Failed, told.as_ref(), state.prices);
+    if let Err(error) = renewed(state, row, written(row, end)).await {
         tracing::error!(job.id = %row.id, %error, "the end of job {} could not be written", row.id);
     }
     state.tick(&row.id);
@@ -169,11 +173,27 @@ async fn run(state: &AppState, row: JobRow) {
     }
     state.tick(&row.id);
     let outcome = under_lease(state, &row, cancel).await;
-    if let Err(error) = finish(state, &row, outcome).await {
+    if let Err(error) = renewed(state, &row, finish(state, &row, outcome)).await {
         tracing::error!(job.id = %row.id, %error, "the end of job {} could not be written", row.id);
     }
     state.live().remove(&row.id);
     state.tick(&row.id);
+}
+
+/// Renews the lease while the end of a job is written: a film may be long on its way to the store.
+async fn renewed<T>(state: &AppState, row: &JobRow, end: impl Future<Output = T>) -> T {
+    let renewing = async {
+        loop {
+            tokio::time::sleep(RENEW).await;
+            if let Err(error) = queue::renew(&state.db, row).await {
+                tracing::warn!(job.id = %row.id, %error, "a lease could not be renewed");
+            }
+        }
+    };
+    tokio::select! {
+        ended = end => ended,
+        () = renewing => unreachable!("it goes on for ever"),
+    }
 }
 
 /// Lets the engine work while the lease is renewed.
@@ -395,13 +415,17 @@ async fn finish(state: &AppState, row: &JobRow, outcome: Ended) -> Result<(), Ba
                 }
                 outcome.text = text;
             }
+            let (outcome, brought) = expected(state, outcome).await?;
             let blobs = state.blobs.clone();
             let stored =
                 tokio::task::spawn_blocking(move || store(&blobs, outcome, draft, tokens)).await;
             match stored {
                 Ok(Ok(result)) => {
-                    keep(state, &result).await?;
+                    keep(state, row, &result).await?;
                     written(row, || queue::succeed(&state.db, row, &result, state.prices)).await?;
+                    for hash in brought {
+                        drop::used(&state.db, &hash).await?;
+                    }
                 }
                 Ok(Err(error)) => {
                     let error = EngineError::new(
@@ -464,36 +488,73 @@ async fn finish(state: &AppState, row: &JobRow, outcome: Ended) -> Result<(), Ba
     Ok(())
 }
 
+/// On a server: nobody drops the same bytes while they are kept. Gives what was made, and its hashes.
+async fn expected(
+    state: &AppState,
+    outcome: Outcome,
+) -> Result<(Outcome, Vec<String>), BackendError> {
+    if state.server.is_none() {
+        return Ok((outcome, Vec::new()));
+    }
+    let named = tokio::task::spawn_blocking(move || {
+        let names = outcome.outputs.iter().map(|output| match &output.body {
+            Body::Memory(bytes) => Ok(blake3::hash(bytes).to_hex().to_string()),
+            Body::File(path) => Blobs::hash_of(path),
+        });
+        let names = names.collect::<Result<Vec<_>, _>>();
+        (outcome, names)
+    });
+    let (outcome, names) = named.await.map_err(|e| BackendError::Stopped(e.to_string()))?;
+    // What cannot be read is said when it is stored.
+    let names = names.unwrap_or_default();
+    for hash in &names {
+        if let Err(refusal) = drop::expect(&state.db, hash).await {
+            tracing::warn!(asset.hash = %hash, "a result is kept beside its drop: {}", refusal.sentence());
+        }
+    }
+    Ok((outcome, names))
+}
+
 /// Brings what was made to the store. A store that is away now gets it later: what was paid for is
 /// never lost to that.
-async fn keep(state: &AppState, result: &JobResult) -> Result<(), BackendError> {
+async fn keep(state: &AppState, row: &JobRow, result: &JobResult) -> Result<(), BackendError> {
     for output in &result.outputs {
-        if state.server.is_some()
-            && let Err(refusal) = crate::assets::drop::expect(&state.db, &output.hash).await
-        {
-            tracing::warn!("a result is kept beside its drop: {}", refusal.sentence());
-        }
         if let Err(error) = state.blobs.keep(&output.hash, &output.content_type).await {
             tracing::warn!(asset.hash = %output.hash, %error, "a result is kept here until the store answers");
             let sql =
                 "INSERT INTO blob_keep (hash, content_type) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-            let values = vec![output.hash.clone().into(), output.content_type.clone().into()];
-            execute(&state.db, sql, values).await?;
+            let write = async || {
+                let values = vec![output.hash.clone().into(), output.content_type.clone().into()];
+                execute(&state.db, sql, values).await.map(|n| n > 0)
+            };
+            written(row, write).await?;
         }
     }
     Ok(())
 }
 
-/// Brings to the store what it did not take before, if it lies here.
-pub(crate) async fn keep_late(state: &AppState) -> Result<(), sea_orm::DbErr> {
-    let sql = "SELECT hash, content_type FROM blob_keep LIMIT 50";
+/// Media that lie here and that the store has not got yet.
+pub(crate) async fn not_kept(state: &AppState) -> Result<Vec<(String, String)>, sea_orm::DbErr> {
+    let sql = "SELECT hash, content_type FROM blob_keep ORDER BY hash";
+    let mut found = Vec::new();
     for row in all(&state.db, sql, vec![]).await? {
         let (hash, content_type): (String, String) =
             (row.try_get("", "hash")?, row.try_get("", "content_type")?);
-        if state.blobs.find(&hash).is_some() && state.blobs.keep(&hash, &content_type).await.is_ok()
-        {
-            execute(&state.db, "DELETE FROM blob_keep WHERE hash = $1", vec![hash.into()]).await?;
+        // Others lie at another process.
+        if state.blobs.find(&hash).is_some() {
+            found.push((hash, content_type));
         }
+    }
+    Ok(found)
+}
+
+/// Brings to the store what it did not take before, until it refuses again.
+pub(crate) async fn keep_late(state: &AppState) -> Result<(), sea_orm::DbErr> {
+    for (hash, content_type) in not_kept(state).await? {
+        if state.blobs.keep(&hash, &content_type).await.is_err() {
+            break;
+        }
+        execute(&state.db, "DELETE FROM blob_keep WHERE hash = $1", vec![hash.into()]).await?;
     }
     Ok(())
 }

@@ -85,50 +85,10 @@ pub(super) async fn use_up(
             break;
         }
         rest -= part;
+        let sql = "UPDATE token_lot SET used_micro = used_micro + $2 WHERE reference = $1";
         let reference: String = row.try_get("", "reference")?;
-        used(txn, &reference, part).await?;
+        execute(txn, sql, vec![reference.into(), part.into()]).await?;
     }
-    Ok(())
-}
-
-async fn used(txn: &impl ConnectionTrait, reference: &str, micro: i64) -> Result<(), DbErr> {
-    let sql = "UPDATE token_lot SET used_micro = CASE WHEN used_micro + $2 > micro THEN micro ELSE used_micro + $2 END WHERE reference = $1";
-    execute(txn, sql, vec![reference.into(), micro.into()]).await?;
-    Ok(())
-}
-
-/// How much of what was paid for a lot may still be taken back: what ended unspent, or was taken back
-/// before, is not taken a second time. All of it for what is no lot.
-pub(crate) async fn claimable(
-    txn: &impl ConnectionTrait,
-    reference: &str,
-    micro: i64,
-) -> Result<i64, DbErr> {
-    let sql = "SELECT micro - gone_micro AS left_micro FROM token_lot WHERE reference = $1";
-    let row = one(txn, sql, vec![reference.into()]).await?;
-    row.map_or(Ok(micro), |row| Ok(micro.min(row.try_get("", "left_micro")?)))
-}
-
-/// Of a lot so much was taken back.
-pub(crate) async fn taken_back(
-    txn: &impl ConnectionTrait,
-    reference: &str,
-    micro: i64,
-) -> Result<(), DbErr> {
-    used(txn, reference, micro).await?;
-    let sql = "UPDATE token_lot SET gone_micro = gone_micro + $2 WHERE reference = $1";
-    execute(txn, sql, vec![reference.into(), micro.into()]).await?;
-    Ok(())
-}
-
-/// What was taken back of a lot is there again; it ends with its lot, if that has not ended.
-pub(crate) async fn given_again(
-    txn: &impl ConnectionTrait,
-    reference: &str,
-    micro: i64,
-) -> Result<(), DbErr> {
-    let sql = "UPDATE token_lot SET gone_micro = gone_micro - $2, used_micro = CASE WHEN ended = 1 THEN used_micro WHEN used_micro < $2 THEN 0 ELSE used_micro - $2 END WHERE reference = $1 AND gone_micro >= $2";
-    execute(txn, sql, vec![reference.into(), micro.into()]).await?;
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use crate::state::AppState;
 const DAY_MS: i64 = 86_400_000;
 /// Before a letter is tried again, twice as long each time.
 const FIRST_MS: i64 = 60_000;
-/// Tries of a letter, over about four days.
+/// Tries of a letter after the first, over about two days.
 const MOST_TRIES: i64 = 12;
 /// Most lines of a digest.
 const MOST_LINES: i64 = 20;
@@ -21,8 +21,8 @@ const MOST_LINES: i64 = 20;
 const MOST: i64 = 50;
 
 /// Sends the letters that are due. Of several processes the one that moves the time of the next try
-/// sends; a letter that nobody took is tried again over days, so that it may come twice and never gets
-/// lost.
+/// sends; a letter that nobody took is tried again over two days, so that it may come twice. The notice
+/// itself stays.
 pub(crate) async fn send_due(state: &AppState) -> Result<(), DbErr> {
     let Some(server) = state.server.as_ref() else { return Ok(()) };
     let sql = "SELECT n.id, n.kind, n.text, n.reference, n.account, n.mail_at_ms, n.mail_tries, a.email FROM notification n JOIN account a ON a.id = n.account WHERE n.mailed = 0 AND n.mail_at_ms <= $1 ORDER BY n.mail_at_ms LIMIT $2";
@@ -41,8 +41,13 @@ pub(crate) async fn send_due(state: &AppState) -> Result<(), DbErr> {
         let mailed = match server.mailer.deliver(&to, subject, text).await {
             Ok(()) => 1i64,
             Err(error) => {
-                tracing::warn!(%error, "a letter could not be sent yet");
-                if tries < MOST_TRIES { 0 } else { 2 }
+                if tries < MOST_TRIES {
+                    tracing::warn!(notice.id = id, %error, "a letter could not be sent yet");
+                    0
+                } else {
+                    tracing::error!(notice.id = id, %error, "a letter is given up");
+                    2
+                }
             }
         };
         let sql = "UPDATE notification SET mailed = $2 WHERE id = $1";

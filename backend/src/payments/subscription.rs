@@ -238,10 +238,12 @@ pub(crate) async fn end(state: &AppState, account: &str) -> Result<(), Refusal> 
     };
     match service::of(state) {
         Ok(stripe) => end_there(stripe, &id).await?,
-        // Nothing is sold here any more, so nobody can be asked.
+        // Nothing is sold here any more, so nobody can be asked. Its name is no secret: an operator ends
+        // it by that.
         Err(_) => tracing::error!(
             account.id = account,
-            "a subscription could not be ended: no payment service is set up"
+            subscription.id = id,
+            "a subscription could not be ended: no payment service is set up; end it there"
         ),
     }
     let sql =

@@ -50,14 +50,8 @@ pub(crate) async fn upload(
         .await
         .map_err(|e| BackendError::Stopped(e.to_string()))??;
     if state.server.is_some() {
-        let taken = match assets::room_for(&state, &me.account, size as i64).await {
-            Ok(()) => assets::take(&state, &me.account, &hash).await,
-            Err(refusal) => Err(refusal),
-        };
-        if taken.is_err() {
-            assets::forget_unused(&state, &hash).await?;
-        }
-        return Ok((StatusCode::CREATED, Json(taken?)));
+        let taken = assets::take(&state, &me.account, &hash, size as i64).await?;
+        return Ok((StatusCode::CREATED, Json(taken)));
     }
     let content_type = kind.map_or("", Sniffed::mime).to_owned();
     Ok((StatusCode::CREATED, Json(Asset { hash, content_type, size })))

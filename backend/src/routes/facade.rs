@@ -78,7 +78,7 @@ pub(crate) fn router() -> Router<AppState> {
     Router::new()
         .route("/models", get(models))
         .route("/models/{*id}", get(model))
-        .route("/chat/completions", post(chat::complete))
+        .route("/chat/completions", post(chat::complete).layer(large))
         .route("/images/generations", post(images::generate))
         .route("/images/edits", post(images::edit).layer(large))
         .route("/audio/speech", post(speech))

@@ -214,7 +214,7 @@ pub(crate) async fn patch(
     };
     let mut asset = open.hash.clone();
     if received == open.size && asset.is_none() {
-        asset = Some(finish(&state, &me, &id, &open.wanted).await?);
+        asset = Some(finish(&state, &me, &id, &open).await?);
     }
     Ok(answer(
         StatusCode::NO_CONTENT,
@@ -344,13 +344,13 @@ async fn full(file: &tokio::fs::File, open: &Open, error: std::io::Error) -> Ref
 
 /// Looks at an upload whose bytes are all there. What passes, such as a store that does not answer, and
 /// whoever leaves meanwhile takes nothing away: the next call at its end looks again.
-async fn finish(state: &AppState, me: &Me, id: &str, wanted: &str) -> Result<String, Refusal> {
+async fn finish(state: &AppState, me: &Me, id: &str, open: &Open) -> Result<String, Refusal> {
     let (blobs, path) = (state.blobs.clone(), file_of(state, id));
     let hash = tokio::task::spawn_blocking(move || blobs.adopt_copy(&path))
         .await
         .map_err(|e| BackendError::Stopped(e.to_string()))??;
-    let outcome = if wanted.is_empty() || wanted == hash {
-        assets::take(state, &me.account, &hash).await.map(drop)
+    let outcome = if open.wanted.is_empty() || open.wanted == hash {
+        assets::take(state, &me.account, &hash, open.size).await.map(drop)
     } else {
         Err(Refusal::new(
             StatusCode::CONFLICT,

@@ -180,3 +180,62 @@ async fn pictures_films_and_rules() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_with_a_name_that_comes_again_is_made_and_paid_once() {
+    let base = engine().await;
+    both_with(set_up(&base), |home: Home| async move {
+        let (ada, bob) = (home.person("ada").await, home.person("bob").await);
+        let picture = |who, name: &str, prompt: &str| {
+            let body = json!({"model": "local-image", "prompt": prompt, "n": 2, "size": "64x64"});
+            let call = v1(&home, who, Method::POST, "/images/generations");
+            call.header("idempotency-key", name).json(&body)
+        };
+        let free = async |who| {
+            answer(home.by(who, Method::GET, "/wallet")).await.1["available_micro"].clone()
+        };
+        let (status, first) = answer(picture(&ada, "one", "a tram")).await;
+        assert_eq!(status, 200, "{first}");
+        let after = free(&ada).await;
+        let (status, again) = answer(picture(&ada, "one", "a tram")).await;
+        assert_eq!((status, &again["data"]), (200, &first["data"]));
+        assert_eq!(free(&ada).await, after, "paid once");
+        let jobs = "SELECT COUNT(*) FROM job";
+        assert_eq!(home.number(jobs).await, 2);
+        assert_eq!(answer(picture(&ada, "one", "a ship")).await.0, 422, "another call");
+        // Of another person, or with another name, it is another call.
+        assert_eq!(answer(picture(&bob, "one", "a tram")).await.0, 200);
+        assert_eq!(answer(picture(&ada, "two", "a tram")).await.0, 200);
+        assert_eq!(home.number(jobs).await, 6);
+        // Whoever leaves a call that has a name finds its end; one without a name is stopped.
+        let words = |name: Option<&str>| {
+            let message = json!([{"role": "user", "content": "a tram"}]);
+            let body = json!({"model": "lab", "messages": message});
+            let call = v1(&home, &ada, Method::POST, "/chat/completions").json(&body);
+            let call =
+                name.into_iter().fold(call, |call, name| call.header("idempotency-key", name));
+            call.timeout(Duration::from_millis(900)).send()
+        };
+        for (name, end, n) in [(Some("three"), "succeeded", 7), (None, "canceled", 1)] {
+            assert!(words(name).await.is_err(), "the caller leaves");
+            let ends = format!("SELECT COUNT(*) FROM job WHERE status = '{end}'");
+            home.until(end, async || (home.number(&ends).await == n).then_some(())).await;
+        }
+        for (setting, value) in [
+            ("response_format", json!({"type": "json_object"})),
+            ("tool_choice", json!("required")),
+            ("n", json!(2)),
+        ] {
+            let mut body = json!({"model": "lab", "messages": [{"role": "user", "content": "x"}]});
+            body[setting] = value;
+            let (status, said) =
+                answer(v1(&home, &ada, Method::POST, "/chat/completions").json(&body)).await;
+            assert!(
+                status == 422 && text(&said["error"]["message"]).contains(setting),
+                "{status} {said}"
+            );
+        }
+        home.stop().await;
+    })
+    .await;
+}

@@ -42,11 +42,12 @@ pub(crate) async fn of(db: &impl ConnectionTrait, job: &str) -> Result<Vec<Strin
 }
 
 /// Writes down the media of jobs that an older version took or ended: of those that still need them.
-/// Repeatable; at every start, since an older version may work beside.
+/// Repeatable; at every start, since an older version may work beside. A job that this version took and an
+/// older one ends is read here as well, as it has made nothing yet that is known.
 pub(crate) async fn know(db: &DatabaseConnection) -> Result<(), DbErr> {
     let sql = format!(
         "SELECT {COLUMNS} FROM job WHERE id > $1 AND (status IN ('queued', 'running', 'canceling') OR (status = 'succeeded' AND released = 0) OR parent_id IS NOT NULL)
-         AND NOT EXISTS (SELECT 1 FROM job_medium m WHERE m.job = job.id) ORDER BY id LIMIT {BATCH}"
+         AND NOT EXISTS (SELECT 1 FROM job_medium m WHERE m.job = job.id AND (m.made = 1 OR job.status <> 'succeeded')) ORDER BY id LIMIT {BATCH}"
     );
     let mut after = String::new();
     loop {

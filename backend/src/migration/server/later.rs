@@ -14,6 +14,8 @@ pub(in crate::migration) const STEPS: &[Step] = &[
             micro BIGINT NOT NULL,
             used_micro BIGINT NOT NULL DEFAULT 0,
             gone_micro BIGINT NOT NULL DEFAULT 0,
+            refunded_micro BIGINT NOT NULL DEFAULT 0,
+            disputed_micro BIGINT NOT NULL DEFAULT 0,
             expires_at_ms BIGINT NOT NULL,
             ended BIGINT NOT NULL DEFAULT 0
         );
@@ -57,7 +59,8 @@ pub(in crate::migration) const STEPS: &[Step] = &[
         CREATE TABLE blob_drop (
             hash TEXT PRIMARY KEY,
             at_ms BIGINT NOT NULL,
-            dropping BIGINT NOT NULL DEFAULT 0
+            dropping BIGINT NOT NULL DEFAULT 0,
+            brought BIGINT NOT NULL DEFAULT 0
         );
         CREATE TABLE blob_keep (hash TEXT PRIMARY KEY, content_type TEXT NOT NULL);
         CREATE INDEX asset_owner_at ON asset_owner (created_at_ms);",

@@ -23,7 +23,22 @@ use crate::routes::body::Json;
 use crate::state::AppState;
 
 /// Settings that engines of this contract take as they are.
-const PASSED_ON: [&str; 3] = ["temperature", "top_p", "max_tokens"];
+const PASSED_ON: [&str; 5] =
+    ["temperature", "top_p", "max_tokens", "max_completion_tokens", "reasoning_effort"];
+/// Settings that no engine here has a way to follow, and the values that ask for nothing.
+const NOT_DONE: [(&str, &[&str]); 11] = [
+    ("tools", &[]),
+    ("functions", &[]),
+    ("tool_choice", &["none", "auto"]),
+    ("function_call", &["none", "auto"]),
+    ("stop", &[]),
+    ("n", &["1"]),
+    ("logprobs", &[]),
+    ("response_format", &["text"]),
+    ("modalities", &["text"]),
+    ("audio", &[]),
+    ("web_search_options", &[]),
+];
 
 #[derive(Deserialize)]
 struct Message {
@@ -62,17 +77,24 @@ fn words(content: &Value) -> String {
 
 /// What engines here have no way to do is refused, not left out.
 fn checked(chat: &Chat) -> Result<(), Refusal> {
-    let is_set = |name: &str| {
-        chat.more.get(name).is_some_and(|v| {
-            !v.is_null() && v.as_array().is_none_or(|all| !all.is_empty()) && *v != json!(1)
-        })
-    };
-    match ["tools", "functions", "stop", "n", "logprobs"].into_iter().find(|name| is_set(name)) {
-        Some(name) if chat.more[name] != json!(false) => {
-            Err(Refusal::validation(format!("“{name}” is not done here; leave it out.")))
+    for (name, harmless) in NOT_DONE {
+        let asks = match chat.more.get(name) {
+            None | Some(Value::Null | Value::Bool(false)) => false,
+            Some(Value::Array(all)) => {
+                all.iter().any(|v| v.as_str().is_none_or(|v| !harmless.contains(&v)))
+            }
+            Some(Value::Object(form)) => form
+                .get("type")
+                .and_then(Value::as_str)
+                .is_none_or(|kind| !harmless.contains(&kind)),
+            Some(Value::String(text)) => !harmless.contains(&text.as_str()),
+            Some(other) => !harmless.contains(&other.to_string().as_str()),
+        };
+        if asks {
+            return Err(Refusal::validation(format!("“{name}” is not done here; leave it out.")));
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 /// Pictures in the messages, as data.
@@ -96,7 +118,9 @@ fn asked(chat: &Chat) -> Result<Asked, Refusal> {
     // Local engines have other settings, and none of these.
     let is_local = chat.model.starts_with("local-");
     let params = PASSED_ON.into_iter().filter(|_| !is_local).filter_map(|name| {
-        chat.more.get(name).filter(|v| v.is_number()).map(|v| (name, v.to_string()))
+        let set = chat.more.get(name)?;
+        let text = set.as_str().map(str::to_owned);
+        text.or_else(|| set.is_number().then(|| set.to_string())).map(|text| (name, text))
     });
     Ok(Asked {
         kind: JobKind::Text,
@@ -121,8 +145,9 @@ pub(super) async fn complete(
     once: Once,
     Json(chat): Json<Chat>,
 ) -> Result<Response, Fault> {
+    let asked = asked(&chat)?;
     let inputs = pictures(&chat)?.inputs(&state, &me).await?;
-    let asked = Asked { inputs, once, ..asked(&chat)? };
+    let asked = Asked { inputs, once, ..asked };
     if chat.stream {
         return stream(&state, &me, &chat, asked).await;
     }

@@ -178,16 +178,12 @@ impl Form {
         let mut inputs = Vec::new();
         for (i, bytes) in self.pictures.iter().enumerate() {
             me.may("assets:write")?;
-            assets::room_for(state, &me.account, bytes.len() as i64).await?;
             let (blobs, own) = (state.blobs.clone(), bytes.clone());
             let hash = tokio::task::spawn_blocking(move || blobs.put(&own))
                 .await
                 .map_err(|e| BackendError::Stopped(e.to_string()))??;
-            let taken = assets::take(state, &me.account, &hash).await;
-            let is_picture = taken.as_ref().is_ok_and(|t| t.content_type.starts_with("image/"));
-            if !is_picture {
-                assets::forget_unused(state, &hash).await?;
-                taken?;
+            let taken = assets::take(state, &me.account, &hash, bytes.len() as i64).await?;
+            if !taken.content_type.starts_with("image/") {
                 return Err(Refusal::validation("What was sent is no picture."));
             }
             inputs.push(JobInput {

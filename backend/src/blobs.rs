@@ -347,6 +347,12 @@ impl Blobs {
         Ok(())
     }
 
+    /// Whether the store said no; any other error may be one of the way there.
+    pub(crate) fn is_refusal(error: &BackendError) -> bool {
+        use object_store::Error::{PermissionDenied, Unauthenticated};
+        matches!(error, BackendError::Store(PermissionDenied { .. } | Unauthenticated { .. }))
+    }
+
     /// Whether media can be kept now.
     pub(crate) async fn check(&self) -> Result<(), BackendError> {
         match &self.remote {

@@ -132,10 +132,19 @@ pub(crate) fn refused_to_write() {
     REFUSED.store(true, Ordering::Relaxed);
 }
 
-/// A connection that was opened while nothing could be written stays so; when files can be written again
-/// it is replaced.
+/// A connection that was opened while nothing could be written stays so; it is replaced. That of SQLite
+/// when files can be written again, those of PostgreSQL as soon as nobody uses them.
 pub(crate) async fn heal(db: &DatabaseConnection, data_dir: &Path) -> Result<(), DbErr> {
-    if db.get_database_backend() != DbBackend::Sqlite || !REFUSED.load(Ordering::Relaxed) {
+    if !REFUSED.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    if db.get_database_backend() == DbBackend::Postgres {
+        REFUSED.store(false, Ordering::Relaxed);
+        let pool = db.get_postgres_connection_pool();
+        let idle: Vec<_> = std::iter::from_fn(|| pool.try_acquire()).collect();
+        for connection in idle {
+            connection.close().await.ok();
+        }
         return Ok(());
     }
     let probe = data_dir.join(".writable");

@@ -2,6 +2,7 @@
 //! number of its lease, so that a worker that was given up on can change nothing.
 
 pub(crate) mod charge;
+mod end;
 pub(crate) mod queue;
 pub(crate) mod row;
 mod run;
@@ -9,4 +10,5 @@ pub(crate) mod stages;
 mod submission;
 pub(crate) mod told;
 
-pub(crate) use run::{keep_late, not_kept, work};
+pub(crate) use end::{keep_late, not_kept};
+pub(crate) use run::work;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 
+use crate::blobs::Blobs;
 use crate::db::{all, execute, immediate, now_ms, one};
 use crate::error::Refusal;
 use crate::jobs::queue;
@@ -131,18 +132,23 @@ pub(crate) async fn drop_all(state: &AppState, media: Vec<String>) -> Result<(),
         }
         if without_use(&state.db, vec![hash.clone()]).await?.is_empty() {
             dropped(&state.db, &hash).await?;
-        } else if let Err(error) = state.blobs.drop_everywhere(&hash).await {
-            tracing::warn!(asset.hash = %hash, %error, "a medium that nothing needs could not be dropped yet");
-            // The store may obey later all the same: nobody brings the same bytes until that is over, and
-            // the others are not tried while it does not answer.
-            let sql = "UPDATE blob_drop SET at_ms = $2 WHERE hash = $1";
-            execute(&state.db, sql, vec![hash.into(), (now_ms() + AGAIN_MS).into()]).await?;
-            return Ok(());
-        } else {
-            let sql = "DELETE FROM blob_keep WHERE hash = $1";
-            execute(&state.db, sql, vec![hash.clone().into()]).await?;
-            dropped(&state.db, &hash).await?;
+            continue;
         }
+        // Before the drop: whoever keeps the same after it says so again.
+        execute(&state.db, "DELETE FROM blob_keep WHERE hash = $1", vec![hash.clone().into()])
+            .await?;
+        let Err(error) = state.blobs.drop_everywhere(&hash).await else {
+            dropped(&state.db, &hash).await?;
+            continue;
+        };
+        tracing::warn!(asset.hash = %hash, %error, "a medium that nothing needs could not be dropped yet");
+        // A store that gave no answer may obey later all the same: nobody brings the same bytes until that
+        // is over. The others are not tried while it does not answer.
+        let sql = "UPDATE blob_drop SET at_ms = $2, dropping = $3 WHERE hash = $1";
+        let is_open = i64::from(!Blobs::is_refusal(&error));
+        let values = vec![hash.into(), (now_ms() + AGAIN_MS).into(), is_open.into()];
+        execute(&state.db, sql, values).await?;
+        return Ok(());
     }
     Ok(())
 }

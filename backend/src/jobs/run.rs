@@ -1,48 +1,28 @@
 //! Workers: claim a job, let its engine work under a lease, write its end.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use oto_api_types::{JobError, JobOutput, JobStatus};
-use oto_engines::{Body, Context, Engine, EngineError, ErrorClass, Outcome, Request, TokenUsage};
-use oto_media::sniff::{Sniffed, sniff};
+use oto_api_types::JobStatus;
+use oto_engines::{Context, Engine, EngineError, ErrorClass, Request};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use super::end::{Ended, finish, wire_error, written};
 use super::queue::{self, Lost};
-use super::row::{JobResult, JobRow, SubmitState};
+use super::row::{JobRow, SubmitState};
 use super::stages;
 use super::stages::Turn;
 use super::submission::Submission;
-use crate::BackendError;
-use crate::assets::drop;
-use crate::blobs::Blobs;
 use crate::convert::request_of;
-use crate::db::{all, execute, now_ms, value};
+use crate::db::{now_ms, value};
 use crate::routes::providers;
 use crate::state::{AppState, Live};
 
 /// How many jobs run at once; of one lane fewer run, see `queue`.
 const SLOTS: usize = 32;
-/// Tries of a job that may succeed later.
-const MAX_ATTEMPTS: i64 = 4;
-
 /// How long a locked keyring is left alone.
 const KEYRING_MS: u64 = 60_000;
-
-/// How the work on a job ended here.
-enum Ended {
-    /// The lease was lost: nothing more is written.
-    Lost,
-    /// The home stops.
-    Stopped,
-    /// Its stages were begun.
-    Parked,
-    /// The result, whether it is a draft, and the tokens it took.
-    Made(Outcome, bool, TokenUsage),
-    /// Not made.
-    Failed(EngineError),
-}
 
 /// How often a lease is renewed; it lasts three times as long.
 const RENEW: Duration = Duration::from_secs(20);
@@ -390,253 +370,4 @@ async fn prepare(
         probe: Arc::new(state.workers.clone()),
     };
     Ok((engine, context, request))
-}
-
-async fn finish(state: &AppState, row: &JobRow, outcome: Ended) -> Result<(), BackendError> {
-    let folder = state.scratch.join(&row.id);
-    match outcome {
-        Ended::Lost => {}
-        Ended::Stopped => {
-            queue::give_back(&state.db, row).await?;
-        }
-        Ended::Parked => {
-            queue::park(&state.db, row, state.prices).await?;
-            let now = queue::find(&state.db, &row.id).await?;
-            if now.is_some_and(|now| now.status == JobStatus::Canceled) {
-                // The stop came while stages were begun.
-                stages::cancel(state, &row.id).await?;
-            }
-        }
-        Ended::Made(mut outcome, draft, tokens) => {
-            outcome.title = row.kept_title().unwrap_or(outcome.title);
-            if let Some(text) = stages::readable(state, row, &outcome.text).await? {
-                if let Some(main) = outcome.outputs.first_mut() {
-                    main.body = Body::Memory(text.clone().into_bytes());
-                }
-                outcome.text = text;
-            }
-            let (outcome, brought) = expected(state, outcome).await?;
-            let blobs = state.blobs.clone();
-            let stored =
-                tokio::task::spawn_blocking(move || store(&blobs, outcome, draft, tokens)).await;
-            match stored {
-                Ok(Ok(result)) => {
-                    keep(state, row, &result).await?;
-                    written(row, || queue::succeed(&state.db, row, &result, state.prices)).await?;
-                    for hash in brought {
-                        drop::used(&state.db, &hash).await?;
-                    }
-                }
-                Ok(Err(error)) => {
-                    let error = EngineError::new(
-                        ErrorClass::Internal,
-                        "disk",
-                        format!("The result could not be kept: {error}"),
-                    );
-                    let told = Some(wire_error(&error));
-                    written(row, || {
-                        queue::end(&state.db, row, JobStatus::Failed, told.as_ref(), state.prices)
-                    })
-                    .await?;
-                }
-                Err(error) => return Err(BackendError::Stopped(error.to_string())),
-            }
-        }
-        Ended::Failed(error) if error.class == ErrorClass::Canceled => {
-            let told = None::<JobError>;
-            written(row, || {
-                queue::end(&state.db, row, JobStatus::Canceled, told.as_ref(), state.prices)
-            })
-            .await?;
-        }
-        Ended::Failed(error) if error.code == "expired" => {
-            let told = Some(wire_error(&error));
-            written(row, || {
-                queue::end(&state.db, row, JobStatus::Expired, told.as_ref(), state.prices)
-            })
-            .await?;
-        }
-        Ended::Failed(error) if error.class == ErrorClass::EngineLostJob && row.attempt == 1 => {
-            // Only for what is free: what may have been paid for comes as another class.
-            queue::forget_handle(&state.db, row).await?;
-            queue::postpone(&state.db, row, now_ms() + 2_000, &error.message, state.prices).await?;
-        }
-        // To be told to wait is no failure: the deadline bounds it.
-        Ended::Failed(error)
-            if error.class == ErrorClass::RateLimited
-                || error.class.may_retry() && row.attempt < MAX_ATTEMPTS =>
-        {
-            let backoff = 2_000 * 3i64.pow((row.attempt - 1).clamp(0, 5) as u32);
-            let asked = error.retry_after_ms.map_or(backoff, |ms| ms as i64);
-            let wait = asked.clamp(1_000, 86_400_000);
-            // Before the job can be claimed again: the next attempt has the same folder.
-            tokio::fs::remove_dir_all(&folder).await.ok();
-            state.live().remove(&row.id);
-            let stage = format!("{} Next try in {} s.", error.message, (wait + 999) / 1000);
-            queue::postpone(&state.db, row, now_ms() + wait, &stage, state.prices).await?;
-        }
-        Ended::Failed(error) => {
-            let told = Some(wire_error(&error));
-            written(row, || {
-                queue::end(&state.db, row, JobStatus::Failed, told.as_ref(), state.prices)
-            })
-            .await?;
-        }
-    }
-    // Scratch files; what was of use is a blob now.
-    tokio::fs::remove_dir_all(folder).await.ok();
-    Ok(())
-}
-
-/// On a server: nobody drops the same bytes while they are kept. Gives what was made, and its hashes.
-async fn expected(
-    state: &AppState,
-    outcome: Outcome,
-) -> Result<(Outcome, Vec<String>), BackendError> {
-    if state.server.is_none() {
-        return Ok((outcome, Vec::new()));
-    }
-    let named = tokio::task::spawn_blocking(move || {
-        let names = outcome.outputs.iter().map(|output| match &output.body {
-            Body::Memory(bytes) => Ok(blake3::hash(bytes).to_hex().to_string()),
-            Body::File(path) => Blobs::hash_of(path),
-        });
-        let names = names.collect::<Result<Vec<_>, _>>();
-        (outcome, names)
-    });
-    let (outcome, names) = named.await.map_err(|e| BackendError::Stopped(e.to_string()))?;
-    // What cannot be read is said when it is stored.
-    let names = names.unwrap_or_default();
-    for hash in &names {
-        if let Err(refusal) = drop::expect(&state.db, hash).await {
-            tracing::warn!(asset.hash = %hash, "a result is kept beside its drop: {}", refusal.sentence());
-        }
-    }
-    Ok((outcome, names))
-}
-
-/// Brings what was made to the store. A store that is away now gets it later: what was paid for is
-/// never lost to that.
-async fn keep(state: &AppState, row: &JobRow, result: &JobResult) -> Result<(), BackendError> {
-    for output in &result.outputs {
-        if let Err(error) = state.blobs.keep(&output.hash, &output.content_type).await {
-            tracing::warn!(asset.hash = %output.hash, %error, "a result is kept here until the store answers");
-            let sql =
-                "INSERT INTO blob_keep (hash, content_type) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-            let write = async || {
-                let values = vec![output.hash.clone().into(), output.content_type.clone().into()];
-                execute(&state.db, sql, values).await.map(|n| n > 0)
-            };
-            written(row, write).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Media that lie here and that the store has not got yet.
-pub(crate) async fn not_kept(state: &AppState) -> Result<Vec<(String, String)>, sea_orm::DbErr> {
-    let sql = "SELECT hash, content_type FROM blob_keep ORDER BY hash";
-    let mut found = Vec::new();
-    for row in all(&state.db, sql, vec![]).await? {
-        let (hash, content_type): (String, String) =
-            (row.try_get("", "hash")?, row.try_get("", "content_type")?);
-        // Others lie at another process.
-        if state.blobs.find(&hash).is_some() {
-            found.push((hash, content_type));
-        }
-    }
-    Ok(found)
-}
-
-/// Brings to the store what it did not take before, until it refuses again.
-pub(crate) async fn keep_late(state: &AppState) -> Result<(), sea_orm::DbErr> {
-    for (hash, content_type) in not_kept(state).await? {
-        if state.blobs.keep(&hash, &content_type).await.is_err() {
-            break;
-        }
-        execute(&state.db, "DELETE FROM blob_keep WHERE hash = $1", vec![hash.into()]).await?;
-    }
-    Ok(())
-}
-
-fn wire_error(error: &EngineError) -> JobError {
-    JobError {
-        code: error.code.to_owned(),
-        class: error.class.word().to_owned(),
-        message: error.message.clone(),
-        retryable: error.class.may_retry(),
-        provider_status: error.provider_status,
-    }
-}
-
-/// Writes down how a job ended; a database that is busy or full for a moment does not lose it, nor have
-/// it made a second time.
-async fn written<F: Future<Output = Result<bool, sea_orm::DbErr>>>(
-    row: &JobRow,
-    write: impl Fn() -> F,
-) -> Result<bool, BackendError> {
-    let (begun, mut wait) = (Instant::now(), Duration::from_millis(100));
-    loop {
-        match write().await {
-            // As long as the lease lasts.
-            Err(error) if begun.elapsed() + wait < Duration::from_secs(50) => {
-                tracing::warn!(job.id = %row.id, %error, "the end of a job is written down again");
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(Duration::from_secs(3));
-            }
-            outcome => return Ok(outcome?),
-        }
-    }
-}
-
-fn store(
-    blobs: &crate::blobs::Blobs,
-    outcome: Outcome,
-    draft: bool,
-    tokens: TokenUsage,
-) -> Result<JobResult, BackendError> {
-    let mut outputs = Vec::new();
-    for output in outcome.outputs {
-        let hash = match &output.body {
-            Body::Memory(bytes) => blobs.put(bytes)?,
-            Body::File(path) => blobs.adopt(path)?,
-        };
-        let path =
-            blobs.find(&hash).ok_or_else(|| BackendError::Stopped("media vanished".to_owned()))?;
-        let (size, head) = head_of(&path)?;
-        let content_type = sniff(&head).map_or("application/octet-stream", Sniffed::mime);
-        outputs.push(JobOutput {
-            role: output.role.word().to_owned(),
-            hash,
-            content_type: content_type.to_owned(),
-            size,
-            size_px: output.size_px,
-            duration_ms: output.duration_ms,
-            average_rgb: output.average_rgb,
-        });
-    }
-    Ok(JobResult {
-        outputs,
-        title: outcome.title,
-        text: outcome.text,
-        model: outcome.model,
-        label: outcome.label,
-        draft,
-        cost_micro: outcome.cost_micro,
-        tokens_in: tokens.input,
-        tokens_out: tokens.output,
-    })
-}
-
-/// Length and first bytes. A text must be whole to be told from other bytes, so small files are
-/// read whole.
-fn head_of(path: &std::path::Path) -> Result<(u64, Vec<u8>), BackendError> {
-    use std::io::Read;
-    let file = std::fs::File::open(path).map_err(BackendError::io("opening media"))?;
-    let size = file.metadata().map_err(BackendError::io("looking at media"))?.len();
-    let mut head = Vec::new();
-    file.take(if size < 1 << 20 { 1 << 20 } else { 64 })
-        .read_to_end(&mut head)
-        .map_err(BackendError::io("reading media"))?;
-    Ok((size, head))
 }

@@ -1,0 +1,340 @@
+//! The end of a job: what was made is kept, and how it ended is written down, again and again while the
+//! disk, the store or the database refuses.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use oto_api_types::{JobError, JobOutput, JobStatus};
+use oto_engines::{Body, EngineError, ErrorClass, Outcome, TokenUsage};
+use oto_media::sniff::{Sniffed, sniff};
+
+use super::queue;
+use super::row::{JobResult, JobRow};
+use super::stages;
+use crate::BackendError;
+use crate::assets::drop;
+use crate::blobs::Blobs;
+use crate::db::{all, execute, now_ms, one};
+use crate::state::AppState;
+
+/// Tries of a job that may succeed later.
+const MAX_ATTEMPTS: i64 = 4;
+/// How long the end of a job is written again and again.
+const STUBBORN: Duration = Duration::from_secs(50);
+/// Between two such tries, at first and at most.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
+
+/// How the work on a job ended here.
+pub(super) enum Ended {
+    /// The lease was lost: nothing more is written.
+    Lost,
+    /// The home stops.
+    Stopped,
+    /// Its stages were begun.
+    Parked,
+    /// The result, whether it is a draft, and the tokens it took.
+    Made(Outcome, bool, TokenUsage),
+    /// Not made.
+    Failed(EngineError),
+}
+
+pub(super) async fn finish(
+    state: &AppState,
+    row: &JobRow,
+    outcome: Ended,
+) -> Result<(), BackendError> {
+    let folder = state.scratch.join(&row.id);
+    match outcome {
+        Ended::Lost => {}
+        Ended::Stopped => {
+            queue::give_back(&state.db, row).await?;
+        }
+        Ended::Parked => {
+            queue::park(&state.db, row, state.prices).await?;
+            let now = queue::find(&state.db, &row.id).await?;
+            if now.is_some_and(|now| now.status == JobStatus::Canceled) {
+                // The stop came while stages were begun.
+                stages::cancel(state, &row.id).await?;
+            }
+        }
+        Ended::Made(mut outcome, draft, tokens) => {
+            outcome.title = row.kept_title().unwrap_or(outcome.title);
+            if let Some(text) = stages::readable(state, row, &outcome.text).await? {
+                if let Some(main) = outcome.outputs.first_mut() {
+                    main.body = Body::Memory(text.clone().into_bytes());
+                }
+                outcome.text = text;
+            }
+            let (outcome, brought) = expected(state, outcome).await?;
+            match stored(state, row, outcome, draft, tokens).await? {
+                Ok(result) => {
+                    keep(state, row, &result, &brought).await?;
+                    written(row, || queue::succeed(&state.db, row, &result, state.prices)).await?;
+                    for hash in brought.expected {
+                        drop::used(&state.db, &hash).await?;
+                    }
+                }
+                Err(error) => {
+                    let error = EngineError::new(
+                        ErrorClass::Internal,
+                        "disk",
+                        format!("The result could not be kept: {error}"),
+                    );
+                    let told = Some(wire_error(&error));
+                    written(row, || {
+                        queue::end(&state.db, row, JobStatus::Failed, told.as_ref(), state.prices)
+                    })
+                    .await?;
+                }
+            }
+        }
+        Ended::Failed(error) if error.class == ErrorClass::Canceled => {
+            let told = None::<JobError>;
+            written(row, || {
+                queue::end(&state.db, row, JobStatus::Canceled, told.as_ref(), state.prices)
+            })
+            .await?;
+        }
+        Ended::Failed(error) if error.code == "expired" => {
+            let told = Some(wire_error(&error));
+            written(row, || {
+                queue::end(&state.db, row, JobStatus::Expired, told.as_ref(), state.prices)
+            })
+            .await?;
+        }
+        Ended::Failed(error) if error.class == ErrorClass::EngineLostJob && row.attempt == 1 => {
+            // Only for what is free: what may have been paid for comes as another class.
+            queue::forget_handle(&state.db, row).await?;
+            queue::postpone(&state.db, row, now_ms() + 2_000, &error.message, state.prices).await?;
+        }
+        // To be told to wait is no failure: the deadline bounds it.
+        Ended::Failed(error)
+            if error.class == ErrorClass::RateLimited
+                || error.class.may_retry() && row.attempt < MAX_ATTEMPTS =>
+        {
+            let backoff = 2_000 * 3i64.pow((row.attempt - 1).clamp(0, 5) as u32);
+            let asked = error.retry_after_ms.map_or(backoff, |ms| ms as i64);
+            let wait = asked.clamp(1_000, 86_400_000);
+            // Before the job can be claimed again: the next attempt has the same folder.
+            tokio::fs::remove_dir_all(&folder).await.ok();
+            state.live().remove(&row.id);
+            let stage = format!("{} Next try in {} s.", error.message, (wait + 999) / 1000);
+            queue::postpone(&state.db, row, now_ms() + wait, &stage, state.prices).await?;
+        }
+        Ended::Failed(error) => {
+            let told = Some(wire_error(&error));
+            written(row, || {
+                queue::end(&state.db, row, JobStatus::Failed, told.as_ref(), state.prices)
+            })
+            .await?;
+        }
+    }
+    // Scratch files; what was of use is a blob now.
+    tokio::fs::remove_dir_all(folder).await.ok();
+    Ok(())
+}
+
+/// Media that a job brings.
+#[derive(Default)]
+struct Brought {
+    /// Nobody drops them until they are used.
+    expected: Vec<String>,
+    /// A drop of the same goes on that does not end.
+    beside_drop: Vec<String>,
+}
+
+/// On a server: nobody drops the same bytes while they are kept.
+async fn expected(state: &AppState, outcome: Outcome) -> Result<(Outcome, Brought), BackendError> {
+    let mut brought = Brought::default();
+    if state.server.is_none() {
+        return Ok((outcome, brought));
+    }
+    let named = tokio::task::spawn_blocking(move || {
+        let names = outcome.outputs.iter().map(|output| match &output.body {
+            Body::Memory(bytes) => Ok(blake3::hash(bytes).to_hex().to_string()),
+            Body::File(path) => Blobs::hash_of(path),
+        });
+        let names = names.collect::<Result<Vec<_>, _>>();
+        (outcome, names)
+    });
+    let (outcome, names) = named.await.map_err(|e| BackendError::Stopped(e.to_string()))?;
+    // What cannot be read is said when it is stored.
+    for hash in names.unwrap_or_default() {
+        match drop::expect(&state.db, &hash).await {
+            Ok(()) => brought.expected.push(hash),
+            Err(refusal) => {
+                tracing::warn!(asset.hash = %hash, "a result is kept beside its drop: {}", refusal.sentence());
+                brought.beside_drop.push(hash);
+            }
+        }
+    }
+    Ok((outcome, brought))
+}
+
+/// Writes what was made into the media folder; a disk that is full for a moment does not lose it.
+async fn stored(
+    state: &AppState,
+    row: &JobRow,
+    outcome: Outcome,
+    draft: bool,
+    tokens: TokenUsage,
+) -> Result<Result<JobResult, BackendError>, BackendError> {
+    let (begun, mut wait) = (Instant::now(), FIRST_WAIT);
+    let work = Arc::new((outcome, Mutex::new(Vec::new())));
+    loop {
+        let (blobs, work) = (state.blobs.clone(), Arc::clone(&work));
+        let stored = tokio::task::spawn_blocking(move || {
+            let mut outputs = work.1.lock().unwrap_or_else(PoisonError::into_inner);
+            store(&blobs, &work.0, &mut outputs, draft, tokens)
+        });
+        match stored.await.map_err(|e| BackendError::Stopped(e.to_string()))? {
+            Err(error) if begun.elapsed() + wait < STUBBORN && !state.stop.is_cancelled() => {
+                tracing::warn!(job.id = %row.id, %error, "a result is written again");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+            outcome => return Ok(outcome),
+        }
+    }
+}
+
+/// Brings what was made to the store. A store that is away now gets it later: what was paid for is
+/// never lost to that.
+async fn keep(
+    state: &AppState,
+    row: &JobRow,
+    result: &JobResult,
+    brought: &Brought,
+) -> Result<(), BackendError> {
+    for output in &result.outputs {
+        let kept = state.blobs.keep(&output.hash, &output.content_type).await;
+        if let Err(error) = &kept {
+            tracing::warn!(asset.hash = %output.hash, %error, "a result is kept here until the store answers");
+        }
+        // What is there now may go when the drop ends.
+        if kept.is_err() || brought.beside_drop.contains(&output.hash) {
+            let sql =
+                "INSERT INTO blob_keep (hash, content_type) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+            let write = async || {
+                let values = vec![output.hash.clone().into(), output.content_type.clone().into()];
+                execute(&state.db, sql, values).await.map(|n| n > 0)
+            };
+            written(row, write).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Media that lie here and that the store has not got yet.
+pub(crate) async fn not_kept(state: &AppState) -> Result<Vec<(String, String)>, sea_orm::DbErr> {
+    let sql = "SELECT hash, content_type FROM blob_keep ORDER BY hash";
+    let mut found = Vec::new();
+    for row in all(&state.db, sql, vec![]).await? {
+        let (hash, content_type): (String, String) =
+            (row.try_get("", "hash")?, row.try_get("", "content_type")?);
+        // Others lie at another process.
+        if state.blobs.find(&hash).is_some() {
+            found.push((hash, content_type));
+        }
+    }
+    Ok(found)
+}
+
+/// Brings to the store what it did not take before, until it refuses again.
+pub(crate) async fn keep_late(state: &AppState) -> Result<(), sea_orm::DbErr> {
+    for (hash, content_type) in not_kept(state).await? {
+        // What the store has while a drop of it goes on may go with that.
+        let sql = "SELECT 1 AS yes FROM blob_drop WHERE hash = $1 AND dropping = 1";
+        if one(&state.db, sql, vec![hash.clone().into()]).await?.is_some() {
+            continue;
+        }
+        if state.blobs.keep(&hash, &content_type).await.is_err() {
+            break;
+        }
+        execute(&state.db, "DELETE FROM blob_keep WHERE hash = $1", vec![hash.into()]).await?;
+    }
+    Ok(())
+}
+
+pub(super) fn wire_error(error: &EngineError) -> JobError {
+    JobError {
+        code: error.code.to_owned(),
+        class: error.class.word().to_owned(),
+        message: error.message.clone(),
+        retryable: error.class.may_retry(),
+        provider_status: error.provider_status,
+    }
+}
+
+/// Writes down how a job ended; a database that is busy or full for a moment does not lose it, nor have
+/// it made a second time.
+pub(super) async fn written<F: Future<Output = Result<bool, sea_orm::DbErr>>>(
+    row: &JobRow,
+    write: impl Fn() -> F,
+) -> Result<bool, BackendError> {
+    let (begun, mut wait) = (Instant::now(), FIRST_WAIT);
+    loop {
+        match write().await {
+            Err(error) if begun.elapsed() + wait < STUBBORN => {
+                tracing::warn!(job.id = %row.id, %error, "the end of a job is written down again");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
+}
+
+/// Stores what is not among the outputs yet.
+fn store(
+    blobs: &Blobs,
+    outcome: &Outcome,
+    outputs: &mut Vec<JobOutput>,
+    draft: bool,
+    tokens: TokenUsage,
+) -> Result<JobResult, BackendError> {
+    for output in &outcome.outputs[outputs.len()..] {
+        let hash = match &output.body {
+            Body::Memory(bytes) => blobs.put(bytes)?,
+            Body::File(path) => blobs.adopt(path)?,
+        };
+        let path =
+            blobs.find(&hash).ok_or_else(|| BackendError::Stopped("media vanished".to_owned()))?;
+        let (size, head) = head_of(&path)?;
+        let content_type = sniff(&head).map_or("application/octet-stream", Sniffed::mime);
+        outputs.push(JobOutput {
+            role: output.role.word().to_owned(),
+            hash,
+            content_type: content_type.to_owned(),
+            size,
+            size_px: output.size_px,
+            duration_ms: output.duration_ms,
+            average_rgb: output.average_rgb,
+        });
+    }
+    Ok(JobResult {
+        outputs: outputs.clone(),
+        title: outcome.title.clone(),
+        text: outcome.text.clone(),
+        model: outcome.model.clone(),
+        label: outcome.label.clone(),
+        draft,
+        cost_micro: outcome.cost_micro,
+        tokens_in: tokens.input,
+        tokens_out: tokens.output,
+    })
+}
+
+/// Length and first bytes. A text must be whole to be told from other bytes, so small files are
+/// read whole.
+fn head_of(path: &std::path::Path) -> Result<(u64, Vec<u8>), BackendError> {
+    use std::io::Read;
+    let file = std::fs::File::open(path).map_err(BackendError::io("opening media"))?;
+    let size = file.metadata().map_err(BackendError::io("looking at media"))?.len();
+    let mut head = Vec::new();
+    file.take(if size < 1 << 20 { 1 << 20 } else { 64 })
+        .read_to_end(&mut head)
+        .map_err(BackendError::io("reading media"))?;
+    Ok((size, head))
+}

@@ -35,14 +35,30 @@ impl Brief {
 
 pub(crate) async fn brief(db: &impl ConnectionTrait, id: &str) -> Result<Option<Brief>, DbErr> {
     let sql = "SELECT handle, role, state, plan, state_until_ms FROM account WHERE id = $1";
-    let Some(row) = one(db, sql, vec![id.into()]).await? else { return Ok(None) };
-    Ok(Some(Brief {
-        handle: row.try_get("", "handle")?,
-        role: Role::of(&row.try_get::<String>("", "role")?),
-        state: row.try_get("", "state")?,
-        plan: row.try_get("", "plan")?,
-        until_ms: row.try_get("", "state_until_ms")?,
-    }))
+    one(db, sql, vec![id.into()]).await?.map(|row| Brief::read(&row)).transpose()
+}
+
+/// The same while a sign-in goes on: none as soon as the family of its tokens has ended.
+pub(crate) async fn signed_in(
+    db: &impl ConnectionTrait,
+    id: &str,
+    family: &str,
+) -> Result<Option<Brief>, DbErr> {
+    let sql = "SELECT handle, role, state, plan, state_until_ms FROM account WHERE id = $1 AND EXISTS (SELECT 1 FROM refresh_token WHERE family = $2 AND account = $1 AND revoked = 0)";
+    let row = one(db, sql, vec![id.into(), family.into()]).await?;
+    row.map(|row| Brief::read(&row)).transpose()
+}
+
+impl Brief {
+    fn read(row: &QueryResult) -> Result<Self, DbErr> {
+        Ok(Self {
+            handle: row.try_get("", "handle")?,
+            role: Role::of(&row.try_get::<String>("", "role")?),
+            state: row.try_get("", "state")?,
+            plan: row.try_get("", "plan")?,
+            until_ms: row.try_get("", "state_until_ms")?,
+        })
+    }
 }
 
 /// The handle as it is kept, or the sentence why it will not do.
@@ -66,7 +82,7 @@ pub(crate) fn one_line(text: &str, most: usize) -> Option<String> {
 
 /// Characters that change how others are read without being seen: directions, joiners, marks of
 /// order. A joiner between emoji is the exception that people use.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200B}' | '\u{200C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{00AD}' | '\u{E0000}'..='\u{E007F}')
 }
 

@@ -18,6 +18,7 @@ use tower_http::csrf::CsrfLayer;
 
 use crate::auth::me::Role;
 use crate::error::Refusal;
+use crate::pages;
 use crate::pages::session::{Visit, Visitor};
 use crate::state::AppState;
 
@@ -47,6 +48,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/health", get(views::health))
         .route("/code", get(second_factor::ask).post(second_factor::given))
         .route("/second-factor", get(second_factor::begin).post(second_factor::set))
+        .layer(middleware::from_fn(pages::as_page))
         .layer(middleware::from_fn(strict))
         .layer(CsrfLayer::new())
 }
@@ -124,9 +126,18 @@ async fn by_role(parts: &mut Parts, state: &AppState) -> Result<(Visitor, bool),
 }
 
 impl Operator {
+    fn is_admin(&self) -> bool {
+        self.0.role == Role::Admin
+    }
+
     /// Goes on for admins only.
     fn admin(&self) -> Result<(), Refusal> {
-        if self.0.role == Role::Admin { Ok(()) } else { Err(Refusal::not_found("address")) }
+        if self.is_admin() {
+            return Ok(());
+        }
+        Err(Refusal::forbidden(
+            "Only an admin does this: moderators decide about works and comments.",
+        ))
     }
 
     /// Goes on when the password was asked for a short time ago.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 /// What a server needs to know.
@@ -162,6 +162,9 @@ struct File {
 #[error("{}", .0.join("\n"))]
 pub struct ConfigError(pub Vec<String>);
 
+/// Most that a limit for a minute may be.
+const MOST_PER_MINUTE: i64 = 100_000_000;
+
 impl Config {
     /// Reads the file, if there is one, and the environment.
     ///
@@ -222,14 +225,52 @@ impl Config {
         if !["file:", "s3://"].iter().any(|k| storage_url.starts_with(k)) {
             wrong.push("OTO_STORAGE_URL: it begins with file: or s3://".to_owned());
         }
+        if storage_url.strip_prefix("s3://").is_some_and(|rest| rest.split('/').next() == Some(""))
+        {
+            wrong.push("OTO_STORAGE_URL: s3:// needs the name of a bucket".to_owned());
+        }
+        let master_key: Option<SecretString> =
+            text("OTO_MASTER_KEY", file.master_key).map(Into::into);
+        let is_key =
+            |key: &SecretString| blake3::Hash::from_hex(key.expose_secret().trim()).is_ok();
+        if master_key.as_ref().is_some_and(|key| !is_key(key)) {
+            wrong.push("OTO_MASTER_KEY: it has 64 hexadecimal digits".to_owned());
+        }
         let public_url = text("OTO_PUBLIC_URL", file.public_url)
             .unwrap_or_else(|| format!("http://{listen}"))
             .trim_end_matches('/')
             .to_owned();
-        if !url::Url::parse(&public_url).is_ok_and(|u| matches!(u.scheme(), "http" | "https")) {
-            wrong.push(format!("OTO_PUBLIC_URL: “{public_url}” is no http or https address"));
+        // What stands before an @ may be a password; nothing of it is repeated.
+        match url::Url::parse(&public_url) {
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                wrong.push("OTO_PUBLIC_URL: it has no name and password in it".to_owned());
+            }
+            Ok(url) if matches!(url.scheme(), "http" | "https") => {}
+            _ => wrong.push("OTO_PUBLIC_URL: it is no http or https address".to_owned()),
         }
-        let mut number = |name: &str, own: Option<i64>, usual: i64, least: i64| -> i64 {
+        let is_web = |url: &str| {
+            url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+        };
+        let stripe_base_url = text("OTO_STRIPE_BASE_URL", file.stripe_base_url)
+            .unwrap_or_else(|| "https://api.stripe.com".to_owned());
+        let download_url = text("OTO_DOWNLOAD_URL", file.download_url);
+        let otlp_url = text("OTO_OTLP_URL", file.otlp_url);
+        let addresses = [
+            ("OTO_STRIPE_BASE_URL", Some(&stripe_base_url)),
+            ("OTO_DOWNLOAD_URL", download_url.as_ref()),
+            ("OTO_OTLP_URL", otlp_url.as_ref()),
+        ];
+        for (name, url) in addresses {
+            if url.is_some_and(|url| !is_web(url)) {
+                wrong.push(format!("{name}: it is no http or https address"));
+            }
+        }
+        if let Some(filter) = variable("OTO_LOG")
+            && let Err(error) = tracing_subscriber::EnvFilter::try_new(filter)
+        {
+            wrong.push(format!("OTO_LOG: {error}"));
+        }
+        let mut number = |name: &str, own: Option<i64>, usual: i64, least: i64, most: i64| -> i64 {
             let given = match variable(name) {
                 None => own.unwrap_or(usual),
                 Some(word) => word.parse().unwrap_or_else(|_| {
@@ -237,29 +278,41 @@ impl Config {
                     usual
                 }),
             };
-            if given < least {
-                wrong.push(format!("{name}: it is at least {least}"));
+            if !(least..=most).contains(&given) {
+                wrong.push(format!("{name}: it is {least} to {most}"));
             }
-            given.max(least)
+            given.clamp(least, most)
         };
-        let welcome_tokens = number("OTO_WELCOME_TOKENS", file.welcome_tokens, 100, 0);
-        let cents_per_token = number("OTO_CENTS_PER_TOKEN", file.cents_per_token, 1, 1);
+        let welcome_tokens = number("OTO_WELCOME_TOKENS", file.welcome_tokens, 100, 0, 1_000_000);
+        let cents_per_token = number("OTO_CENTS_PER_TOKEN", file.cents_per_token, 1, 1, 100_000);
         let small = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
         let database_connections = small(number(
             "OTO_DATABASE_CONNECTIONS",
             file.database_connections.map(i64::from),
             16,
             2,
+            1_000,
         ));
-        let reads_per_minute =
-            small(number("OTO_READS_PER_MINUTE", file.reads_per_minute.map(i64::from), 6_000, 1));
-        let writes_per_minute =
-            small(number("OTO_WRITES_PER_MINUTE", file.writes_per_minute.map(i64::from), 240, 1));
+        let reads_per_minute = small(number(
+            "OTO_READS_PER_MINUTE",
+            file.reads_per_minute.map(i64::from),
+            6_000,
+            1,
+            MOST_PER_MINUTE,
+        ));
+        let writes_per_minute = small(number(
+            "OTO_WRITES_PER_MINUTE",
+            file.writes_per_minute.map(i64::from),
+            240,
+            1,
+            MOST_PER_MINUTE,
+        ));
         let sign_ins_per_minute = small(number(
             "OTO_SIGN_INS_PER_MINUTE",
             file.sign_ins_per_minute.map(i64::from),
             10,
             1,
+            MOST_PER_MINUTE,
         ));
         let mut flag = |name: &str, own: Option<bool>, usual: bool| -> bool {
             match variable(name).as_deref() {
@@ -310,14 +363,16 @@ impl Config {
         };
         let smtp = text("OTO_SMTP_URL", file.smtp_url);
         let mail_from = text("OTO_MAIL_FROM", file.mail_from);
+        if let Some(from) = &mail_from
+            && from.parse::<lettre::message::Mailbox>().is_err()
+        {
+            wrong.push(format!("OTO_MAIL_FROM: “{from}” is no address of a letter"));
+        }
         let mail = match (smtp, mail_from) {
             (None, _) => Mail::Folder(data_dir.join("mail")),
             (Some(url), Some(from)) => {
                 if !url.starts_with("smtp://") && !url.starts_with("smtps://") {
                     wrong.push("OTO_SMTP_URL: it begins with smtp:// or smtps://".to_owned());
-                }
-                if from.parse::<lettre::message::Mailbox>().is_err() {
-                    wrong.push(format!("OTO_MAIL_FROM: “{from}” is no address of a letter"));
                 }
                 Mail::Smtp { url: url.into(), from }
             }
@@ -333,8 +388,7 @@ impl Config {
             (Some(secret_key), Some(webhook_secret)) => Some(Stripe {
                 secret_key: secret_key.into(),
                 webhook_secret: webhook_secret.into(),
-                base_url: text("OTO_STRIPE_BASE_URL", file.stripe_base_url)
-                    .unwrap_or_else(|| "https://api.stripe.com".to_owned()),
+                base_url: stripe_base_url,
                 cents_per_token,
             }),
             _ => {
@@ -358,7 +412,7 @@ impl Config {
             listen,
             data_dir,
             database_url: database_url.into(),
-            master_key: text("OTO_MASTER_KEY", file.master_key).map(Into::into),
+            master_key,
             storage_url,
             public_url,
             open_registration,
@@ -379,8 +433,8 @@ impl Config {
                 .map(|v| v.split(',').map(|w| w.trim().to_owned()).collect())
                 .or(file.held_words)
                 .unwrap_or_default(),
-            download_url: text("OTO_DOWNLOAD_URL", file.download_url),
-            otlp_url: text("OTO_OTLP_URL", file.otlp_url),
+            download_url,
+            otlp_url,
         };
         wrong.extend(unreadable.into_inner());
         if wrong.is_empty() { Ok(config) } else { Err(ConfigError(wrong)) }

@@ -54,7 +54,12 @@ pub(crate) async fn connect(
         .connect_timeout(Duration::from_secs(5))
         .acquire_timeout(Duration::from_secs(5))
         .test_before_acquire(false);
-    Database::connect(options).await
+    Database::connect(options).await.map_err(|error| {
+        // Its own words may repeat the address, and a password in it.
+        tracing::debug!(%error, "the database cannot be reached");
+        let sentence = "the database of OTO_DATABASE_URL does not answer: is it there, and do name and password fit?";
+        DbErr::Custom(sentence.to_owned())
+    })
 }
 
 /// Brings the database of a server up to date; servers that start at once take turns.

@@ -40,7 +40,7 @@ impl BackendError {
 }
 
 /// An answer that is an error, as `application/problem+json`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Refusal {
     status: StatusCode,
     code: &'static str,
@@ -94,6 +94,14 @@ impl Refusal {
 
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("There is no such {what} here."))
+    }
+
+    pub(crate) fn wrong_method() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "This address does not answer to this method.",
+        )
     }
 
     pub(crate) fn validation(detail: impl Into<String>) -> Self {
@@ -197,6 +205,8 @@ impl From<sea_orm::DbErr> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        // For those who say the same in other words: pages, and the contract of chat clients.
+        let own = self.clone();
         let problem = Problem {
             kind: format!("/problems/{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
@@ -215,6 +225,7 @@ impl IntoResponse for Refusal {
             let scheme = axum::http::HeaderValue::from_static("Bearer");
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
         }
+        answer.extensions_mut().insert(own);
         answer
     }
 }

@@ -102,15 +102,16 @@ fn too_many(policy: &str, wait: u64) -> Refusal {
 /// Whoever is at the other end: the last address that is no proxy of the operator's.
 pub(crate) fn ip_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |ip: &IpAddr| trusted.iter().any(|net| net.contains(ip));
-    let mut ip = peer;
+    // One that listens for both kinds of addresses sees the older ones inside newer ones.
+    let mut ip = peer.to_canonical();
     if !is_trusted(&ip) {
         return ip;
     }
     let hops = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok());
     let hops: Vec<&str> = hops.flat_map(|v| v.split(',')).map(str::trim).collect();
     for hop in hops.into_iter().rev() {
-        let Ok(hop) = hop.parse() else { break };
-        ip = hop;
+        let Ok(hop) = hop.parse::<IpAddr>() else { break };
+        ip = hop.to_canonical();
         if !is_trusted(&ip) {
             break;
         }

@@ -71,6 +71,14 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(WORKER_ARGUMENT) {
         return oto_media::worker::main();
     }
+    #[cfg(unix)]
+    {
+        // Whatever is written is for its owner, and for a group where the system says so: others on this
+        // machine read neither letters nor hashes of passwords.
+        let others = rustix::fs::Mode::RWXO;
+        let before = rustix::process::umask(others);
+        rustix::process::umask(before | others);
+    }
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = runtime
@@ -96,6 +104,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         Command::Serve => serve(read()?).await?,
         Command::Check => {
             let config = read()?;
+            ops::check(&config)?;
             println!("listen {}", config.listen);
             println!("public_url {}", config.public_url);
             println!("data_dir {}", config.data_dir.display());
@@ -139,6 +148,11 @@ fn told(what: &str, manifest: &ops::backup::Manifest) -> Result<()> {
         manifest.media.len(),
         manifest.people_micro
     );
+    if let Some(n) = manifest.broken_audit {
+        anyhow::bail!(
+            "row {n} of the audit log was changed before this backup was made; everything else is whole"
+        );
+    }
     if manifest.missing.is_empty() {
         return Ok(());
     }

@@ -52,7 +52,13 @@ pub(crate) async fn report(
     if new.text.chars().count() > 2_000 {
         return Err(Refusal::validation("A report has up to 2,000 characters."));
     }
-    if owner_of(db, &new.target_kind, &new.target).await?.is_none() {
+    let owner = owner_of(db, &new.target_kind, &new.target).await?;
+    let sql = "SELECT 1 AS yes FROM work WHERE id = $1 AND visibility = 'private'";
+    // What only its owner sees is nobody else's to report, or to know of.
+    let is_hidden = new.target_kind == "work"
+        && owner.as_deref() != Some(me)
+        && one(db, sql, vec![new.target.clone().into()]).await?.is_some();
+    if owner.is_none() || is_hidden {
         return Err(Refusal::not_found("thing to report"));
     }
     let id = uuid::Uuid::now_v7().to_string();

@@ -44,6 +44,8 @@ pub fn start(otlp_url: Option<&str>) -> Result<Traces, BackendError> {
     let provider = match otlp_url {
         None => None,
         Some(url) => {
+            // Its client makes connections of its own.
+            rustls::crypto::ring::default_provider().install_default().ok();
             let exporter = SpanExporter::builder()
                 .with_http()
                 .with_endpoint(url)

@@ -8,8 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::auth::password;
 use crate::auth::password::Passwords;
-use crate::config::Config;
-use crate::{BackendError, accounts, db};
+use crate::config::{Config, ConfigError, Mail};
+use crate::mail::Mailer;
+use crate::{BackendError, accounts, db, serve};
 
 /// Brings the database up to date.
 ///
@@ -26,6 +27,24 @@ async fn open(config: &Config) -> Result<sea_orm::DatabaseConnection, BackendErr
         .map_err(BackendError::io("making the data folder"))?;
     let url = config.database_url.expose_secret();
     Ok(db::connect(url, &config.data_dir, 2).await?)
+}
+
+/// Looks at what a configuration says of engines and letters, without opening anything.
+///
+/// # Errors
+/// With all faults.
+pub fn check(config: &Config) -> Result<(), ConfigError> {
+    let mut wrong = Vec::new();
+    oto_engines::http::init_tls();
+    if let Err(error) = serve::engines(&config.engines) {
+        wrong.push(error.to_string());
+    }
+    if matches!(config.mail, Mail::Smtp { .. })
+        && let Err(error) = Mailer::new(&config.mail)
+    {
+        wrong.push(error.to_string());
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(ConfigError(wrong)) }
 }
 
 /// Makes an admin, or gives an account that has this address the role.

@@ -12,7 +12,9 @@ mod wallet;
 
 use askama::Template;
 use axum::Router;
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use tower_http::csrf::CsrfLayer;
@@ -52,20 +54,50 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/wallet", get(wallet::show).post(wallet::order))
         .route("/static/{name}", get(statics::file))
         .layer(CsrfLayer::new())
+        .layer(middleware::from_fn(as_page))
+}
+
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// What is refused is said on a page to whoever has a browser.
+pub(crate) async fn as_page(request: Request, next: Next) -> Response {
+    let wants_page = wants_page(request.headers());
+    let answer = next.run(request).await;
+    let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let is_page = kind.is_some_and(|kind| kind.starts_with("text/html"));
+    if !wants_page || is_page || answer.status().as_u16() < 400 {
+        return answer;
+    }
+    let refusal = answer.extensions().get::<Refusal>();
+    if answer.status() == StatusCode::NOT_FOUND && refusal.is_none_or(|r| r.code() == "not_found") {
+        return not_there();
+    }
+    // Forms that lack a field, or are too large, are refused before anybody reads them.
+    let unread = "What was sent is not complete, or too large.";
+    let said = refusal.map_or(unread, Refusal::sentence);
+    let words = "Go back in your browser: what you typed is still there.";
+    let mut page = sign_in::Form::of_words("This was not done", words, &[]);
+    page.said = said.to_owned();
+    let mut page = page.shown();
+    *page.status_mut() = answer.status();
+    if let Some(wait) = answer.headers().get(header::RETRY_AFTER) {
+        page.headers_mut().insert(header::RETRY_AFTER, wait.clone());
+    }
+    page
 }
 
 /// An address that is not there: a page for people, a problem for programs.
 pub(crate) async fn missing(headers: HeaderMap) -> Response {
-    let wants_page = headers
-        .get(header::ACCEPT)
-        .and_then(|v| v.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"));
-    if wants_page { not_there() } else { Refusal::not_found("address").into_response() }
+    if wants_page(&headers) { not_there() } else { Refusal::not_found("address").into_response() }
 }
 
 /// The page for what is not there, or not for whoever asks.
 fn not_there() -> Response {
-    let words = "There is nothing here. It may have been taken down by its author.";
+    let words =
+        "There is nothing here, or not for you. A work may have been taken down by its author.";
     let page = sign_in::Form::of_words("Nothing here", words, &[("/", "To the front page")]);
     (StatusCode::NOT_FOUND, page.shown()).into_response()
 }

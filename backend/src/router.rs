@@ -107,6 +107,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(account::forgot))
         .routes(routes!(account::reset))
         .routes(routes!(account::verify))
+        .routes(routes!(account::again))
         .routes(routes!(me::show, me::change, me::leave))
         .routes(routes!(me::stay))
         .routes(routes!(me::export))
@@ -162,9 +163,33 @@ fn with_security(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::Ope
     document
 }
 
+/// A name that no other operation has, from its method and address.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.trim_start_matches("/api/v1/").split(|c: char| !c.is_ascii_alphanumeric());
+    let words = words.filter(|word| !word.is_empty());
+    std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
+}
+
 /// The OpenAPI document of a server.
 pub(crate) fn document() -> utoipa::openapi::OpenApi {
-    let (_, document) = OpenApiRouter::new().nest("/api/v1", api()).split_for_parts();
+    let whole = OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", api());
+    let (_, mut document) = whole.split_for_parts();
+    for (path, item) in &mut document.paths.paths {
+        let all = [
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("delete", &mut item.delete),
+            ("options", &mut item.options),
+            ("head", &mut item.head),
+            ("patch", &mut item.patch),
+        ];
+        for (method, operation) in all {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(operation_id(method, path));
+            }
+        }
+    }
     with_security(document)
 }
 
@@ -187,13 +212,7 @@ pub(crate) fn server_router(state: AppState) -> Router {
         .route("/readyz", get(home::ready))
         .merge(docs)
         .fallback(pages::missing)
-        .method_not_allowed_fallback(|| async {
-            Refusal::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "This address does not answer to this method.",
-            )
-        })
+        .method_not_allowed_fallback(|| async { Refusal::wrong_method() })
         .layer(middleware::from_fn_with_state(state.clone(), limits::limit))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             metrics::counter!("panics_total").increment(1);
@@ -212,7 +231,7 @@ pub(crate) fn server_router(state: AppState) -> Router {
 async fn operators_only(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let Some(server) = state.server.as_ref() else { return next.run(request).await };
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|c| c.0.ip());
-    let peer = peer.unwrap_or([127, 0, 0, 1].into());
+    let peer = peer.unwrap_or([127, 0, 0, 1].into()).to_canonical();
     let ip = ip_of(peer, request.headers(), &server.config.trusted_proxies);
     // Somebody passes this on who is not known to: whose request it is nobody can say.
     let is_passed_on = request.headers().contains_key("x-forwarded-for")

@@ -258,8 +258,10 @@ pub(super) async fn moderation(
     let mut blocks = Vec::new();
     for row in all(&state.db, sql, vec![]).await? {
         let (kind, target) = (shown(&row, "target_kind"), shown(&row, "target"));
+        let mut has_picture = false;
         let what = match kind.as_str() {
             "work" => works::find(&state.db, &target).await?.map(|w| {
+                has_picture = w.poster.is_some();
                 format!(
                     "“{}” by @{}: {}",
                     w.title,
@@ -298,11 +300,15 @@ pub(super) async fn moderation(
             ],
         };
         let title_of = what.unwrap_or_else(|| "gone".to_owned());
-        if kind == "work" {
+        if has_picture {
             let src = format!("/admin/works/{target}/picture");
             blocks.push(Block::Picture { src, alt: title_of.chars().take(80).collect() });
         }
         blocks.push(Block::Words(format!("{kind}: {title_of}")));
+        if kind == "account" && !who.is_admin() {
+            blocks.push(Block::Words(format!("{title}. An admin decides about people.")));
+            continue;
+        }
         blocks.push(Block::Act(Act {
             title,
             action: "/admin/moderation".to_owned(),
@@ -316,6 +322,9 @@ pub(super) async fn moderation(
     }
     let appeals = all(&state.db, "SELECT id, target_kind, target, action, reason, appeal_text FROM decision WHERE appeal = 'open' ORDER BY at_ms LIMIT 30", vec![]).await?;
     for row in &appeals {
+        if shown(row, "target_kind") == "account" && !who.is_admin() {
+            continue;
+        }
         blocks.push(Block::Act(Act {
             title: format!(
                 "Appeal against {} of {} {}: “{}” — “{}”",

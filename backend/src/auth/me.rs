@@ -138,14 +138,16 @@ async fn recognise(parts: &Parts, state: &AppState) -> Result<Option<Me>, Refusa
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim())
         .ok_or_else(Refusal::unauthorized)?;
-    let (account, via, scopes) = if token.starts_with("oto_") {
+    let (account, row, via, scopes) = if token.starts_with("oto_") {
         let key = api_key::find(&state.db, token).await?.ok_or_else(Refusal::unauthorized)?;
-        (key.account, Via::Key(key.id), Some(key.scopes))
+        let row = accounts::brief(&state.db, &key.account).await?;
+        (key.account, row, Via::Key(key.id), Some(key.scopes))
     } else {
         let claims = server.tokens.read(token).ok_or_else(Refusal::unauthorized)?;
-        (claims.sub, Via::SignIn(claims.sid), None)
+        let row = accounts::signed_in(&state.db, &claims.sub, &claims.sid).await?;
+        (claims.sub, row, Via::SignIn(claims.sid), None)
     };
-    let row = accounts::brief(&state.db, &account).await?.ok_or_else(Refusal::unauthorized)?;
+    let row = row.ok_or_else(Refusal::unauthorized)?;
     if row.is_shut_out(now_ms()) {
         return Err(Refusal::new(
             StatusCode::UNAUTHORIZED,

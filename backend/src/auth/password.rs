@@ -112,6 +112,8 @@ pub(crate) fn refusal(password: &str, email: &str, handle: &str) -> Option<&'sta
     let low = password.to_lowercase();
     if length < LEAST {
         Some("A password has at least 10 characters; a few words are easy to remember.")
+    } else if password.trim().is_empty() {
+        Some("A password is more than blanks.")
     } else if length > MOST {
         Some("A password has at most 128 characters.")
     } else if COMMON.lines().any(|line| line == low)

@@ -3,6 +3,7 @@
 
 use sea_orm::{ConnectionTrait, DbErr};
 
+use crate::accounts::is_invisible;
 use crate::db::{execute, now_ms};
 use crate::notices::{self, Notice};
 use crate::works;
@@ -10,12 +11,18 @@ use crate::works;
 /// Why a work waits, as its author reads it.
 const WAITS: &str = "a rule of this house holds it until a moderator has looked at it";
 
-/// The first listed word that is in a text, as a word of its own or a phrase of several; neither case
-/// nor signs between words count.
+/// The first listed word that is in a text, as a word of its own or a phrase of several; neither case,
+/// width, what cannot be seen nor signs between words count.
 pub(crate) fn found<'a>(words: &'a [String], text: &str) -> Option<&'a str> {
     let plain = |text: &str| -> String {
         let letters: String = text
             .chars()
+            .filter(|c| !is_invisible(*c))
+            // Wide letters, as they stand between Chinese ones.
+            .map(|c| match c {
+                '\u{FF01}'..='\u{FF5E}' => char::from_u32(c as u32 - 0xFEE0).unwrap_or(c),
+                other => other,
+            })
             .flat_map(char::to_lowercase)
             .map(|c| if c.is_alphanumeric() { c } else { ' ' })
             .collect();

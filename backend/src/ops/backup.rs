@@ -77,6 +77,9 @@ pub struct Manifest {
     /// Media that works need and that were not in the store; a backup without them is not whole.
     #[serde(default)]
     pub missing: Vec<String>,
+    /// The first row of the audit log that is not as it was written, if there is one.
+    #[serde(default)]
+    pub broken_audit: Option<i64>,
     /// Sum of all amounts that anybody has or owes; the house has the rest.
     pub people_micro: i64,
 }
@@ -99,7 +102,8 @@ fn damaged(what: impl std::fmt::Display) -> BackendError {
 pub async fn create(config: &Config, folder: &Path) -> Result<Manifest, BackendError> {
     let db = open(config).await?;
     let blobs = Blobs::of_url(&config.storage_url, &config.data_dir)?;
-    std::fs::create_dir(folder).map_err(io("making the folder of the backup"))?;
+    std::fs::create_dir(folder)
+        .map_err(io("the folder of a backup is made anew; choose one that is not there yet"))?;
     std::fs::create_dir(folder.join("media")).map_err(io("making the folder of the backup"))?;
     let mut manifest = Manifest {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -109,6 +113,7 @@ pub async fn create(config: &Config, folder: &Path) -> Result<Manifest, BackendE
     // One moment of the database, however long it takes to read it.
     let txn = db.begin_with_config(Some(IsolationLevel::RepeatableRead), None).await?;
     manifest.people_micro = people(&txn).await?;
+    manifest.broken_audit = audit::first_broken(&txn).await?;
     for (table, key) in TABLES {
         let path = folder.join(format!("{table}.jsonl"));
         let file = std::fs::File::create(&path).map_err(io("writing the backup"))?;
@@ -177,7 +182,7 @@ pub fn verify(folder: &Path) -> Result<Manifest, BackendError> {
     let manifest: Manifest = serde_json::from_slice(&text).map_err(damaged)?;
     for (table, _) in TABLES {
         let bytes = std::fs::read(folder.join(format!("{table}.jsonl")))
-            .map_err(io("reading the backup"))?;
+            .map_err(|e| damaged(format!("{table}.jsonl: {e}")))?;
         let sum = blake3::hash(&bytes).to_hex().to_string();
         if manifest.sums.get(table) != Some(&sum) {
             return Err(damaged(format!("{table}.jsonl is not as it was written")));
@@ -186,7 +191,8 @@ pub fn verify(folder: &Path) -> Result<Manifest, BackendError> {
     for (hash, size) in &manifest.media {
         let path = folder.join("media").join(hash);
         let mut hasher = blake3::Hasher::new();
-        let file = std::fs::File::open(path).map_err(io("reading media"))?;
+        let file = std::fs::File::open(path)
+            .map_err(|e| damaged(format!("medium {hash} ({size} bytes): {e}")))?;
         hasher.update_reader(file).map_err(io("reading media"))?;
         if hasher.finalize().to_hex().as_str() != hash {
             return Err(damaged(format!("medium {hash} ({size} bytes) is not as it was written")));
@@ -246,7 +252,10 @@ pub async fn restore(config: &Config, folder: &Path) -> Result<Manifest, Backend
         crate::search::index_account(&txn, &id, &words).await?;
     }
     txn.commit().await?;
-    check(&db, &blobs, &manifest).await?;
+    check(&db, &blobs, &manifest).await.map_err(|error| BackendError::Io {
+        what: "what was restored is not what was kept; empty this database and store before you try again",
+        source: std::io::Error::other(error.to_string()),
+    })?;
     Ok(manifest)
 }
 
@@ -310,7 +319,8 @@ async fn check(
     }
     let mut wrong = ledger::check(db).await?;
     wrong.extend(works::said::check(db).await?);
-    if let Some(n) = audit::first_broken(db).await? {
+    let broken = audit::first_broken(db).await?;
+    if let Some(n) = broken.filter(|_| broken != manifest.broken_audit) {
         wrong.push(format!("row {n} of the audit log is not as it was written"));
     }
     for hash in manifest.media.keys() {

@@ -79,6 +79,16 @@ impl<'a> Form<'a> {
         Self { words, links, ..Self::new(heading) }
     }
 
+    /// The same form with what was typed before; never a password.
+    fn with(mut self, typed: &[(&str, &String)]) -> Self {
+        for field in &mut self.fields {
+            if let Some((_, text)) = typed.iter().find(|(name, _)| *name == field.name) {
+                field.value = (*text).clone();
+            }
+        }
+        self
+    }
+
     /// The same page with what went wrong.
     pub(super) fn refused(mut self, refusal: &Refusal) -> Response {
         self.said = refusal.sentence().to_owned();
@@ -157,7 +167,10 @@ pub(crate) async fn registered(
             let jar = session::begin(&state, &id).await?;
             Ok((jar, Redirect::to(safe_next(&next))).into_response())
         }
-        Err(refusal) => Ok(register_form(&next).refused(&refusal)),
+        Err(refusal) => {
+            let typed = [("name", &new.name), ("handle", &new.handle), ("email", &new.email)];
+            Ok(register_form(&next).with(&typed).refused(&refusal))
+        }
     }
 }
 
@@ -196,7 +209,9 @@ pub(crate) async fn logged_in(
             let jar = session::begin(&state, &id).await?;
             Ok((jar, Redirect::to(safe_next(&given.next))).into_response())
         }
-        Err(refusal) => Ok(login_form(&given.next).refused(&refusal)),
+        Err(refusal) => {
+            Ok(login_form(&given.next).with(&[("email", &given.email)]).refused(&refusal))
+        }
     }
 }
 
@@ -340,13 +355,31 @@ pub(crate) async fn verify(Query(token): Query<Token>) -> Response {
     .shown()
 }
 
+/// Without a token: another letter, for whoever is signed in.
 pub(crate) async fn verified(
     State(state): State<AppState>,
+    Visit(visitor): Visit,
     Posted(given): Posted<Verify>,
 ) -> Result<Response, Refusal> {
+    if given.token.is_empty() {
+        let Some(visitor) = visitor else { return Ok(Redirect::to("/login").into_response()) };
+        return Ok(match auth::prove_again(&state, &visitor.account).await {
+            Ok(()) => done("Look into your letters", "A new letter is on its way."),
+            Err(refusal) => Form::new("Your address").refused(&refusal),
+        });
+    }
     match auth::verify(State(state), Json(given)).await {
         Ok(_) => Ok(done("Thank you", "Your address is proved.")),
-        Err(refusal) => Ok(Form::new("Your address").refused(&refusal)),
+        Err(refusal) => {
+            let again = Form {
+                action: "/verify",
+                fields: vec![hidden("token", "")],
+                buttons: &[("again", "Send a new letter")],
+                links: &[("/login", "Sign in first")],
+                ..Form::new("Your address")
+            };
+            Ok(again.refused(&refusal))
+        }
     }
 }
 

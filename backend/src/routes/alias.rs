@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use oto_api_types::{CompatJob, Generate, Generating, JobKind, JobStatus, NewJob, Problem};
 
-use crate::auth::{Me, random};
+use crate::auth::Me;
 use crate::error::Refusal;
 use crate::jobs::stages::shown;
 use crate::routes::body::{Id, Json};
@@ -30,10 +30,17 @@ async fn generate(
     } else {
         asked.engine
     };
-    let seed = match asked.seed {
-        Some(seed) => seed,
-        None => u64::from_str_radix(&random::secret()?[..12], 16).unwrap_or(1),
+    // A key is welcome here, and not asked for.
+    let key = match headers.get("idempotency-key").and_then(|v| v.to_str().ok()) {
+        Some(text) => uuid::Uuid::parse_str(text)
+            .ok()
+            .ok_or_else(|| Refusal::validation("An Idempotency-Key is a UUID."))?,
+        None => uuid::Uuid::now_v7(),
     };
+    // The same key is the same job, so the seed follows from it; 48 bits, as every client can read them.
+    let mut own = [0; 8];
+    own[2..].copy_from_slice(&blake3::hash(key.as_bytes()).as_bytes()[..6]);
+    let seed = asked.seed.unwrap_or(u64::from_be_bytes(own));
     let job = NewJob {
         kind,
         engine,
@@ -44,13 +51,6 @@ async fn generate(
         inputs: Vec::new(),
         agent: None,
     };
-    // A key is welcome here, and not asked for.
-    let key = match headers.get("idempotency-key").and_then(|v| v.to_str().ok()) {
-        Some(text) => uuid::Uuid::parse_str(text)
-            .ok()
-            .ok_or_else(|| Refusal::validation("An Idempotency-Key is a UUID."))?,
-        None => uuid::Uuid::now_v7(),
-    };
     let (row, _) = jobs::accept(state, me, key, job).await?;
     let base = state.server.as_ref().map_or_else(String::new, |s| s.config.public_url.clone());
     let status_url = format!("{base}/api/v1/jobs/{}/status", row.id);
@@ -60,6 +60,7 @@ async fn generate(
 
 /// Makes a text.
 #[utoipa::path(post, path = "/generate_text", tag = "simple", security(("bearer" = [])), request_body = Generate,
+    params(("Idempotency-Key" = Option<String>, Header, description = "A UUID: the same key is the same job.")),
     responses((status = 202, body = Generating), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn text(
     State(state): State<AppState>,
@@ -72,6 +73,7 @@ pub(crate) async fn text(
 
 /// Makes a picture.
 #[utoipa::path(post, path = "/generate_image", tag = "simple", security(("bearer" = [])), request_body = Generate,
+    params(("Idempotency-Key" = Option<String>, Header, description = "A UUID: the same key is the same job.")),
     responses((status = 202, body = Generating), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn image(
     State(state): State<AppState>,
@@ -84,6 +86,7 @@ pub(crate) async fn image(
 
 /// Makes a film.
 #[utoipa::path(post, path = "/generate_video", tag = "simple", security(("bearer" = [])), request_body = Generate,
+    params(("Idempotency-Key" = Option<String>, Header, description = "A UUID: the same key is the same job.")),
     responses((status = 202, body = Generating), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn video(
     State(state): State<AppState>,
@@ -96,6 +99,7 @@ pub(crate) async fn video(
 
 /// Makes a voice.
 #[utoipa::path(post, path = "/generate_voice", tag = "simple", security(("bearer" = [])), request_body = Generate,
+    params(("Idempotency-Key" = Option<String>, Header, description = "A UUID: the same key is the same job.")),
     responses((status = 202, body = Generating), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn voice(
     State(state): State<AppState>,

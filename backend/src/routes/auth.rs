@@ -76,14 +76,41 @@ pub(crate) async fn come(state: &AppState, new: &Register, role: &str) -> Result
     let welcome = if server.mailer.reaches_people() { 0 } else { server.config.welcome_tokens };
     let id = accounts::register(&state.db, new, hash, role, welcome).await?;
     metrics::counter!("accounts_total").increment(1);
-    let token = letter_token::make(&state.db, &id, "verify", VERIFY_MS).await?;
+    send_proof(state, &id, new.email.trim(), new.name.trim()).await?;
+    Ok(id)
+}
+
+/// Sends the letter that proves an address.
+async fn send_proof(state: &AppState, id: &str, email: &str, name: &str) -> Result<(), Refusal> {
+    let server = state.server()?;
+    let token = letter_token::make(&state.db, id, "verify", VERIFY_MS).await?;
     let link = server.url(&format!("/verify?token={token}"));
     server.mailer.send(
-        new.email.trim(),
+        email,
         "Welcome to oTo",
-        format!("Hello {},\n\nyour place on the wall is ready. Open this to prove that this address is yours:\n\n{link}\n\nIf you did not come to oTo, throw this letter away.\n", new.name.trim()),
+        format!("Hello {name},\n\nyour place on the wall is ready. Open this to prove that this address is yours:\n\n{link}\n\nIf you did not come to oTo, throw this letter away.\n"),
     );
-    Ok(id)
+    Ok(())
+}
+
+/// Sends that letter again, to somebody whose address is not proved yet.
+pub(crate) async fn prove_again(state: &AppState, id: &str) -> Result<(), Refusal> {
+    let found = accounts::own(&state.db, id).await?.ok_or_else(Refusal::unauthorized)?;
+    if found.email_verified {
+        return Err(Refusal::validation("Your address is proved already."));
+    }
+    state.server()?.limits.sign_in_as(&format!("letter:{id}"))?;
+    send_proof(state, id, &found.email, &found.name).await
+}
+
+/// Sends the letter that proves one's address again.
+#[utoipa::path(post, path = "/auth/email/again", tag = "account", security(("bearer" = [])),
+    responses((status = 204), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
+pub(crate) async fn again(State(state): State<AppState>, me: Me) -> Result<StatusCode, Refusal> {
+    state.server()?;
+    me.in_person()?;
+    prove_again(&state, &me.account).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Whoever an address and a password belong to. Where there is nobody it takes as long and says the

@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use oto_api_types::{Job, JobInput, JobKind, JobStatus, NewJob};
@@ -86,6 +87,35 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/videos/{id}", get(videos::show).delete(videos::remove))
         .route("/videos/{id}/content", get(videos::content))
         .route("/moderations", post(moderations::judge))
+        .fallback(|| async { Fault(Refusal::not_found("address")) })
+        .method_not_allowed_fallback(|| async { Fault(Refusal::wrong_method()) })
+        .layer(middleware::from_fn(in_its_words))
+}
+
+/// What is refused before a call is read is said in the words of this contract, too.
+async fn in_its_words(request: Request, next: Next) -> Response {
+    let answer = next.run(request).await;
+    match answer.extensions().get::<Refusal>() {
+        Some(refusal) => {
+            let headers = answer.headers().clone();
+            let mut own = Fault(refusal.clone()).into_response();
+            for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE] {
+                if let Some(value) = headers.get(&name) {
+                    own.headers_mut().insert(name, value.clone());
+                }
+            }
+            own
+        }
+        None => answer,
+    }
+}
+
+/// Words without which nothing is made.
+fn not_empty(words: String) -> Result<String, Refusal> {
+    if words.trim().is_empty() {
+        return Err(Refusal::validation("Say in words what is to be made."));
+    }
+    Ok(words)
 }
 
 fn as_model(id: &str) -> Value {
@@ -181,13 +211,14 @@ impl Once {
 
 /// Submits a job.
 async fn submit(state: &AppState, me: &Me, asked: Asked) -> Result<JobRow, Refusal> {
+    let prompt = not_empty(asked.prompt)?;
     let (engine, model) = named(&asked.model);
     let (id, seed) = asked.once.id_of(&me.account)?;
     let job = NewJob {
         kind: asked.kind,
         engine,
         model,
-        prompt: asked.prompt,
+        prompt,
         seed,
         params: asked.params.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
         inputs: asked.inputs,

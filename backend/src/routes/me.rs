@@ -20,7 +20,12 @@ use crate::state::AppState;
 
 async fn own(state: &AppState, me: &Me) -> Result<Json<Account>, Refusal> {
     let found = accounts::own(&state.db, &me.account).await?;
-    found.map(Json).ok_or_else(Refusal::unauthorized)
+    let mut found = found.ok_or_else(Refusal::unauthorized)?;
+    if me.in_person().is_err() {
+        // A program has to know whose key it has, not how to write to them.
+        found.email.clear();
+    }
+    Ok(Json(found))
 }
 
 /// One's own account.
@@ -53,7 +58,10 @@ pub(crate) async fn change(
         search::index_account(&txn, &me.account, &format!("{} {name}", me.handle)).await?;
     }
     if let Some(bio) = &change.bio {
-        let bio: String = bio.chars().filter(|c| !c.is_control() || *c == '\n').collect();
+        let bio: String = bio
+            .chars()
+            .filter(|c| (!c.is_control() || *c == '\n') && !accounts::is_invisible(*c))
+            .collect();
         if bio.chars().count() > 500 {
             return Err(Refusal::validation("Words about oneself are up to 500 characters."));
         }

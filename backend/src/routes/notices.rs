@@ -25,6 +25,7 @@ pub(crate) async fn list(
     Query(page): Query<Page>,
 ) -> Result<Json<NotificationPage>, Refusal> {
     state.server()?;
+    me.in_person()?;
     let (items, next_cursor) =
         notices::of(&state.db, &me.account, page.cursor.as_deref(), page.limit()).await?;
     let unread = notices::unread(&state.db, &me.account).await?;
@@ -36,6 +37,7 @@ pub(crate) async fn list(
     responses((status = 204), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn read(State(state): State<AppState>, me: Me) -> Result<StatusCode, Refusal> {
     state.server()?;
+    me.in_person()?;
     notices::read_all(&state.db, &me.account).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -48,6 +50,7 @@ pub(crate) async fn settings(
     me: Me,
 ) -> Result<Json<NoticeSettings>, Refusal> {
     state.server()?;
+    me.in_person()?;
     Ok(Json(settings::of(&state.db, &me.account).await?))
 }
 
@@ -60,6 +63,7 @@ pub(crate) async fn set(
     Json(wanted): Json<NoticeSettings>,
 ) -> Result<Json<NoticeSettings>, Refusal> {
     state.server()?;
+    me.in_person()?;
     me.may("social:write")?;
     settings::set(&state.db, &me.account, &wanted).await?;
     Ok(Json(settings::of(&state.db, &me.account).await?))
@@ -74,6 +78,7 @@ pub(crate) async fn events(
     me: Me,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
     let server = state.server()?;
+    me.in_person()?;
     let open = server.streams.open(&me.account)?;
     // Before the first count, so that nothing falls between.
     let ears = server.bell.hear();

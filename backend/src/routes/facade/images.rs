@@ -34,6 +34,24 @@ pub(super) struct Images {
     n: Option<u32>,
     #[serde(default)]
     size: Option<String>,
+    #[serde(default)]
+    stream: Option<bool>,
+}
+
+/// What is no size: two numbers of pixels that make a picture.
+fn checked_size(size: Option<&str>) -> Result<(), Refusal> {
+    let fits = |size: &str| {
+        let (w, h) = size.split_once('x')?;
+        let (w, h): (u32, u32) = (w.parse().ok()?, h.parse().ok()?);
+        let is_side = |n: u32| (16..=4_096).contains(&n);
+        (is_side(w) && is_side(h) && w <= h * 4 && h <= w * 4).then_some(())
+    };
+    match size {
+        None | Some("auto") => Ok(()),
+        Some(size) => fits(size).ok_or_else(|| {
+            Refusal::validation("A size is such as 1024x1024, with sides of 16 to 4096, or auto.")
+        }),
+    }
 }
 
 /// The shape of a size such as `1536x1024`, as engines here are asked for it.
@@ -58,6 +76,10 @@ async fn answer(
     let n = asked.n.unwrap_or(1);
     if !(1..=MOST_PICTURES).contains(&n) {
         return Err(Refusal::validation("One to four pictures are made at once.").into());
+    }
+    checked_size(asked.size.as_deref())?;
+    if asked.stream == Some(true) {
+        return Err(Refusal::validation("Pictures come in one piece; leave “stream” out.").into());
     }
     let aspect = aspect_of(asked.size.as_deref());
     let mut data = Vec::new();
@@ -216,6 +238,7 @@ pub(super) async fn edit(
         prompt: form.field("prompt")?,
         n: form.fields.get("n").and_then(|n| n.parse().ok()),
         size: form.fields.get("size").cloned(),
+        stream: form.fields.get("stream").map(|word| word == "true"),
     };
     let inputs = form.inputs(&state, &me).await?;
     answer(&state, &me, asked, inputs, &once).await
@@ -229,6 +252,15 @@ mod tests {
     fn sizes_are_shapes_and_pictures_come_as_data_alone() {
         let of = |size| aspect_of(Some(size)).map(|(_, aspect)| aspect);
         assert_eq!(of("1536x1024").as_deref(), Some("16:9"));
+        for (size, fits) in [
+            ("1024x1024", true),
+            ("auto", true),
+            ("99999x1", false),
+            ("abc", false),
+            ("64x512", false),
+        ] {
+            assert_eq!(checked_size(Some(size)).is_ok(), fits, "{size}");
+        }
         assert_eq!((of("auto"), of("1x"), aspect_of(None)), (None, None, None));
         let form = json!({"prompt": "a tram", "n": 2, "images": [{"image_url": "data:image/png;base64,AAAA"}]});
         let form = Form::of_json(&form).unwrap();

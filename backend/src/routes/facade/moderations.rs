@@ -20,6 +20,14 @@ const MOST: usize = 64;
 enum Input {
     One(String),
     Many(Vec<String>),
+    Parts(Vec<Part>),
+}
+
+/// One of several parts of an input; a picture has no words.
+#[derive(Deserialize)]
+struct Part {
+    #[serde(default)]
+    text: String,
 }
 
 #[derive(Deserialize)]
@@ -36,6 +44,7 @@ pub(super) async fn judge(
     let texts = match asked.input {
         Input::One(text) => vec![text],
         Input::Many(texts) => texts,
+        Input::Parts(parts) => parts.into_iter().map(|part| part.text).collect(),
     };
     if texts.is_empty() || texts.len() > MOST {
         return Err(Refusal::validation("One to 64 texts are looked at once.").into());

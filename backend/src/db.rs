@@ -58,7 +58,7 @@ pub(crate) async fn connect(
         // Its own words may repeat the address, and a password in it.
         tracing::debug!(%error, "the database cannot be reached");
         let sentence = "the database of OTO_DATABASE_URL does not answer: is it there, and do name and password fit?";
-        DbErr::Custom(sentence.to_owned())
+        DbErr::Conn(sea_orm::RuntimeErr::Internal(sentence.to_owned()))
     })
 }
 

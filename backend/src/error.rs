@@ -9,7 +9,7 @@ use oto_api_types::Problem;
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
     /// The database refused.
-    #[error("the job database could not be used: {0}")]
+    #[error("the database could not be used: {0}")]
     Database(#[from] sea_orm::DbErr),
     /// The system refused.
     #[error("{what}: {source}")]

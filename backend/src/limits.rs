@@ -205,6 +205,9 @@ mod tests {
         assert_eq!(of("10.0.0.1", "127.0.0.1, 198.51.100.7"), "198.51.100.7");
         assert_eq!(of("10.0.0.1", "198.51.100.7, 10.0.0.2"), "198.51.100.7");
         assert_eq!(of("10.0.0.1", "nonsense"), "10.0.0.1");
+        // Addresses of the older kind inside newer ones are the same addresses.
+        assert_eq!(of("::ffff:10.0.0.1", "::ffff:198.51.100.7"), "198.51.100.7");
+        assert_eq!(of("::ffff:203.0.113.9", "127.0.0.1"), "203.0.113.9");
     }
 
     #[test]

@@ -39,6 +39,9 @@ fn refusal(new: &NewApiKey) -> Option<String> {
     if [new.day_limit_micro, new.month_limit_micro].into_iter().flatten().any(|n| n < 0) {
         return Some("A limit is no less than nothing.".to_owned());
     }
+    if new.expires_at_ms.is_some_and(|at| at <= now_ms()) {
+        return Some("A key ends later than now.".to_owned());
+    }
     None
 }
 

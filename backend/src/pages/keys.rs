@@ -9,6 +9,7 @@ use super::day;
 use super::session::{Visit, Visitor};
 use super::sign_in::{Form, field};
 use crate::auth::api_key;
+use crate::db::now_ms;
 use crate::error::Refusal;
 use crate::state::AppState;
 
@@ -46,10 +47,16 @@ async fn page(
     for key in &keys {
         let used = key.last_used_at_ms.map_or_else(|| "never used".to_owned(), day);
         words.push_str(&format!(
-            " “{}” (made {}, last used: {used}).",
+            "\n• “{}”, made {}, last used: {used}; may {}",
             key.name,
-            day(key.created_at_ms)
+            day(key.created_at_ms),
+            key.scopes.join(", ")
         ));
+        match key.expires_at_ms {
+            Some(at) if at <= now_ms() => words.push_str("; it has ended"),
+            Some(at) => words.push_str(&format!("; ends {}", day(at))),
+            None => {}
+        }
     }
     let ends: Vec<(String, String)> =
         keys.iter().map(|k| (format!("end:{}", k.id), format!("End “{}”", k.name))).collect();

@@ -277,3 +277,49 @@ async fn asking_too_often_is_told_when_to_come_back() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_that_ended_is_over_for_its_access_token_and_a_key_has_its_scopes_alone() {
+    both(|home: Home| async move {
+        let ada = home.person("ada").await;
+        let key = json!({"name": "n8n", "scopes": ["works:read"]});
+        let (status, made) = answer(home.by(&ada, Method::POST, "/api-keys").json(&key)).await;
+        assert_eq!(status, 201, "{made}");
+        let program = text(&made["secret"]);
+        let with_key = |path: &str| home.call(Method::GET, path).bearer_auth(&program);
+        let (_, me) = answer(with_key("/me")).await;
+        assert_eq!((&me["handle"], &me["email"]), (&json!("ada"), &json!("")));
+        assert_eq!(answer(with_key("/notifications")).await.0, 403);
+        let past = json!({"name": "late", "scopes": ["works:read"], "expires_at_ms": 1});
+        assert_eq!(answer(home.by(&ada, Method::POST, "/api-keys").json(&past)).await.0, 422);
+        let login = json!({"email": "ada@example.org", "password": PASSWORD});
+        let (_, other) = answer(home.call(Method::POST, "/auth/login").json(&login)).await;
+        let other = text(&other["access_token"]);
+        let leave = json!({"refresh_token": ada.refresh});
+        assert_eq!(answer(home.call(Method::POST, "/auth/logout").json(&leave)).await.0, 204);
+        for (method, path) in
+            [(Method::GET, "/me"), (Method::POST, "/api-keys"), (Method::POST, "/me/export")]
+        {
+            assert_eq!(answer(home.by(&ada, method, path).json(&key)).await.0, 401, "{path}");
+        }
+        let me = |token: &str| home.call(Method::GET, "/me").bearer_auth(token.to_owned());
+        assert_eq!(answer(me(&other)).await.0, 200, "another sign-in goes on");
+        // A new password ends all of them.
+        let forgot = json!({"email": "ada@example.org"});
+        answer(home.call(Method::POST, "/auth/password/forgot").json(&forgot)).await;
+        let letter = home
+            .until("the letter", async || home.letters().into_iter().find(|l| l.contains("/reset")))
+            .await;
+        let token = letter.split("token=3D").nth(1).or_else(|| letter.split("token=").nth(1));
+        let token: String = token.unwrap().chars().take_while(char::is_ascii_hexdigit).collect();
+        let reset = json!({"token": token, "password": "five loud paper boats"});
+        assert_eq!(
+            answer(home.call(Method::POST, "/auth/password/reset").json(&reset)).await.0,
+            204
+        );
+        assert_eq!(answer(me(&other)).await.0, 401);
+        assert_eq!(answer(with_key("/me")).await.0, 401);
+        home.stop().await;
+    })
+    .await;
+}

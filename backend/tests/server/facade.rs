@@ -221,6 +221,28 @@ async fn a_call_with_a_name_that_comes_again_is_made_and_paid_once() {
             let ends = format!("SELECT COUNT(*) FROM job WHERE status = '{end}'");
             home.until(end, async || (home.number(&ends).await == n).then_some(())).await;
         }
+        // Whatever is refused, and wherever, is said in the words of the contract.
+        let call = |method: Method, path: &str| {
+            home.client.request(method, format!("{}/v1{path}", home.base))
+        };
+        let post = |body: Value| v1(&home, &ada, Method::POST, "/images/generations").json(&body);
+        for (call, status) in [
+            (call(Method::GET, "/models"), 401),
+            (call(Method::GET, "/nothing"), 404),
+            (call(Method::PATCH, "/models"), 405),
+            (v1(&home, &ada, Method::POST, "/chat/completions").body("{"), 415),
+            (post(json!({"model": "local-image"})), 422),
+            (post(json!({"model": "local-image", "prompt": "  "})), 422),
+            (post(json!({"model": "local-image", "prompt": "x", "size": "99999x1"})), 422),
+            (post(json!({"model": "local-image", "prompt": "x", "stream": true})), 422),
+        ] {
+            let (found, said) = answer(call).await;
+            assert_eq!(found, status, "{said}");
+            assert!(
+                said["error"]["message"].is_string() && said["error"]["type"].is_string(),
+                "{said}"
+            );
+        }
         for (setting, value) in [
             ("response_format", json!({"type": "json_object"})),
             ("tool_choice", json!("required")),

@@ -307,3 +307,24 @@ async fn however_a_job_ends_its_owner_is_told_once() {
     )
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_simple_call_with_the_same_key_is_the_same_job() {
+    both(|home: Home| async move {
+        let ada = home.person("ada").await;
+        let key = new_id();
+        let ask = |prompt: &str| {
+            let body = json!({"prompt": prompt});
+            let call = home.by(&ada, Method::POST, "/generate_text").json(&body);
+            call.header("idempotency-key", &key)
+        };
+        let (status, first) = answer(ask("a tram")).await;
+        assert_eq!(status, 202, "{first}");
+        let (status, again) = answer(ask("a tram")).await;
+        assert_eq!((status, &again["job_id"]), (202, &first["job_id"]));
+        assert_eq!(refused(ask("a ship")).await, (422, "idempotency_key_reuse".to_owned()));
+        assert_eq!(home.number("SELECT COUNT(*) FROM job").await, 1);
+        home.stop().await;
+    })
+    .await;
+}

@@ -230,3 +230,57 @@ async fn a_booking_that_is_sent_twice_is_booked_once_and_plans_are_made_and_chan
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moderators_decide_about_works_alone_and_a_browser_reads_a_page_of_what_was_refused() {
+    both(|home: Home| async move {
+        let (ada, bob) = (home.person("ada").await, home.person("bob").await);
+        home.person("mia").await;
+        home.sql("UPDATE account SET role = 'moderator' WHERE handle = 'mia'").await;
+        let mia = home.operator("mia").await;
+        let hidden = home.text(&ada, "A diary", json!({"visibility": "private"})).await;
+        let report = |kind: &str, target: &str| {
+            let body =
+                json!({"target_kind": kind, "target": target, "reason": "spam", "text": "look"});
+            home.by(&bob, Method::POST, "/reports").json(&body)
+        };
+        let id = text(&hidden["id"]);
+        assert_eq!(answer(report("work", &id)).await.0, 404, "nobody else's to know of");
+        assert_eq!(answer(report("account", &ada.id)).await.0, 201);
+        let browser = |path: &str| {
+            let call = home.client.get(format!("{}{path}", home.base));
+            call.header("cookie", &mia).header("accept", "text/html,*/*;q=0.8")
+        };
+        let page = browser("/admin/moderation").send().await.unwrap().text().await.unwrap();
+        assert!(
+            page.contains("An admin decides about people") && !page.contains("value=\"suspend\"")
+        );
+        assert_eq!(
+            browser(&format!("/admin/works/{id}/picture")).send().await.unwrap().status(),
+            404
+        );
+        let refused = browser("/admin/people").send().await.unwrap();
+        assert_eq!(refused.status(), 403);
+        let page = refused.text().await.unwrap();
+        assert!(page.contains("Only an admin does this") && page.contains("<html"), "{page}");
+        // A form that lacks a field, and the same without a browser.
+        let incomplete = home
+            .client
+            .post(format!("{}/login", home.base))
+            .header("sec-fetch-site", "same-origin");
+        let incomplete =
+            incomplete.header("content-type", "application/x-www-form-urlencoded").body("email=x");
+        let page = incomplete.header("accept", "text/html").send().await.unwrap();
+        assert_eq!(page.status(), 422);
+        assert!(page.text().await.unwrap().contains("is not complete"));
+        // What was typed stays, but the password.
+        let form = [
+            ("email", "ada@example.org".to_owned()),
+            ("password", "not this one at all".to_owned()),
+        ];
+        let page = home.form("/login", "", &form).await.text().await.unwrap();
+        assert!(page.contains("value=\"ada@example.org\"") && !page.contains("not this one"));
+        home.stop().await;
+    })
+    .await;
+}

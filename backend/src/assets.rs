@@ -24,7 +24,7 @@ use crate::state::AppState;
 pub(crate) use drop::{drop_soon, forget_old, forget_unused, unneeded};
 
 /// Longer side of a work's picture.
-const POSTER: u32 = 512;
+pub(crate) const POSTER: u32 = 512;
 /// Films are read at their own size up to this, so that it is known.
 const FILM: u32 = 3_840;
 

@@ -83,6 +83,23 @@ pub(crate) async fn report(
     })
 }
 
+/// What a decision means to whom it is about.
+fn said(kind: &str, action: &str) -> &'static str {
+    match (kind, action) {
+        (_, "restore") => RESTORED,
+        ("work", "label") => "A label was put on your work",
+        ("work", "remove") => "Your work was removed",
+        ("work", _) => "Your work was taken down",
+        ("comment", _) => "Your comment was removed",
+        (_, "limit") => "Your account was limited: it makes works, and publishes and says nothing",
+        (_, "suspend") => "Your account was suspended for thirty days",
+        _ => "Your account was frozen: it reads everything and changes nothing",
+    }
+}
+
+/// How notices of what was given back begin; there is nothing to object to.
+pub(crate) const RESTORED: &str = "What was decided before is lifted";
+
 /// Decides about something. Repeating a decision changes nothing more.
 pub(crate) async fn decide(
     db: &DatabaseConnection,
@@ -136,7 +153,7 @@ pub(crate) async fn decide(
     let sql = "UPDATE report SET state = 'closed' WHERE target_kind = $1 AND target = $2 AND state = 'open'";
     execute(&txn, sql, vec![kind.into(), target.into()]).await?;
     if action != "keep" {
-        let text = format!("{action}: {reason}");
+        let text = format!("{}. Why: {reason}", said(kind, action));
         let notice = Notice {
             account: &owner,
             kind: "decision",

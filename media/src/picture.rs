@@ -16,6 +16,16 @@ pub struct Picture {
     pub rgba: Vec<u8>,
 }
 
+/// A size made smaller, if need be, so that its longer side is no longer than `side`; all in pixels.
+#[must_use]
+pub fn fitted_size([width, height]: [u32; 2], side: u32) -> [u32; 2] {
+    let longest = width.max(height);
+    if longest <= side {
+        return [width, height];
+    }
+    [width, height].map(|v| (u64::from(v) * u64::from(side) / u64::from(longest)).max(1) as u32)
+}
+
 impl Picture {
     /// As a PNG file.
     ///
@@ -61,12 +71,10 @@ impl Picture {
     /// Shrunk to fit `side`, never enlarged.
     #[must_use]
     pub fn fitted(&self, side: u32) -> Self {
-        let longest = self.width.max(self.height);
-        if longest <= side {
+        let [width, height] = fitted_size([self.width, self.height], side);
+        if width == self.width {
             return self.clone();
         }
-        let fit = |v: u32| (u64::from(v) * u64::from(side) / u64::from(longest)).max(1) as u32;
-        let (width, height) = (fit(self.width), fit(self.height));
         let Some(buffer) = image::RgbaImage::from_raw(self.width, self.height, self.rgba.clone())
         else {
             return self.clone();

@@ -23,7 +23,7 @@ pub fn waveform(pcm: &Pcm, n: usize) -> Vec<u8> {
 }
 
 /// Size of a drawn waveform in pixels.
-const DRAWN: [u32; 2] = [384, 160];
+pub const DRAWN: [u32; 2] = [384, 160];
 /// Paper and ink of a drawn waveform.
 const COLOURS: [[u8; 4]; 2] = [[0xdf, 0xf0, 0xd2, 0xff], [0x2f, 0x5d, 0x3a, 0xff]];
 

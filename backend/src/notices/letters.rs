@@ -72,7 +72,7 @@ async fn letter(
     let reference: Option<String> = row.try_get("", "reference")?;
     let decision = reference.as_deref().and_then(|r| r.strip_prefix("decision:"));
     Ok(match (kind.as_str(), decision) {
-        ("decision", Some(decision)) if !text.starts_with("restore:") => {
+        ("decision", Some(decision)) if !text.starts_with(moderation::RESTORED) => {
             let account: String = row.try_get("", "account")?;
             let purpose = format!("appeal:{decision}");
             let token =

@@ -4,11 +4,14 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use oto_media::picture::fitted_size;
+use oto_media::waveform;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{NoteView, day, not_there, shown, sign_in};
 use crate::accounts;
+use crate::assets::POSTER;
 use crate::db::all;
 use crate::error::Refusal;
 use crate::routes::body::{Json, Query};
@@ -179,6 +182,10 @@ pub(crate) struct Embedded {
     url: String,
     #[serde(default)]
     format: Option<String>,
+    #[serde(default)]
+    maxwidth: Option<u32>,
+    #[serde(default)]
+    maxheight: Option<u32>,
 }
 
 /// What other sites show for a link (oembed.com).
@@ -188,7 +195,11 @@ pub(crate) async fn oembed(
 ) -> Result<Response, Refusal> {
     let server = state.server()?;
     if asked.format.is_some_and(|f| f != "json") {
-        return Ok(StatusCode::NOT_IMPLEMENTED.into_response());
+        return Err(Refusal::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "format",
+            "This is told as JSON only.",
+        ));
     }
     let slug = asked.url.strip_prefix(&server.url("/s/")).unwrap_or_default().to_owned();
     let row = linked(&state, &slug).await?.ok_or_else(|| Refusal::not_found("work"))?;
@@ -202,18 +213,30 @@ pub(crate) async fn oembed(
         "provider_url": server.config.public_url,
         "cache_age": 60,
     });
-    if row.kind == "image" {
-        told["type"] = "photo".into();
-        told["url"] = format!("{page}/media").into();
-        told["width"] = row.size_px[0].into();
-        told["height"] = row.size_px[1].into();
+    let fits = |[w, h]: [u32; 2]| {
+        w <= asked.maxwidth.unwrap_or(u32::MAX) && h <= asked.maxheight.unwrap_or(u32::MAX)
+    };
+    // Sounds are drawn in one size.
+    let drawn = if row.kind == "voice" {
+        waveform::DRAWN
     } else {
-        told["type"] = "link".into();
+        row.size_px.map(|n| u32::try_from(n).unwrap_or(0))
+    };
+    let small = fitted_size(drawn, POSTER);
+    let photo = [(drawn, "media"), (small, "poster")];
+    match photo.into_iter().find(|(size, _)| row.kind == "image" && fits(*size)) {
+        Some(([w, h], name)) => {
+            told["type"] = "photo".into();
+            told["url"] = format!("{page}/{name}").into();
+            told["width"] = w.into();
+            told["height"] = h.into();
+        }
+        None => told["type"] = "link".into(),
     }
-    if row.poster.is_some() {
+    if row.poster.is_some() && fits(small) {
         told["thumbnail_url"] = format!("{page}/poster").into();
-        told["thumbnail_width"] = 512.into();
-        told["thumbnail_height"] = 512.into();
+        told["thumbnail_width"] = small[0].into();
+        told["thumbnail_height"] = small[1].into();
     }
     Ok(([(header::CACHE_CONTROL, CACHE)], Json(told)).into_response())
 }

@@ -60,6 +60,10 @@ pub(crate) async fn register(
     Ok((StatusCode::CREATED, tokens(server, &id, &family, refresh)?))
 }
 
+/// Handles by which somebody could pass for the operator.
+const RESERVED: [&str; 8] =
+    ["admin", "administrator", "moderator", "official", "oto", "staff", "support", "system"];
+
 /// Makes an account, for whoever asks for it; the letter to prove the address is sent.
 pub(crate) async fn come(state: &AppState, new: &Register, role: &str) -> Result<String, Refusal> {
     let server = state.server()?;
@@ -70,7 +74,10 @@ pub(crate) async fn come(state: &AppState, new: &Register, role: &str) -> Result
         return Err(Refusal::validation(sentence));
     }
     // Before the hashing, which is dear.
-    accounts::checked_handle(&new.handle).map_err(Refusal::validation)?;
+    let handle = accounts::checked_handle(&new.handle).map_err(Refusal::validation)?;
+    if role == "member" && RESERVED.contains(&handle.as_str()) {
+        return Err(Refusal::validation("This handle is kept for whoever runs this server."));
+    }
     let hash = server.passwords.hash(new.password.clone()).await?;
     // Where letters reach people, the welcome waits for the proof of the address.
     let welcome = if server.mailer.reaches_people() { 0 } else { server.config.welcome_tokens };

@@ -104,7 +104,7 @@ pub(crate) async fn accept(
         Accepted::Poor => Err(Refusal::new(
             StatusCode::PAYMENT_REQUIRED,
             "insufficient_tokens",
-            "You have fewer tokens than this may cost. Buy some, or choose something cheaper.",
+            "You have fewer tokens than this may cost. Choose something cheaper, or get more: your wallet says how.",
         )),
         Accepted::OverQuota(sentence) => {
             Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "quota-exceeded", sentence).after(600))

@@ -126,7 +126,7 @@ fn told(new: &NewWork) -> Result<Told, Refusal> {
         return Err(Refusal::validation("A text has up to 100,000 bytes; shorten it."));
     }
     match (new.kind, &new.asset) {
-        (JobKind::Text, None) if new.text.trim().is_empty() => {
+        (JobKind::Text, None) if new.text.chars().all(|c| c.is_whitespace() || c.is_control()) => {
             return Err(Refusal::validation("A text needs words."));
         }
         (JobKind::Text, Some(_)) => {

@@ -161,6 +161,13 @@ async fn files_that_are_something_else_are_refused_and_not_kept() {
     .await;
 }
 
+/// Width and height in the frame header of a JPEG (ITU-T T.81, B.2.2).
+fn image_size(jpeg: &[u8]) -> [u64; 2] {
+    let at = jpeg.windows(2).position(|w| w == [0xff, 0xc0]).expect("a baseline JPEG") + 5;
+    let side = |i: usize| u64::from(jpeg[i]) << 8 | u64::from(jpeg[i + 1]);
+    [side(at + 2), side(at)]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_taken_down_is_gone_from_tiles_search_media_and_pages() {
     both(|home: Home| async move {
@@ -186,6 +193,15 @@ async fn what_is_taken_down_is_gone_from_tiles_search_media_and_pages() {
             ]
         };
         home.until("the work everywhere", async || (there().await == [true; 5]).then_some(())).await;
+        // What other sites embed is as large as it says, and no larger than they want.
+        let oembed = format!("{}/oembed?url={page}", home.base);
+        let (_, whole) = answer(home.client.get(&oembed)).await;
+        assert_eq!((&whole["type"], &whole["url"]), (&json!("photo"), &json!(format!("{page}/media"))), "{whole}");
+        let poster = home.client.get(text(&whole["thumbnail_url"])).send().await.unwrap();
+        let poster = image_size(&poster.bytes().await.unwrap());
+        assert_eq!(poster, ["thumbnail_width", "thumbnail_height"].map(|side| whole[side].as_u64().unwrap()));
+        let (_, small) = answer(home.client.get(format!("{oembed}&maxwidth=1"))).await;
+        assert_eq!((&small["type"], &small["thumbnail_url"]), (&json!("link"), &Value::Null), "{small}");
         // Private, then public again: at the author's hand, with the version that was seen.
         let change = |version: &Value, to: &str| {
             home.by(&ada, Method::PATCH, &path).header("if-match", format!("\"{version}\"")).json(&json!({"visibility": to}))

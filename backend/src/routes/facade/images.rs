@@ -39,7 +39,7 @@ pub(super) struct Images {
 }
 
 /// What is no size: two numbers of pixels that make a picture.
-fn checked_size(size: Option<&str>) -> Result<(), Refusal> {
+pub(super) fn checked_size(size: Option<&str>) -> Result<(), Refusal> {
     let fits = |size: &str| {
         let (w, h) = size.split_once('x')?;
         let (w, h): (u32, u32) = (w.parse().ok()?, h.parse().ok()?);

@@ -7,7 +7,7 @@ use oto_api_types::{Job, JobKind, JobStatus};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::images::{Form, aspect_of};
+use super::images::{Form, aspect_of, checked_size};
 use super::{Asked, Fault, Once, ended, submit};
 use crate::auth::Me;
 use crate::error::Refusal;
@@ -73,6 +73,7 @@ pub(super) async fn begin(
         return Err(Refusal::validation("A film lasts some seconds, as a number.").into());
     }
     let mut params: Vec<(&'static str, String)> = Vec::new();
+    checked_size(size.as_deref())?;
     params.extend(aspect_of(size.as_deref()));
     params.extend(size.map(|size| ("size", size)));
     params.extend(seconds.map(|seconds| ("seconds", seconds)));

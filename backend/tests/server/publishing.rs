@@ -163,7 +163,7 @@ async fn files_that_are_something_else_are_refused_and_not_kept() {
 
 /// Width and height in the frame header of a JPEG (ITU-T T.81, B.2.2).
 fn image_size(jpeg: &[u8]) -> [u64; 2] {
-    let at = jpeg.windows(2).position(|w| w == [0xff, 0xc0]).expect("a baseline JPEG") + 5;
+    let at = jpeg.windows(2).position(|w| w == [0xff, 0xc0]).unwrap() + 5;
     let side = |i: usize| u64::from(jpeg[i]) << 8 | u64::from(jpeg[i + 1]);
     [side(at + 2), side(at)]
 }

@@ -320,8 +320,14 @@ async fn carry_out(link: &Link, ask: Ask, tell: &Tell) -> Result<(), ClientError
             tell(Told::Account(None));
         }
         Ask::Account => {
-            let account =
-                if link.is_signed_in().await? { Some(link.account().await?) } else { None };
+            let account = match link.is_signed_in().await? {
+                true => match link.account().await {
+                    // It was ended at the server, or on another machine.
+                    Err(ClientError::Refused(problem)) if problem.code == "unauthorized" => None,
+                    found => Some(found?),
+                },
+                false => None,
+            };
             tell(Told::Account(account.map(Box::new)));
         }
         Ask::Wallet => tell(Told::Wallet(link.wallet().await?)),

@@ -18,7 +18,6 @@ use tower_http::csrf::CsrfLayer;
 
 use crate::auth::me::Role;
 use crate::error::Refusal;
-use crate::pages;
 use crate::pages::session::{Visit, Visitor};
 use crate::state::AppState;
 
@@ -48,7 +47,6 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/health", get(views::health))
         .route("/code", get(second_factor::ask).post(second_factor::given))
         .route("/second-factor", get(second_factor::begin).post(second_factor::set))
-        .layer(middleware::from_fn(pages::as_page))
         .layer(middleware::from_fn(strict))
         .layer(CsrfLayer::new())
 }

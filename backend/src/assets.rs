@@ -59,15 +59,19 @@ pub(crate) async fn take(
     if let Some(known) = known(state, account, hash).await? {
         return Ok(known);
     }
-    // Whatever happens from here on, nothing stays that nobody needs; and nobody drops it meanwhile.
+    // Whoever asked may leave: what was begun is ended in any case, so that nothing stays that nobody needs.
+    let (state, account, hash) = (state.clone(), account.to_owned(), hash.to_owned());
+    let taking = tokio::spawn(async move { brought(&state, &account, &hash).await });
+    taking.await.unwrap_or_else(|e| Err(BackendError::Stopped(e.to_string()).into()))
+}
+
+/// Looks at media while nobody drops them.
+async fn brought(state: &AppState, account: &str, hash: &str) -> Result<Asset, Refusal> {
     drop::expect(&state.db, hash).await?;
     let mut brought = vec![hash.to_owned()];
     let taken = looked_at(state, account, hash, &mut brought).await;
     for hash in &brought {
-        match &taken {
-            Ok(_) => drop::used(&state.db, hash).await?,
-            Err(_) => drop::given_up(&state.db, hash).await?,
-        }
+        drop::brought(&state.db, hash).await?;
     }
     if taken.is_err() {
         drop_soon(state, brought).await;
@@ -95,9 +99,18 @@ async fn looked_at(
             .map_err(|e| BackendError::Stopped(e.to_string()))?
     };
     let made = std::mem::take(&mut *made.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut refused = None;
     for hash in made {
-        drop::expect(&state.db, &hash).await?;
-        brought.push(hash);
+        match drop::expect(&state.db, &hash).await {
+            Ok(()) => brought.push(hash),
+            Err(refusal) => {
+                drop::mark(&state.db, &hash).await?;
+                refused = Some(refusal);
+            }
+        }
+    }
+    if let Some(refusal) = refused {
+        return Err(refusal);
     }
     let found = found?;
     let mut media = vec![(hash, found.content_type)];

@@ -179,9 +179,9 @@ const STEPS: &[Step] = &[
         CREATE TABLE job_medium (
             hash TEXT NOT NULL,
             job TEXT NOT NULL,
-            made BIGINT NOT NULL DEFAULT 0,
             PRIMARY KEY (hash, job)
         );
         CREATE INDEX job_medium_job ON job_medium (job);",
     ),
+    Step::both("m0008_made", "ALTER TABLE job_medium ADD COLUMN made BIGINT NOT NULL DEFAULT 0;"),
 ];

@@ -12,9 +12,7 @@ mod wallet;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use tower_http::csrf::CsrfLayer;
@@ -54,39 +52,37 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/wallet", get(wallet::show).post(wallet::order))
         .route("/static/{name}", get(statics::file))
         .layer(CsrfLayer::new())
-        .layer(middleware::from_fn(as_page))
 }
 
-fn wants_page(headers: &HeaderMap) -> bool {
+pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
     accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
 /// What is refused is said on a page to whoever has a browser.
-pub(crate) async fn as_page(request: Request, next: Next) -> Response {
-    let wants_page = wants_page(request.headers());
-    let answer = next.run(request).await;
+pub(crate) fn as_page(answer: &Response) -> Option<Response> {
     let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let is_page = kind.is_some_and(|kind| kind.starts_with("text/html"));
-    if !wants_page || is_page || answer.status().as_u16() < 400 {
-        return answer;
+    if is_page || answer.status().as_u16() < 400 {
+        return None;
     }
     let refusal = answer.extensions().get::<Refusal>();
     if answer.status() == StatusCode::NOT_FOUND && refusal.is_none_or(|r| r.code() == "not_found") {
-        return not_there();
+        return Some(not_there());
     }
-    // Forms that lack a field, or are too large, are refused before anybody reads them.
-    let unread = "What was sent is not complete, or too large.";
+    // Some forms are refused before anybody reads them.
+    let unread = match answer.status().as_u16() {
+        403 => "This came from the page of another site. Open the page here, and try again.",
+        500.. => "The server made a mistake. It was written down; try again later.",
+        _ => "What was sent is not complete, or too large.",
+    };
     let said = refusal.map_or(unread, Refusal::sentence);
     let words = "Go back in your browser: what you typed is still there.";
     let mut page = sign_in::Form::of_words("This was not done", words, &[]);
     page.said = said.to_owned();
     let mut page = page.shown();
     *page.status_mut() = answer.status();
-    if let Some(wait) = answer.headers().get(header::RETRY_AFTER) {
-        page.headers_mut().insert(header::RETRY_AFTER, wait.clone());
-    }
-    page
+    Some(page)
 }
 
 /// An address that is not there: a page for people, a problem for programs.

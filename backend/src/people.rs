@@ -192,7 +192,7 @@ async fn erase(txn: &impl ConnectionTrait, id: &str, keeps_works: bool) -> Resul
         "DELETE FROM letter_token WHERE account = $1",
         "UPDATE api_key SET revoked = 1, name = '' WHERE account = $1",
         // What their jobs made goes, unless somebody else needs it.
-        "INSERT INTO blob_drop (hash, at_ms) SELECT DISTINCT m.hash, 0 FROM job_medium m JOIN job j ON j.id = m.job WHERE j.owner = $1 AND j.status IN ('succeeded', 'failed', 'canceled', 'expired') ON CONFLICT DO NOTHING",
+        "INSERT INTO blob_drop (hash, at_ms) SELECT DISTINCT m.hash, 0 FROM job_medium m JOIN job j ON j.id = m.job WHERE j.owner = $1 AND j.status IN ('succeeded', 'failed', 'canceled', 'expired') ON CONFLICT (hash) DO UPDATE SET again = CASE WHEN blob_drop.dropping = 1 THEN 1 ELSE 0 END",
         "DELETE FROM job_medium WHERE job IN (SELECT id FROM job WHERE owner = $1 AND status IN ('succeeded', 'failed', 'canceled', 'expired'))",
         "UPDATE job SET request = '{}', result = NULL WHERE owner = $1 AND status IN ('succeeded', 'failed', 'canceled', 'expired')",
     ] {

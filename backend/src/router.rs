@@ -223,8 +223,30 @@ pub(crate) fn server_router(state: AppState) -> Router {
             )
             .into_response()
         }))
+        .layer(middleware::from_fn(in_their_words))
         .layer(middleware::from_fn(observe))
         .with_state(state)
+}
+
+/// What is refused, wherever, is said as whoever asks reads it: on a page, in the words of the contract of
+/// chat clients, or as a problem.
+async fn in_their_words(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_chat = path.starts_with("/v1/");
+    let is_page = !path.starts_with("/api/") && pages::wants_page(request.headers());
+    let answer = next.run(request).await;
+    let said = match (is_chat, is_page) {
+        (true, _) => facade::in_its_words(&answer),
+        (false, true) => pages::as_page(&answer),
+        _ => None,
+    };
+    let Some(mut said) = said else { return answer };
+    for (name, value) in answer.headers() {
+        if *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH {
+            said.headers_mut().insert(name, value.clone());
+        }
+    }
+    said
 }
 
 /// Administration is there for the operator's networks only; elsewhere it is not there at all.

@@ -99,9 +99,11 @@ pub(crate) async fn forget_old(state: &AppState) -> Result<(), DbErr> {
     }
     let sql = "SELECT id FROM job WHERE status = 'succeeded' AND released = 0 AND parent_id IS NULL AND finished_at_ms < $1 ORDER BY finished_at_ms LIMIT $2";
     for row in all(&state.db, sql, vec![before.into(), MOST.into()]).await? {
-        for hash in queue::release(&state.db, &row.try_get::<String>("", "id")?).await? {
-            mark(&state.db, &hash).await?;
+        let txn = state.db.begin_with_options(immediate()).await?;
+        for hash in queue::release(&txn, &row.try_get::<String>("", "id")?).await? {
+            mark(&txn, &hash).await?;
         }
+        txn.commit().await?;
     }
     Ok(())
 }
@@ -124,8 +126,8 @@ pub(crate) async fn drop_soon(state: &AppState, media: Vec<String>) {
 }
 
 /// Drops media that were marked, unless somebody needs them again. What cannot be dropped now is
-/// dropped by [`drop_marked`]; nobody sees it meanwhile.
-pub(crate) async fn drop_all(state: &AppState, media: Vec<String>) -> Result<(), DbErr> {
+/// dropped by [`drop_marked`]; nobody sees it meanwhile. False when the store does not obey now.
+async fn drop_all(state: &AppState, media: Vec<String>) -> Result<bool, DbErr> {
     for hash in media {
         if !claim(&state.db, &hash).await? {
             continue;
@@ -148,22 +150,29 @@ pub(crate) async fn drop_all(state: &AppState, media: Vec<String>) -> Result<(),
         let is_open = i64::from(!Blobs::is_refusal(&error));
         let values = vec![hash.into(), (now_ms() + AGAIN_MS).into(), is_open.into()];
         execute(&state.db, sql, values).await?;
-        return Ok(());
+        return Ok(false);
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Drops what was marked and not dropped since: the store was away, or a process ended.
 pub(crate) async fn drop_marked(state: &AppState) -> Result<(), DbErr> {
     let sql = "SELECT hash FROM blob_drop WHERE at_ms < $1 ORDER BY at_ms LIMIT $2";
-    let rows = all(&state.db, sql, vec![now_ms().into(), MOST.into()]).await?;
-    let marked = rows.iter().map(|r| r.try_get("", "hash")).collect::<Result<Vec<String>, _>>()?;
-    drop_all(state, marked).await
+    loop {
+        let rows = all(&state.db, sql, vec![now_ms().into(), MOST.into()]).await?;
+        let marked: Result<Vec<String>, _> = rows.iter().map(|r| r.try_get("", "hash")).collect();
+        if !drop_all(state, marked?).await? || (rows.len() as i64) < MOST {
+            return Ok(());
+        }
+    }
 }
 
 /// A medium goes, unless somebody needs it when that is done, or brings it at this moment.
 pub(crate) async fn mark(db: &impl ConnectionTrait, hash: &str) -> Result<(), DbErr> {
-    let sql = "INSERT INTO blob_drop (hash, at_ms) VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET at_ms = $2 WHERE blob_drop.dropping = 0 AND blob_drop.at_ms <= $2";
+    // Whoever looks at it at this moment may have seen a use that has ended.
+    let sql = "INSERT INTO blob_drop (hash, at_ms) VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET
+        again = CASE WHEN blob_drop.dropping = 1 THEN 1 ELSE 0 END,
+        at_ms = CASE WHEN blob_drop.dropping = 0 AND blob_drop.at_ms < $2 THEN $2 ELSE blob_drop.at_ms END";
     execute(db, sql, vec![hash.into(), now_ms().into()]).await?;
     Ok(())
 }
@@ -177,7 +186,7 @@ async fn claim(db: &impl ConnectionTrait, hash: &str) -> Result<bool, DbErr> {
     Ok(execute(db, sql, values).await? == 1)
 }
 
-/// Somebody brings a medium: nobody drops it until they are done ([`used`] or [`given_up`]) or an hour is
+/// Somebody brings a medium: nobody drops it until they are done ([`brought`]) or an hour is
 /// over. Waits for a drop that is under way.
 pub(crate) async fn expect(db: &impl ConnectionTrait, hash: &str) -> Result<(), Refusal> {
     let sql = "INSERT INTO blob_drop (hash, at_ms, brought) VALUES ($1, $2, 1) ON CONFLICT (hash) DO UPDATE SET at_ms = $2, brought = CASE WHEN blob_drop.at_ms > $3 THEN blob_drop.brought + 1 ELSE 1 END WHERE blob_drop.dropping = 0";
@@ -198,28 +207,20 @@ pub(crate) async fn expect(db: &impl ConnectionTrait, hash: &str) -> Result<(), 
     Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "try_again", sentence).after(30))
 }
 
-/// Whoever brought it is done, and it is used.
-pub(crate) async fn used(db: &impl ConnectionTrait, hash: &str) -> Result<(), DbErr> {
-    // Others may still bring the same.
-    let sql = "UPDATE blob_drop SET brought = brought - 1 WHERE hash = $1 AND brought > 1";
-    if execute(db, sql, vec![hash.into()]).await? == 0 {
-        let sql = "DELETE FROM blob_drop WHERE hash = $1 AND dropping = 0";
-        execute(db, sql, vec![hash.into()]).await?;
-    }
-    Ok(())
-}
-
-/// Whoever brought it is done, and made no use of it: it goes, unless others bring it or have it.
-pub(crate) async fn given_up(db: &impl ConnectionTrait, hash: &str) -> Result<(), DbErr> {
+/// Whoever brought it is done: when nobody else brings it, it is looked at whether anything uses it.
+pub(crate) async fn brought(db: &impl ConnectionTrait, hash: &str) -> Result<(), DbErr> {
     let sql = "UPDATE blob_drop SET at_ms = CASE WHEN brought > 1 THEN at_ms ELSE $2 END, brought = brought - 1 WHERE hash = $1 AND dropping = 0 AND brought > 0";
     execute(db, sql, vec![hash.into(), now_ms().into()]).await?;
     Ok(())
 }
 
-/// A drop is over.
+/// A drop is over, or was not needed; it is looked at once more when somebody marked it meanwhile.
 async fn dropped(db: &impl ConnectionTrait, hash: &str) -> Result<(), DbErr> {
-    let sql = "DELETE FROM blob_drop WHERE hash = $1 AND dropping = 1";
-    execute(db, sql, vec![hash.into()]).await?;
+    let sql = "UPDATE blob_drop SET dropping = 0, again = 0, at_ms = $2 WHERE hash = $1 AND dropping = 1 AND again = 1";
+    if execute(db, sql, vec![hash.into(), now_ms().into()]).await? == 0 {
+        let sql = "DELETE FROM blob_drop WHERE hash = $1 AND dropping = 1 AND again = 0";
+        execute(db, sql, vec![hash.into()]).await?;
+    }
     Ok(())
 }
 
@@ -239,30 +240,25 @@ mod tests {
         mark(&db, "tram").await.unwrap();
         assert!(!claim(&db, "tram").await.unwrap(), "whoever refused the same bytes waits, too");
         expect(&db, "tram").await.unwrap();
-        given_up(&db, "tram").await.unwrap();
+        brought(&db, "tram").await.unwrap();
         assert!(!claim(&db, "tram").await.unwrap(), "another one still brings it");
-        given_up(&db, "tram").await.unwrap();
+        brought(&db, "tram").await.unwrap();
         assert!(claim(&db, "tram").await.unwrap(), "nobody does");
-        dropped(&db, "tram").await.unwrap();
-        expect(&db, "tram").await.unwrap();
-        expect(&db, "tram").await.unwrap();
-        used(&db, "tram").await.unwrap();
-        mark(&db, "tram").await.unwrap();
-        assert!(!claim(&db, "tram").await.unwrap(), "the other one is not done");
-        used(&db, "tram").await.unwrap();
-        mark(&db, "tram").await.unwrap();
-        assert!(claim(&db, "tram").await.unwrap());
         assert!(!claim(&db, "tram").await.unwrap(), "one drops it");
+        // Somebody frees it while it is looked at whether anything uses it.
+        mark(&db, "tram").await.unwrap();
+        dropped(&db, "tram").await.unwrap();
+        assert!(claim(&db, "tram").await.unwrap(), "it is looked at again");
         let goes = async {
             tokio::time::sleep(Duration::from_millis(700)).await;
-            super::dropped(&db, "tram").await.unwrap();
+            dropped(&db, "tram").await.unwrap();
             now_ms()
         };
-        let brought = async {
+        let comes = async {
             expect(&db, "tram").await.unwrap();
             now_ms()
         };
-        let (gone, brought) = tokio::join!(goes, brought);
-        assert!(brought >= gone);
+        let (gone, came) = tokio::join!(goes, comes);
+        assert!(came >= gone);
     }
 }

@@ -66,14 +66,18 @@ pub(super) async fn finish(
                 }
                 outcome.text = text;
             }
-            let (outcome, brought) = expected(state, outcome).await?;
+            let (outcome, brought) = expected(state, row, outcome).await?;
             match stored(state, row, outcome, draft, tokens).await? {
                 Ok(result) => {
                     keep(state, row, &result, &brought).await?;
                     written(row, || queue::succeed(&state.db, row, &result, state.prices)).await?;
                     for hash in brought.expected {
-                        drop::used(&state.db, &hash).await?;
+                        drop::brought(&state.db, &hash).await?;
                     }
+                }
+                // Its operator may be about to make room; the engine still has what it made.
+                Err(_) if state.stop.is_cancelled() => {
+                    queue::give_back(&state.db, row).await?;
                 }
                 Err(error) => {
                     let error = EngineError::new(
@@ -145,7 +149,11 @@ struct Brought {
 }
 
 /// On a server: nobody drops the same bytes while they are kept.
-async fn expected(state: &AppState, outcome: Outcome) -> Result<(Outcome, Brought), BackendError> {
+async fn expected(
+    state: &AppState,
+    row: &JobRow,
+    outcome: Outcome,
+) -> Result<(Outcome, Brought), BackendError> {
     let mut brought = Brought::default();
     if state.server.is_none() {
         return Ok((outcome, brought));
@@ -160,7 +168,12 @@ async fn expected(state: &AppState, outcome: Outcome) -> Result<(Outcome, Brough
     });
     let (outcome, names) = named.await.map_err(|e| BackendError::Stopped(e.to_string()))?;
     // What cannot be read is said when it is stored.
-    for hash in names.unwrap_or_default() {
+    let names = names.unwrap_or_default();
+    // From here on this job needs them, so that no drop begins.
+    if let Err(error) = queue::media::note(&state.db, &row.id, names.clone(), false).await {
+        tracing::warn!(job.id = %row.id, %error, "media of a result could not be noted");
+    }
+    for hash in names {
         match drop::expect(&state.db, &hash).await {
             Ok(()) => brought.expected.push(hash),
             Err(refusal) => {
@@ -249,8 +262,14 @@ pub(crate) async fn keep_late(state: &AppState) -> Result<(), sea_orm::DbErr> {
         if one(&state.db, sql, vec![hash.clone().into()]).await?.is_some() {
             continue;
         }
-        if state.blobs.keep(&hash, &content_type).await.is_err() {
-            break;
+        match state.blobs.keep(&hash, &content_type).await {
+            Ok(()) => {}
+            // It refuses the others as well.
+            Err(BackendError::Store(_)) => break,
+            Err(error) => {
+                tracing::warn!(asset.hash = %hash, %error, "a result cannot be brought to the store");
+                continue;
+            }
         }
         execute(&state.db, "DELETE FROM blob_keep WHERE hash = $1", vec![hash.into()]).await?;
     }

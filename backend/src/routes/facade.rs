@@ -12,10 +12,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use oto_api_types::{Job, JobInput, JobKind, JobStatus, NewJob};
@@ -64,6 +63,12 @@ impl Fault {
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         let mut answer = (self.0.status(), Json(self.body())).into_response();
+        let told = self.0.clone().into_response();
+        for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE] {
+            if let Some(value) = told.headers().get(&name) {
+                answer.headers_mut().insert(name, value.clone());
+            }
+        }
         // Clients of this contract repeat by themselves what ends with such a status; a job that failed
         // would be made, and paid, once more.
         if matches!(self.0.code(), "job_failed" | "expired") {
@@ -89,25 +94,12 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/moderations", post(moderations::judge))
         .fallback(|| async { Fault(Refusal::not_found("address")) })
         .method_not_allowed_fallback(|| async { Fault(Refusal::wrong_method()) })
-        .layer(middleware::from_fn(in_its_words))
 }
 
 /// What is refused before a call is read is said in the words of this contract, too.
-async fn in_its_words(request: Request, next: Next) -> Response {
-    let answer = next.run(request).await;
-    match answer.extensions().get::<Refusal>() {
-        Some(refusal) => {
-            let headers = answer.headers().clone();
-            let mut own = Fault(refusal.clone()).into_response();
-            for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE] {
-                if let Some(value) = headers.get(&name) {
-                    own.headers_mut().insert(name, value.clone());
-                }
-            }
-            own
-        }
-        None => answer,
-    }
+pub(crate) fn in_its_words(answer: &Response) -> Option<Response> {
+    let refusal = answer.extensions().get::<Refusal>()?;
+    Some(Fault(refusal.clone()).into_response())
 }
 
 /// Words without which nothing is made.
@@ -211,7 +203,11 @@ impl Once {
 
 /// Submits a job.
 async fn submit(state: &AppState, me: &Me, asked: Asked) -> Result<JobRow, Refusal> {
-    let prompt = not_empty(asked.prompt)?;
+    // A picture may say it all.
+    let prompt = match asked.inputs.is_empty() {
+        true => not_empty(asked.prompt)?,
+        false => asked.prompt,
+    };
     let (engine, model) = named(&asked.model);
     let (id, seed) = asked.once.id_of(&me.account)?;
     let job = NewJob {

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod common;
+mod desk;
 mod facade;
 mod jobs;
 mod notices;

@@ -21,7 +21,7 @@ pub(super) fn made(outputs: &[JobOutput]) -> Vec<String> {
 }
 
 /// Writes down that a job uses media, or made them.
-pub(super) async fn note(
+pub(in crate::jobs) async fn note(
     txn: &impl ConnectionTrait,
     job: &str,
     media: Vec<String>,
@@ -71,7 +71,7 @@ pub(crate) async fn know(db: &DatabaseConnection) -> Result<(), DbErr> {
 /// Marks a job's results as taken over; gives the media that nothing needs any more: neither a
 /// result that was not taken over, nor the sources of a job that is not finished, nor a stage of a
 /// whole that is not there yet.
-pub(crate) async fn release(db: &DatabaseConnection, id: &str) -> Result<Vec<String>, DbErr> {
+pub(crate) async fn release(db: &impl ConnectionTrait, id: &str) -> Result<Vec<String>, DbErr> {
     execute(
         db,
         "UPDATE job SET released = 1 WHERE id = $1 AND status = 'succeeded'",

@@ -13,9 +13,6 @@ pub(in crate::migration) const STEPS: &[Step] = &[
             account TEXT NOT NULL REFERENCES account (id),
             micro BIGINT NOT NULL,
             used_micro BIGINT NOT NULL DEFAULT 0,
-            gone_micro BIGINT NOT NULL DEFAULT 0,
-            refunded_micro BIGINT NOT NULL DEFAULT 0,
-            disputed_micro BIGINT NOT NULL DEFAULT 0,
             expires_at_ms BIGINT NOT NULL,
             ended BIGINT NOT NULL DEFAULT 0
         );
@@ -35,9 +32,7 @@ pub(in crate::migration) const STEPS: &[Step] = &[
         CREATE INDEX account_digest ON account (digest_at_ms) WHERE digest = 1;
         CREATE INDEX notification_at ON notification (at_ms);
         ALTER TABLE notification ADD COLUMN mailed BIGINT NOT NULL DEFAULT 1;
-        ALTER TABLE notification ADD COLUMN mail_at_ms BIGINT NOT NULL DEFAULT 0;
-        ALTER TABLE notification ADD COLUMN mail_tries BIGINT NOT NULL DEFAULT 0;
-        CREATE INDEX notification_letter ON notification (mail_at_ms) WHERE mailed = 0;",
+        CREATE INDEX notification_letter ON notification (at_ms) WHERE mailed = 0;",
     ),
     // Codes of the second factor are good once; a decision that was lifted counts no more.
     Step::both(
@@ -56,13 +51,24 @@ pub(in crate::migration) const STEPS: &[Step] = &[
         ALTER TABLE job ADD COLUMN told BIGINT NOT NULL DEFAULT 0;
         UPDATE job SET told = 1 WHERE status IN ('succeeded', 'failed', 'canceled', 'expired');
         CREATE INDEX job_untold ON job (status) WHERE told = 0;
-        CREATE TABLE blob_drop (
-            hash TEXT PRIMARY KEY,
-            at_ms BIGINT NOT NULL,
-            dropping BIGINT NOT NULL DEFAULT 0,
-            brought BIGINT NOT NULL DEFAULT 0
-        );
-        CREATE TABLE blob_keep (hash TEXT PRIMARY KEY, content_type TEXT NOT NULL);
+        CREATE TABLE blob_drop (hash TEXT PRIMARY KEY, at_ms BIGINT NOT NULL);
         CREATE INDEX asset_owner_at ON asset_owner (created_at_ms);",
+    ),
+    // What is taken back of a lot, letters that are tried again, media that are brought while they are
+    // dropped.
+    Step::both(
+        "s0009_kept",
+        "
+        ALTER TABLE token_lot ADD COLUMN gone_micro BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE token_lot ADD COLUMN refunded_micro BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE token_lot ADD COLUMN disputed_micro BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE notification ADD COLUMN mail_at_ms BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE notification ADD COLUMN mail_tries BIGINT NOT NULL DEFAULT 0;
+        DROP INDEX notification_letter;
+        CREATE INDEX notification_letter ON notification (mail_at_ms) WHERE mailed = 0;
+        ALTER TABLE blob_drop ADD COLUMN dropping BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE blob_drop ADD COLUMN again BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE blob_drop ADD COLUMN brought BIGINT NOT NULL DEFAULT 0;
+        CREATE TABLE blob_keep (hash TEXT PRIMARY KEY, content_type TEXT NOT NULL);",
     ),
 ];

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::images::Form;
-use super::{Asked, Fault, Guard, LOOK, Once, PATIENCE, ended, made, submit, too_long};
+use super::{Asked, Fault, Guard, LOOK, Once, PATIENCE, ended, made, not_empty, submit, too_long};
 use crate::auth::Me;
 use crate::db::now_ms;
 use crate::error::Refusal;
@@ -146,7 +146,12 @@ pub(super) async fn complete(
     Json(chat): Json<Chat>,
 ) -> Result<Response, Fault> {
     let asked = asked(&chat)?;
-    let inputs = pictures(&chat)?.inputs(&state, &me).await?;
+    let pictures = pictures(&chat)?;
+    if pictures.pictures.is_empty() {
+        // Before anything is kept.
+        not_empty(asked.prompt.clone())?;
+    }
+    let inputs = pictures.inputs(&state, &me).await?;
     let asked = Asked { inputs, once, ..asked };
     if chat.stream {
         return stream(&state, &me, &chat, asked).await;

@@ -62,6 +62,7 @@ const SUBJECTS: &[Subject] = &[
     subject("shotstack", "/edit/stage", "", &["Film"], &[EDIT]),
     subject("a1111", "", "", &["Painter"], &[]),
     subject("sdcpp", "", "", &["Painter"], &[]),
+    subject("oto", "", "lab", &["Painter", "Writer"], &[]),
 ];
 
 /// A data folder of its own, and everything else that a program may write into.

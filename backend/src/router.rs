@@ -12,6 +12,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, head, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
@@ -163,6 +165,18 @@ fn with_security(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::Ope
     document
 }
 
+/// What is refused is a problem (RFC 9457); the macros would have it be plain JSON.
+fn say_problems(operation: &mut Operation) {
+    for (status, answer) in &mut operation.responses.responses {
+        if let RefOr::T(answer) = answer
+            && (status.starts_with('4') || status.starts_with('5'))
+            && let Some(content) = answer.content.shift_remove("application/json")
+        {
+            answer.content.insert("application/problem+json".to_owned(), content);
+        }
+    }
+}
+
 /// A name that no other operation has, from its method and address.
 fn operation_id(method: &str, path: &str) -> String {
     let words = path.trim_start_matches("/api/v1/").split(|c: char| !c.is_ascii_alphanumeric());
@@ -187,6 +201,7 @@ pub(crate) fn document() -> utoipa::openapi::OpenApi {
         for (method, operation) in all {
             if let Some(operation) = operation {
                 operation.operation_id = Some(operation_id(method, path));
+                say_problems(operation);
             }
         }
     }

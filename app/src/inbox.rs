@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use oto_api_types::{JobKind, Work};
+use oto_board::NoteId;
 use serde::{Deserialize, Serialize};
 
 use crate::data::DataDir;
@@ -22,8 +23,14 @@ pub(crate) struct Waiting {
     pub(crate) hash: String,
 }
 
-/// Where the media of a work are to be put before [`put`].
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+/// Where the media of a work are to be put before [`put`]. The name comes from a server: one that is no
+/// hash could lead anywhere.
 pub(crate) fn media_path(data: &DataDir, hash: &str) -> Result<PathBuf> {
+    anyhow::ensure!(is_hash(hash), "this server names media in a way that is not safe");
     oto_storage::files::ensure_folder(&data.inbox())?;
     Ok(data.inbox().join(hash))
 }
@@ -40,9 +47,13 @@ pub(crate) fn put(data: &DataDir, work: &Work, server: &str) -> Result<()> {
         }
         (None, _) => anyhow::bail!("this work has no media"),
     };
+    // Likewise.
+    let id: NoteId =
+        work.id.parse().ok().context("this server names works in a way that is not safe")?;
+    media_path(data, &hash)?;
+    let path = data.inbox().join(format!("{id}.json"));
     let waiting = Waiting { work: work.clone(), server: server.to_owned(), hash };
     let text = serde_json::to_vec(&waiting).context("the work cannot be written down")?;
-    let path = media_path(data, &format!("{}.json", work.id))?;
     Ok(oto_storage::files::write_whole(&path, &text)?)
 }
 
@@ -69,6 +80,37 @@ pub(crate) fn waiting(data: &DataDir) -> Vec<(PathBuf, Waiting)> {
 
 fn read(path: &Path) -> Option<Waiting> {
     let waiting: Waiting = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-    let is_hash = waiting.hash.len() == 64 && waiting.hash.bytes().all(|b| b.is_ascii_hexdigit());
-    is_hash.then_some(waiting)
+    is_hash(&waiting.hash).then_some(waiting)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_names_no_files_outside_the_inbox() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::new(Some(folder.path().join("data"))).unwrap();
+        let work = |id: &str, asset: Option<&str>| -> Work {
+            serde_json::from_value(serde_json::json!({
+                "id": id, "kind": "text", "title": "A tram", "text": "It was empty.", "asset": asset,
+                "author": {"id": "a", "handle": "ada", "name": "Ada"}, "visibility": "public", "state": "shown",
+                "may_reuse": true, "may_comment": true, "shows_recipe": false, "shows_sources": false,
+                "likes": 0, "votes": 0, "comments": 0, "created_at_ms": 0, "version": 1
+            }))
+            .unwrap()
+        };
+        let victim = folder.path().join("config.json");
+        std::fs::write(&victim, "mine").unwrap();
+        let id = "01890000-0000-7000-8000-000000000001";
+        let away = victim.with_extension("").display().to_string();
+        for wrong in ["../../config", away.as_str(), "", "x"] {
+            assert!(put(&data, &work(wrong, None), "https://x.example").is_err(), "{wrong}");
+            assert!(put(&data, &work(id, Some(wrong)), "https://x.example").is_err(), "{wrong}");
+            assert!(media_path(&data, wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(std::fs::read(&victim).unwrap(), b"mine");
+        put(&data, &work(id, None), "https://x.example").unwrap();
+        assert_eq!(waiting(&data)[0].1.work.id, id);
+    }
 }

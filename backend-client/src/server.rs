@@ -3,6 +3,7 @@
 
 mod calls;
 mod session;
+mod upload;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -212,11 +212,13 @@ pub(super) fn publish(data: &DataDir, args: &PublishArgs) -> Result<()> {
     if args.json {
         print_json(&serde_json::to_value(&made)?);
     } else {
-        eprintln!(
-            "published {}{}",
-            made.id,
-            made.link.map_or_else(String::new, |l| format!(": {l}"))
-        );
+        let word = match made.state.as_str() {
+            "shown" => "published",
+            "held" => "held until a moderator has looked at it:",
+            _ => "taken down by a moderator, unless you appeal:",
+        };
+        let link = made.link.map_or_else(String::new, |l| format!(": {l}"));
+        eprintln!("{word} {}{link}", made.id);
     }
     Ok(())
 }

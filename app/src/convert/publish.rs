@@ -40,6 +40,17 @@ impl Choices {
     }
 }
 
+/// Key of the sentence that says what became of a work that was sent.
+pub(crate) fn outcome(work: &Work) -> &'static str {
+    match (work.state.as_str(), work.visibility) {
+        ("held", _) => "publish-done-held",
+        ("shown", Visibility::Link) => "publish-done-link",
+        ("shown", Visibility::Private) => "publish-done-private",
+        ("shown", _) => "publish-done",
+        _ => "publish-done-removed",
+    }
+}
+
 /// The published work a note came from or is: one that was fetched keeps its own name, others have
 /// the name of their note.
 fn published_name(board: &Board, note: NoteId) -> String {
@@ -69,7 +80,14 @@ pub(crate) fn new_work(board: &Board, note: &Note, choices: &Choices) -> Option<
     let sources = made.sources.iter().filter_map(|id| {
         let source = board.note(*id)?;
         let kind = source.kind.work().map_or(JobKind::Text, |w| job_kind(w.kind));
-        let title = if source.title.is_empty() { &source.text } else { &source.title };
+        // The words of a note that has no name were not written for others.
+        let title = match (source.title.trim(), kind) {
+            ("", JobKind::Image) => "a picture",
+            ("", JobKind::Voice) => "a voice",
+            ("", JobKind::Video) => "a film",
+            ("", _) => "a note",
+            (title, _) => title,
+        };
         Some(WorkSource {
             work: Some(published_name(board, *id)),
             title: title.chars().take(120).collect(),

@@ -1,6 +1,6 @@
 //! Calls to a server: one function a route, with the sign-in renewed as it runs out.
 
-use std::io::SeekFrom;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,27 +14,25 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::Mutex;
 
 use super::session::{Session, nobody, text};
 use crate::{ClientError, Credentials};
 
-/// Bytes of an upload that are sent at once.
-const PART: u64 = 4 << 20;
 /// Before a stream that broke is opened again.
 const REST: Duration = Duration::from_secs(10);
 /// Largest medium that is fetched.
 const MOST: u64 = 4 << 30;
-/// Tries of a part of an upload.
-const TRIES: u32 = 5;
 
 /// A server, and whoever is signed in there. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Link {
-    base: String,
-    client: Client,
+    pub(super) base: String,
+    pub(super) client: Client,
     session: Arc<Mutex<Session>>,
+    /// Uploads that broke off: where they go on, by hash.
+    pub(super) unfinished: Arc<Mutex<HashMap<String, String>>>,
 }
 
 /// What a call carries.
@@ -57,7 +55,8 @@ impl Link {
         }
         let client = client.build().or(Err(ClientError::Unreachable))?;
         let session = Arc::new(Mutex::new(Session::new(keys, address)));
-        Ok(Self { base: format!("{address}/api/v1"), client, session })
+        let unfinished = Arc::default();
+        Ok(Self { base: format!("{address}/api/v1"), client, session, unfinished })
     }
 
     fn call(&self, method: Method, path: &str) -> RequestBuilder {
@@ -107,16 +106,27 @@ impl Link {
         }
     }
 
-    /// A call as whoever is signed in, or as nobody. A token that just ran out is renewed once.
     async fn ask(&self, method: Method, path: &str, body: Body) -> Result<Response, ClientError> {
+        let call = || {
+            let call = self.call(method.clone(), path);
+            match &body {
+                Body::Nothing => call,
+                Body::Json(json) => call.json(json),
+            }
+        };
+        self.signed(call).await
+    }
+
+    /// A call as whoever is signed in, or as nobody. A token that just ran out is renewed once.
+    pub(super) async fn signed(
+        &self,
+        call: impl Fn() -> RequestBuilder,
+    ) -> Result<Response, ClientError> {
         for is_last in [false, true] {
-            let mut call = self.call(method.clone(), path);
+            let mut call = call();
             let token = self.token().await?;
             if let Some(token) = &token {
                 call = call.bearer_auth(token.expose_secret());
-            }
-            if let Body::Json(json) = &body {
-                call = call.json(json);
             }
             match Self::sent(call).await {
                 Err(ClientError::Refused(p)) if p.status == 401 && token.is_some() && !is_last => {
@@ -265,10 +275,20 @@ impl Link {
     /// says, or an error.
     pub(super) async fn fetch(&self, hash: &str, into: &Path) -> Result<(), ClientError> {
         let file_error = |e: std::io::Error| ClientError::File(e.to_string());
+        let part = into.with_extension("part");
+        if let Err(error) = self.fetch_part(hash, &part).await {
+            // It is half of something, or something else.
+            tokio::fs::remove_file(&part).await.ok();
+            return Err(error);
+        }
+        tokio::fs::rename(&part, into).await.map_err(file_error)
+    }
+
+    async fn fetch_part(&self, hash: &str, part: &Path) -> Result<(), ClientError> {
+        let file_error = |e: std::io::Error| ClientError::File(e.to_string());
         let path = format!("/shared/media/{hash}");
         let mut response = self.ask(Method::GET, &path, Body::Nothing).await?;
-        let part = into.with_extension("part");
-        let mut file = tokio::fs::File::create(&part).await.map_err(file_error)?;
+        let mut file = tokio::fs::File::create(part).await.map_err(file_error)?;
         let (mut hasher, mut size) = (blake3::Hasher::new(), 0u64);
         while let Some(bytes) = response.chunk().await.or(Err(ClientError::Unreachable))? {
             size += bytes.len() as u64;
@@ -279,75 +299,10 @@ impl Link {
             file.write_all(&bytes).await.map_err(file_error)?;
         }
         file.flush().await.map_err(file_error)?;
-        if hasher.finalize().to_hex().as_str() != hash {
-            // What was sent is something else.
-            tokio::fs::remove_file(&part).await.ok();
-            return Err(ClientError::Nonsense);
+        match hasher.finalize().to_hex().as_str() == hash {
+            true => Ok(()),
+            false => Err(ClientError::Nonsense),
         }
-        tokio::fs::rename(&part, into).await.map_err(file_error)
-    }
-
-    /// Uploads a file in parts; one that breaks off goes on where the server says (tus 1.0), and one
-    /// that could not be looked at in the end is looked at again. The hash under which the server has
-    /// it. The file is never in memory as a whole.
-    pub(super) async fn upload(&self, path: &Path) -> Result<String, ClientError> {
-        let file_error = |e: std::io::Error| ClientError::File(e.to_string());
-        let (hash, size) = hashed(path).await?;
-        let token = self.token().await?.ok_or_else(nobody)?;
-        let there = self.call(Method::HEAD, &format!("/assets/by-hash/{hash}"));
-        let there = there.bearer_auth(token.expose_secret()).send().await;
-        if there.is_ok_and(|r| r.status().is_success()) {
-            return Ok(hash);
-        }
-        let named = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &hash);
-        let begin = self
-            .tus(Method::POST, format!("{}/uploads", self.base))
-            .await?
-            .header("upload-length", size.to_string())
-            .header("upload-metadata", format!("hash {named}"));
-        let begun = Self::sent(begin).await?;
-        // Its own address is told; only its last part is taken, so that it stays at this server.
-        let id = begun.headers().get("location").and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let id = id.rsplit('/').next().unwrap_or_default();
-        let place = format!("{}/uploads/{id}", self.base);
-        let mut file = tokio::fs::File::open(path).await.map_err(file_error)?;
-        let (mut at, mut tries) = (0u64, 0);
-        loop {
-            file.seek(SeekFrom::Start(at)).await.map_err(file_error)?;
-            let mut part = Vec::new();
-            (&mut file).take(PART).read_to_end(&mut part).await.map_err(file_error)?;
-            let end = at + part.len() as u64;
-            let call = self
-                .tus(Method::PATCH, place.clone())
-                .await?
-                .header("content-type", "application/offset+octet-stream")
-                .header("upload-offset", at.to_string())
-                .body(part);
-            match Self::sent(call).await {
-                // Named, it was looked at.
-                Ok(answer) if answer.headers().contains_key("oto-asset") => return Ok(hash),
-                Ok(_) if end >= size => return Err(ClientError::Nonsense),
-                Ok(_) => (at, tries) = (end, 0),
-                Err(error) if error.may_pass() && tries < TRIES => {
-                    tries += 1;
-                    tokio::time::sleep(Duration::from_millis(500 << tries)).await;
-                    at = self.offset(&place).await.unwrap_or(at);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    async fn tus(&self, method: Method, url: String) -> Result<RequestBuilder, ClientError> {
-        let token = self.token().await?.ok_or_else(nobody)?;
-        let call = self.client.request(method, url).bearer_auth(token.expose_secret());
-        Ok(call.header("tus-resumable", "1.0.0"))
-    }
-
-    async fn offset(&self, place: &str) -> Option<u64> {
-        let call = self.tus(Method::HEAD, place.to_owned()).await.ok()?;
-        let answer = Self::sent(call).await.ok()?;
-        answer.headers().get("upload-offset")?.to_str().ok()?.parse().ok()
     }
 
     /// Hears of changes of the wall until the program ends.
@@ -393,18 +348,6 @@ impl Link {
         }
         Ok(())
     }
-}
-
-/// BLAKE3 and length of a file.
-async fn hashed(path: &Path) -> Result<(String, u64), ClientError> {
-    let path = path.to_owned();
-    let read = tokio::task::spawn_blocking(move || {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(std::fs::File::open(path)?)?;
-        Ok((hasher.finalize().to_hex().to_string(), hasher.count()))
-    });
-    let read: std::io::Result<_> = read.await.or(Err(ClientError::Nonsense))?;
-    read.map_err(|e| ClientError::File(e.to_string()))
 }
 
 fn query_of(pairs: &[(&str, String)]) -> String {

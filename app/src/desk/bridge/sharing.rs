@@ -14,7 +14,7 @@ use oto_board::{JobId, NoteId, WorkKind};
 use oto_canvas::{BoardCamera, CanvasSystems, EditRequest, OpenBoard};
 
 use super::chores::{Chore, Chores};
-use crate::convert::publish::{Choices, as_job, new_work};
+use crate::convert::publish::{Choices, as_job, new_work, outcome};
 use crate::desk::state::{Desk, Level, UiState, Waker};
 use crate::desk::ticker::Ticker;
 use crate::home::credentials;
@@ -150,7 +150,7 @@ fn hear(
                 }
             }
             Told::Published(work) => {
-                let text = desk.words.with("publish-done", &[("title", &work.title)]);
+                let text = desk.words.with(outcome(&work), &[("title", &work.title)]);
                 ui.log(Level::Info, text.clone());
                 match &mut sharing.form {
                     Some(form) => {

@@ -6,6 +6,7 @@ use oto_api_types::Visibility;
 
 use super::Scene;
 use super::style::{button, chip, faint, frame, primary, semi};
+use crate::convert::publish::outcome;
 use crate::desk::third_party::egui::{SEMI, color, family};
 
 /// Licences that are offered.
@@ -50,7 +51,7 @@ fn done(ui: &mut egui::Ui, scene: &mut Scene) -> bool {
     let Some(work) = scene.sharing.form.as_ref().and_then(|f| f.done.clone()) else {
         return false;
     };
-    ui.label(scene.desk.words.with("publish-done", &[("title", &work.title)]));
+    ui.label(scene.desk.words.with(outcome(&work), &[("title", &work.title)]));
     if let Some(link) = &work.link {
         ui.add(egui::Label::new(faint(&t, link)).wrap());
     }

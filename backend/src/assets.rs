@@ -18,6 +18,7 @@ use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 use crate::BackendError;
 use crate::blobs::Blobs;
 use crate::db::{execute, immediate, now_ms, one};
+use crate::detached::detached;
 use crate::error::Refusal;
 use crate::state::AppState;
 
@@ -41,8 +42,8 @@ struct Found {
     poster: Option<String>,
 }
 
-/// Takes media over from a file in the blob folder's care, if the plan has room. What is refused leaves
-/// nothing.
+/// Takes media over that lie in the blob folder, if the plan has room. What is refused leaves nothing.
+/// To be called where it is ended in any case, see [`detached`].
 pub(crate) async fn take(
     state: &AppState,
     account: &str,
@@ -59,10 +60,34 @@ pub(crate) async fn take(
     if let Some(known) = known(state, account, hash).await? {
         return Ok(known);
     }
-    // Whoever asked may leave: what was begun is ended in any case, so that nothing stays that nobody needs.
-    let (state, account, hash) = (state.clone(), account.to_owned(), hash.to_owned());
-    let taking = tokio::spawn(async move { brought(&state, &account, &hash).await });
-    taking.await.unwrap_or_else(|e| Err(BackendError::Stopped(e.to_string()).into()))
+    brought(state, account, hash).await
+}
+
+/// Takes new media over: `adopt` names them in the blob folder, then as [`take`]. Ended also when
+/// whoever asked leaves.
+pub(crate) async fn take_new(
+    state: &AppState,
+    account: &str,
+    size: i64,
+    adopt: impl FnOnce(&Blobs) -> Result<String, BackendError> + Send + 'static,
+) -> Result<Asset, Refusal> {
+    let (state, account) = (state.clone(), account.to_owned());
+    detached(async move {
+        let hash = named(&state, adopt).await?;
+        take(&state, &account, &hash, size).await
+    })
+    .await
+}
+
+/// The name that `adopt` gives to bytes in the blob folder.
+pub(crate) async fn named(
+    state: &AppState,
+    adopt: impl FnOnce(&Blobs) -> Result<String, BackendError> + Send + 'static,
+) -> Result<String, BackendError> {
+    let blobs = state.blobs.clone();
+    tokio::task::spawn_blocking(move || adopt(&blobs))
+        .await
+        .unwrap_or_else(|e| Err(BackendError::Stopped(e.to_string())))
 }
 
 /// Looks at media while nobody drops them.

@@ -155,7 +155,7 @@ impl Blobs {
         Self::with_store(data_dir.join("media"), Arc::new(store?), Arc::new(sends?), prefix)
     }
 
-    fn with_store(
+    pub(crate) fn with_store(
         root: PathBuf,
         store: Arc<dyn ObjectStore>,
         sends: Arc<dyn ObjectStore>,
@@ -307,22 +307,11 @@ impl Blobs {
         if let Some(path) = self.find(hash) {
             return Ok(Some(path));
         }
-        let (Some(remote), true) = (&self.remote, is_hash(hash)) else { return Ok(None) };
-        let got = match remote.store.get_opts(&remote.key(hash), GetOptions::default()).await {
-            Ok(got) => got,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
         // Whoever asked may leave in the middle.
         let part = Part(self.part());
-        let mut file =
-            tokio::fs::File::create(&part.0).await.map_err(BackendError::io("writing media"))?;
-        let mut stream = got.into_stream();
-        while let Some(bytes) = stream.try_next().await? {
-            file.write_all(&bytes).await.map_err(BackendError::io("writing media"))?;
+        if !self.fetch(hash, &part.0).await? {
+            return Ok(None);
         }
-        file.flush().await.map_err(BackendError::io("writing media"))?;
-        drop(file);
         let blobs = self.clone();
         let found = tokio::task::spawn_blocking(move || blobs.adopt(&part.0))
             .await
@@ -333,6 +322,64 @@ impl Blobs {
             return Ok(None);
         }
         Ok(self.find(hash))
+    }
+
+    /// Copies a blob to a file elsewhere, from here or from the store; its length. None, and no file,
+    /// when it is not there or not as it was kept.
+    pub(crate) async fn copy_to(
+        &self,
+        hash: &str,
+        to: PathBuf,
+    ) -> Result<Option<u64>, BackendError> {
+        let part = Part(to.with_extension("part"));
+        let mut is_there = false;
+        if let Some(from) = self.find(hash) {
+            // The folder may give it up at this moment, when the store has it.
+            is_there = match tokio::fs::copy(from, &part.0).await {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+                copied => copied.map_err(BackendError::io("copying media")).map(|_| true)?,
+            };
+        }
+        if !is_there && !self.fetch(hash, &part.0).await? {
+            return Ok(None);
+        }
+        let wanted = hash.to_owned();
+        let taken = tokio::task::spawn_blocking(move || {
+            let found = Self::hash_of(&part.0)?;
+            if found != wanted {
+                tracing::error!(asset.hash = wanted, "a medium is not as it was kept");
+                return Ok(None);
+            }
+            let size = fs::metadata(&part.0).map_err(BackendError::io("copying media"))?.len();
+            fs::rename(&part.0, to).map_err(BackendError::io("copying media"))?;
+            Ok(Some(size))
+        });
+        taken.await.map_err(|e| BackendError::Stopped(e.to_string()))?
+    }
+
+    /// Writes what the object store has under a name into a file. False when it has nothing.
+    async fn fetch(&self, hash: &str, to: &Path) -> Result<bool, BackendError> {
+        let (Some(remote), true) = (&self.remote, is_hash(hash)) else { return Ok(false) };
+        let got = match remote.store.get_opts(&remote.key(hash), GetOptions::default()).await {
+            Ok(got) => got,
+            Err(object_store::Error::NotFound { .. }) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        let mut file =
+            tokio::fs::File::create(to).await.map_err(BackendError::io("writing media"))?;
+        let mut stream = got.into_stream();
+        while let Some(bytes) = stream.try_next().await? {
+            file.write_all(&bytes).await.map_err(BackendError::io("writing media"))?;
+        }
+        file.flush().await.map_err(BackendError::io("writing media"))?;
+        Ok(true)
+    }
+
+    /// Gives room here for what the object store has.
+    pub(crate) fn let_go(&self, hash: &str) {
+        if self.remote.is_some() {
+            self.remove(hash);
+        }
     }
 
     /// Takes a blob away here and in the object store.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sea_orm::DbErr;
 
+use crate::assets::drop::Walk;
 use crate::auth::session;
 use crate::db::{execute, now_ms};
 use crate::jobs::told;
@@ -13,6 +14,7 @@ use crate::notices::letters;
 use crate::state::AppState;
 use crate::wall::live::Ears;
 use crate::wall::sums;
+use crate::webhooks::UnderWay;
 use crate::{assets, db, jobs, ledger, moderation, payments, people, webhooks, works};
 
 /// Between two looks at what changed.
@@ -31,12 +33,26 @@ pub(crate) async fn keep_house(state: AppState) {
     tokio::join!(
         house(state.clone()),
         every_beat(&state, "payments", || payments::handle_open(&state)),
-        every_beat(&state, "webhooks", || webhooks::deliver_due(&state)),
+        deliver(&state),
         every_beat(&state, "ends of jobs", || told::tell_ends(&state)),
         every_beat(&state, "letters", || letters::send_due(&state)),
         every_beat(&state, "media to be dropped", || assets::drop::drop_marked(&state)),
         every_beat(&state, "late results", || jobs::keep_late(&state)),
     );
+}
+
+/// Webhooks: those under way go on beside the next look.
+async fn deliver(state: &AppState) {
+    let mut under_way = UnderWay::default();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(BEAT) => {}
+            () = state.stop.cancelled() => break,
+        }
+        say("webhooks", webhooks::deliver_due(state, &mut under_way).await);
+    }
+    // Whatever does not end is tried again by the next start.
+    tokio::time::timeout(GRACE, under_way.ended()).await.ok();
 }
 
 async fn every_beat<F: Future<Output = Result<(), DbErr>>>(
@@ -60,7 +76,7 @@ async fn every_beat<F: Future<Output = Result<(), DbErr>>>(
 
 async fn house(state: AppState) {
     let Some(server) = state.server.clone() else { return };
-    let (mut ears, mut ringer) = (Ears::new(), Ringer::new());
+    let (mut ears, mut ringer, mut walk) = (Ears::new(), Ringer::new(), Walk::default());
     for beat in 0u64.. {
         tokio::select! {
             () = tokio::time::sleep(BEAT) => {}
@@ -80,7 +96,7 @@ async fn house(state: AppState) {
         }
         if beat % ROUND == ROUND - 1 {
             say("what has run out", forget(&state).await);
-            say("media that nobody needs", assets::forget_old(&state).await);
+            say("media that nobody needs", assets::forget_old(&state.db, &mut walk).await);
             server.limits.tidy();
             server.metrics.run_upkeep();
             say("the media folder", tidy(&state).await);
@@ -129,6 +145,10 @@ async fn forget(state: &AppState) -> Result<(), DbErr> {
         ("DELETE FROM upload WHERE expires_at_ms < $1", now),
         ("DELETE FROM notification WHERE at_ms < $1", now - 180 * day),
         ("DELETE FROM provider_call WHERE at_ms < $1", now - day),
+        (
+            "DELETE FROM webhook_delivery WHERE state IN ('done', 'failed') AND due_at_ms < $1",
+            now - 30 * day,
+        ),
     ] {
         execute(&state.db, sql, vec![before.into()]).await?;
     }

@@ -25,7 +25,7 @@ pub(crate) async fn look(state: &AppState) -> Result<(), Refusal> {
     let bytes: i64 = value(&state.db, sql, vec![]).await?.unwrap_or(0);
     metrics::gauge!("storage_bytes").set(bytes as f64);
     let server = state.server()?;
-    metrics::gauge!("sse_streams").set(server.streams.count() as f64);
+    metrics::gauge!("sse_streams").set((server.streams.count() + server.visitors.count()) as f64);
     metrics::gauge!("uptime_seconds").set((now_ms() - server.started_ms) as f64 / 1000.0);
     Ok(())
 }

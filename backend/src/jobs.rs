@@ -6,6 +6,7 @@ mod end;
 pub(crate) mod queue;
 pub(crate) mod row;
 mod run;
+mod sources;
 pub(crate) mod stages;
 mod submission;
 pub(crate) mod told;

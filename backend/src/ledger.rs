@@ -257,22 +257,24 @@ pub(crate) async fn spent_since(
     api_key: Option<&str>,
     since_ms: i64,
 ) -> Result<i64, DbErr> {
-    // Of a key, what is held counts too: else many jobs at once would pass its limit.
-    let (kinds, of_key) = match api_key {
-        None => ("t.kind = 'capture'", ""),
-        Some(_) => (
-            "t.kind = 'hold' AND NOT EXISTS (SELECT 1 FROM ledger_transfer e WHERE e.reference = 'end:' || t.job AND e.kind = 'release')",
-            "AND t.api_key = $4",
-        ),
+    let mut values = vec![account.into(), since_ms.into()];
+    let sql = match api_key {
+        None => {
+            values.push("revenue".into());
+            "SELECT CAST(COALESCE(SUM(e.amount), 0) AS BIGINT) FROM ledger_transfer t JOIN ledger_entry e ON e.transfer = t.id AND e.account = $3
+             WHERE t.account = $1 AND t.at_ms >= $2 AND t.kind = 'capture'"
+        }
+        // Of a key, what is held counts too: else many jobs at once would pass its limit. What came back
+        // of a hold does not.
+        Some(key) => {
+            values.extend([held(account).into(), key.into()]);
+            "SELECT CAST(COALESCE(SUM(e.amount + COALESCE((SELECT SUM(b.amount) FROM ledger_transfer r JOIN ledger_entry b ON b.transfer = r.id AND b.account = $3
+                 WHERE r.reference = 'rest:' || t.job OR (r.reference = 'end:' || t.job AND r.kind = 'release')), 0)), 0) AS BIGINT)
+             FROM ledger_transfer t JOIN ledger_entry e ON e.transfer = t.id AND e.account = $3
+             WHERE t.account = $1 AND t.at_ms >= $2 AND t.kind = 'hold' AND t.api_key = $4"
+        }
     };
-    let side = if api_key.is_some() { held(account) } else { "revenue".to_owned() };
-    let sql = format!(
-        "SELECT CAST(COALESCE(SUM(e.amount), 0) AS BIGINT) FROM ledger_transfer t JOIN ledger_entry e ON e.transfer = t.id AND e.account = $3
-         WHERE t.account = $1 AND t.at_ms >= $2 AND {kinds} {of_key}"
-    );
-    let mut values = vec![account.into(), since_ms.into(), side.into()];
-    values.extend(api_key.map(Into::into));
-    Ok(value(db, &sql, values).await?.unwrap_or(0))
+    Ok(value(db, sql, values).await?.unwrap_or(0))
 }
 
 /// A line of a statement: the transfer with what it did to what is free and what is held.

@@ -11,6 +11,7 @@ mod chores;
 pub mod config;
 mod convert;
 mod db;
+mod detached;
 pub mod embed;
 mod error;
 mod gauges;

@@ -86,7 +86,7 @@ impl Limits {
 
     /// A code that was typed, right or wrong.
     pub(crate) fn typed_code(&self, ip: IpAddr) -> Result<(), Refusal> {
-        self.codes.take(&ip.to_string()).map(drop).map_err(|wait| too_many("codes", wait))
+        self.codes.take(&place_of(ip)).map(drop).map_err(|wait| too_many("codes", wait))
     }
 }
 
@@ -117,6 +117,17 @@ pub(crate) fn ip_of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpA
         }
     }
     ip
+}
+
+/// Where an address is counted: IPv6 gives a whole /64 to one line, as IPv4 gives an address.
+pub(crate) fn place_of(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => {
+            let [a, b, c, d, ..] = ip.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
 }
 
 /// The address a request came from, for handlers.
@@ -166,7 +177,7 @@ pub(crate) async fn limit(
     let token = token.and_then(|t| t.to_str().ok()?.strip_prefix("Bearer "));
     let key = match token.and_then(|t| server.tokens.read(t)) {
         Some(claims) => claims.sub,
-        None => ip.to_string(),
+        None => place_of(ip),
     };
     let (name, most) = (policy.name, policy.per_minute);
     let taken = policy.take(&key);
@@ -208,6 +219,14 @@ mod tests {
         // Addresses of the older kind inside newer ones are the same addresses.
         assert_eq!(of("::ffff:10.0.0.1", "::ffff:198.51.100.7"), "198.51.100.7");
         assert_eq!(of("::ffff:203.0.113.9", "127.0.0.1"), "203.0.113.9");
+    }
+
+    #[test]
+    fn one_line_is_one_place() {
+        let of = |ip: &str| place_of(ip.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_ne!(of("203.0.113.9"), of("203.0.113.10"));
     }
 
     #[test]

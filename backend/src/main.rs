@@ -133,7 +133,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         }
         Command::Verify { folder } => told("read back", &ops::backup::verify(&folder)?)?,
         Command::Restore { folder } => {
-            told("restored and read back", &ops::backup::restore(&read()?, &folder).await?)?;
+            told("restored and read back", &ops::restore::restore(&read()?, &folder).await?)?;
         }
     }
     Ok(())

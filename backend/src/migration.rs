@@ -184,4 +184,9 @@ const STEPS: &[Step] = &[
         CREATE INDEX job_medium_job ON job_medium (job);",
     ),
     Step::both("m0008_made", "ALTER TABLE job_medium ADD COLUMN made BIGINT NOT NULL DEFAULT 0;"),
+    // Results that nobody fetched are found without a look at all others.
+    Step::both(
+        "m0009_unfetched",
+        "CREATE INDEX job_unfetched ON job (finished_at_ms) WHERE status = 'succeeded' AND released = 0;",
+    ),
 ];

@@ -217,6 +217,7 @@ async fn put_back(
 ) -> Result<(), Refusal> {
     match kind {
         "work" => {
+            change::lock(txn, target).await?;
             let sql = "UPDATE work SET state = $2, state_reason = $3, version = version + 1 WHERE id = $1";
             execute(txn, sql, vec![target.into(), state.into(), reason.into()]).await?;
             change::settle(txn, target).await

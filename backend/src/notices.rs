@@ -48,6 +48,28 @@ pub(crate) async fn tell(db: &impl ConnectionTrait, notice: &Notice<'_>) -> Resu
     Ok(())
 }
 
+/// The words of a comment that nobody shall read any more.
+pub(crate) async fn forget_words_of_comment(
+    txn: &impl ConnectionTrait,
+    work: &str,
+    comment: &str,
+) -> Result<(), DbErr> {
+    let sql = "DELETE FROM notification WHERE work = $1 AND reference LIKE $2";
+    execute(txn, sql, vec![work.into(), format!("comment:{comment}:%").into()]).await?;
+    Ok(())
+}
+
+/// The name of a work that others shall not read any more, and what was said under it.
+pub(crate) async fn forget_words_of_work(
+    txn: &impl ConnectionTrait,
+    work: &str,
+    author: &str,
+) -> Result<(), DbErr> {
+    let sql = "DELETE FROM notification WHERE work = $1 AND account <> $2 AND kind IN ('comment', 'mention', 'reuse')";
+    execute(txn, sql, vec![work.into(), author.into()]).await?;
+    Ok(())
+}
+
 /// A page of what somebody was told, newest first.
 pub(crate) async fn of(
     db: &impl ConnectionTrait,

@@ -2,6 +2,7 @@
 //! up and restore.
 
 pub mod backup;
+pub mod restore;
 
 use oto_api_types::Register;
 use secrecy::{ExposeSecret, SecretString};

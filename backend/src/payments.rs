@@ -47,8 +47,14 @@ async fn place_order(
         now_ms().into(),
     ];
     execute(&state.db, sql, values).await?;
-    let sql = "SELECT 1 AS yes FROM payment_order WHERE id = $1 AND account = $2 AND tokens = $3 AND COALESCE(plan, '') = $4 AND state = 'open'";
-    let same = vec![order.into(), account.into(), tokens.into(), plan.unwrap_or_default().into()];
+    let sql = "SELECT 1 AS yes FROM payment_order WHERE id = $1 AND account = $2 AND tokens = $3 AND COALESCE(plan, '') = $4 AND cents = $5 AND state = 'open'";
+    let same = vec![
+        order.into(),
+        account.into(),
+        tokens.into(),
+        plan.unwrap_or_default().into(),
+        cents.into(),
+    ];
     if one(&state.db, sql, same).await?.is_none() {
         return Err(Refusal::new(
             StatusCode::UNPROCESSABLE_ENTITY,

@@ -1,117 +1,19 @@
 //! What the law gives people: everything that is kept of them, in a file, and that it goes when they
 //! go. The ledger stays, under an id that leads to nobody.
 
-use std::io::{Seek, Write};
+pub(crate) mod export;
 
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult, JsonValue, TransactionTrait,
-};
-use zip::ZipWriter;
-use zip::write::SimpleFileOptions;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
 
-use crate::BackendError;
 use crate::accounts::GRACE_DAYS;
 use crate::assets;
 use crate::auth::session;
-use crate::db::{all, execute, immediate, now_ms, one, statement};
+use crate::db::{all, execute, immediate, now_ms, one};
 use crate::error::Refusal;
 use crate::payments::subscription;
 use crate::search;
 use crate::state::AppState;
 use crate::works::change;
-
-/// Tables with rows of a person, and how they are found.
-const TABLES: [(&str, &str); 15] = [
-    (
-        "account",
-        "SELECT id, handle, name, bio, email, email_verified, role, state, state_reason, plan, created_at_ms FROM account WHERE id = $1",
-    ),
-    ("works", "SELECT * FROM work WHERE author = $1 AND state <> 'deleted'"),
-    ("comments", "SELECT * FROM comment WHERE author = $1"),
-    ("likes", "SELECT * FROM work_like WHERE account = $1"),
-    ("votes", "SELECT * FROM work_vote WHERE account = $1"),
-    ("following", "SELECT * FROM follow WHERE follower = $1"),
-    ("followers", "SELECT * FROM follow WHERE followed = $1"),
-    ("notifications", "SELECT * FROM notification WHERE account = $1"),
-    ("reports", "SELECT * FROM report WHERE reporter = $1"),
-    (
-        "decisions",
-        "SELECT id, target_kind, target, action, reason, at_ms, appeal, appeal_text FROM decision WHERE owner = $1",
-    ),
-    (
-        "ledger",
-        "SELECT t.id, t.kind, t.memo, t.job, t.at_ms, e.account, e.amount FROM ledger_transfer t JOIN ledger_entry e ON e.transfer = t.id WHERE t.account = $1",
-    ),
-    (
-        "orders",
-        "SELECT id, tokens, cents, state, refunded_cents, created_at_ms FROM payment_order WHERE account = $1",
-    ),
-    (
-        "jobs",
-        "SELECT id, request, status, created_at_ms, finished_at_ms, result, error, hold_micro FROM job WHERE owner = $1",
-    ),
-    (
-        "api_keys",
-        "SELECT id, name, scopes, created_at_ms, last_used_at_ms, revoked FROM api_key WHERE account = $1",
-    ),
-    (
-        "webhook_endpoints",
-        "SELECT id, url, kinds, state, created_at_ms FROM webhook_endpoint WHERE account = $1",
-    ),
-];
-
-fn damaged(error: impl std::fmt::Display) -> BackendError {
-    BackendError::Io {
-        what: "writing the export",
-        source: std::io::Error::other(error.to_string()),
-    }
-}
-
-/// Everything of a person, as a zip that is gone when it was read.
-pub(crate) async fn export(state: &AppState, account: &str) -> Result<tokio::fs::File, Refusal> {
-    let mut tables = Vec::new();
-    for (name, sql) in TABLES {
-        let rows = JsonValue::find_by_statement(statement(&state.db, sql, vec![account.into()]))
-            .all(&state.db)
-            .await?;
-        tables.push((name, serde_json::to_vec_pretty(&rows).map_err(damaged)?));
-    }
-    let mut media = Vec::new();
-    let sql = "SELECT DISTINCT asset, content_type FROM work WHERE author = $1 AND asset IS NOT NULL AND state <> 'deleted'";
-    for row in all(&state.db, sql, vec![account.into()]).await? {
-        let (hash, kind): (String, String) =
-            (row.try_get("", "asset")?, row.try_get("", "content_type")?);
-        if let Some(path) = state.blobs.bring(&hash).await? {
-            let end = kind.split('/').nth(1).unwrap_or("bin").replace("mpeg", "mp3");
-            media.push((format!("media/{hash}.{end}"), path));
-        }
-    }
-    let packed = tokio::task::spawn_blocking(move || -> Result<std::fs::File, BackendError> {
-        let file = tempfile_in_memory()?;
-        let mut zip = ZipWriter::new(file);
-        let packed = SimpleFileOptions::default();
-        let plain = packed.compression_method(zip::CompressionMethod::Stored).large_file(true);
-        for (name, bytes) in tables {
-            zip.start_file(format!("{name}.json"), packed).map_err(damaged)?;
-            zip.write_all(&bytes).map_err(damaged)?;
-        }
-        for (name, path) in media {
-            zip.start_file(name, plain).map_err(damaged)?;
-            let mut from = std::fs::File::open(path).map_err(BackendError::io("reading media"))?;
-            std::io::copy(&mut from, &mut zip).map_err(damaged)?;
-        }
-        let mut file = zip.finish().map_err(damaged)?;
-        file.rewind().map_err(damaged)?;
-        Ok(file)
-    });
-    let file = packed.await.map_err(|e| BackendError::Stopped(e.to_string()))??;
-    Ok(tokio::fs::File::from_std(file))
-}
-
-/// A file without a name.
-fn tempfile_in_memory() -> Result<std::fs::File, BackendError> {
-    tempfile::tempfile().map_err(BackendError::io("making a temporary file"))
-}
 
 /// The wish to go.
 pub(crate) async fn leave(

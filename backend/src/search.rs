@@ -3,7 +3,7 @@
 
 use sea_orm::{ConnectionTrait, DbErr};
 
-use crate::db::{execute, is_postgres};
+use crate::db::{execute, is_postgres, value};
 
 /// Most words of a question that are looked at.
 const MOST_WORDS: usize = 8;
@@ -84,9 +84,20 @@ async fn index(
     words: &str,
 ) -> Result<(), DbErr> {
     let words: String = words.chars().filter(|c| *c != '\0').take(MOST_TEXT).collect();
-    let made = if is_postgres(db) { "to_tsvector('simple', $2)" } else { "$2" };
-    let sql = format!("INSERT INTO {table} ({column}, words) VALUES ($1, {made})");
-    execute(db, &sql, vec![id.into(), words.into()]).await?;
+    if is_postgres(db) {
+        let sql =
+            format!("INSERT INTO {table} ({column}, words) VALUES ($1, to_tsvector('simple', $2))");
+        execute(db, &sql, vec![id.into(), words.into()]).await?;
+        return Ok(());
+    }
+    // FTS5 finds a row by its number only; which number it is stands beside.
+    let sql = format!(
+        "INSERT INTO {table}_row ({column}) VALUES ($1) ON CONFLICT ({column}) DO UPDATE SET {column} = excluded.{column} RETURNING n"
+    );
+    let n: Option<i64> = value(db, &sql, vec![id.into()]).await?;
+    let sql =
+        format!("INSERT OR REPLACE INTO {table} (rowid, {column}, words) VALUES ($1, $2, $3)");
+    execute(db, &sql, vec![n.into(), id.into(), words.into()]).await?;
     Ok(())
 }
 
@@ -96,7 +107,18 @@ async fn forget(
     column: &str,
     id: &str,
 ) -> Result<(), DbErr> {
-    execute(db, &format!("DELETE FROM {table} WHERE {column} = $1"), vec![id.into()]).await?;
+    if is_postgres(db) {
+        execute(db, &format!("DELETE FROM {table} WHERE {column} = $1"), vec![id.into()]).await?;
+        return Ok(());
+    }
+    for sql in [
+        format!(
+            "DELETE FROM {table} WHERE rowid = (SELECT n FROM {table}_row WHERE {column} = $1)"
+        ),
+        format!("DELETE FROM {table}_row WHERE {column} = $1"),
+    ] {
+        execute(db, &sql, vec![id.into()]).await?;
+    }
     Ok(())
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Server {
     pub(crate) started_ms: i64,
     /// How many streams of changes may be open.
     pub(crate) streams: Streams,
+    /// The same for those who are not signed in: they take none from those who are.
+    pub(crate) visitors: Streams,
     /// Rings for those who were told something.
     pub(crate) bell: Bell,
 }
@@ -58,6 +60,7 @@ impl Server {
             metrics,
             started_ms: now_ms(),
             streams: Streams::new(2_000, 32),
+            visitors: Streams::new(2_000, 128),
             bell: Bell::new(),
             config,
         })

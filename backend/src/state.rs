@@ -22,6 +22,8 @@ use crate::streams::Streams;
 
 /// Changes that a slow stream may be behind before it is told to look at everything.
 const MOST_UNTOLD: usize = 4_096;
+/// Most exports that are fetched at once.
+const MOST_EXPORTS: usize = 100;
 /// Streams of events that are open at once on the desk.
 const MOST_STREAMS: usize = 16;
 
@@ -56,6 +58,10 @@ pub(crate) struct AppState {
     pub(crate) prices: Prices,
     /// Uploads that are looked at once.
     pub(crate) checks: Arc<Semaphore>,
+    /// Exports of what is kept of somebody: one each, until it was fetched.
+    pub(crate) exports: Streams,
+    /// Exports that are packed at once.
+    pub(crate) packing: Arc<Semaphore>,
     /// Names this process in leases.
     pub(crate) owner: String,
     live: Arc<Mutex<HashMap<String, Live>>>,
@@ -103,6 +109,8 @@ impl AppState {
             checks: Arc::new(Semaphore::new(
                 std::thread::available_parallelism().map_or(2, usize::from),
             )),
+            exports: Streams::new(MOST_EXPORTS, 1),
+            packing: Arc::new(Semaphore::new(1)),
             owner: uuid::Uuid::now_v7().to_string(),
             live: Arc::default(),
             highest: Arc::default(),

@@ -32,20 +32,11 @@ impl Streams {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One more for an account.
+    /// One more for a caller.
     pub(crate) fn open(&self, caller: &str) -> Result<Open, Refusal> {
-        self.open_of(caller, self.most_of_one)
-    }
-
-    /// One more for an address of the network, which many people may share.
-    pub(crate) fn open_at(&self, ip: std::net::IpAddr) -> Result<Open, Refusal> {
-        self.open_of(&ip.to_string(), self.most_of_one * 8)
-    }
-
-    fn open_of(&self, caller: &str, most: usize) -> Result<Open, Refusal> {
         let mut all = self.all();
         let own = all.get(caller).copied().unwrap_or(0);
-        if own >= most || all.values().sum::<usize>() >= self.most {
+        if own >= self.most_of_one || all.values().sum::<usize>() >= self.most {
             return Err(Refusal::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too_many_streams",

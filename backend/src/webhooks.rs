@@ -1,6 +1,7 @@
 //! Webhooks to others' servers (standard-webhooks.com): thin bodies, signed, tried again over days.
 //! Addresses are checked after their names are resolved, at every try.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use sea_orm::{ConnectionTrait, DbErr};
 use serde_json::json;
+use tokio::task::JoinSet;
 use url::Url;
 
 use crate::BackendError;
@@ -37,8 +39,12 @@ const FAILING_MS: i64 = 5 * 86_400_000;
 pub(crate) const OVERLAP_MS: i64 = 86_400_000;
 /// Seals secrets of endpoints.
 pub(crate) const PURPOSE: &str = "webhook";
-/// How long an endpoint may take.
+/// How long an endpoint may take, and its name.
 const PATIENCE: Duration = Duration::from_secs(15);
+const LOOKUP: Duration = Duration::from_secs(5);
+/// Most deliveries under way, and of one person.
+const MOST: usize = 64;
+const MOST_OF_ONE: usize = 2;
 
 /// A new secret for an endpoint, as the standard writes it.
 pub(crate) fn new_secret() -> Result<String, BackendError> {
@@ -119,18 +125,58 @@ pub(crate) fn checked_url(text: &str, config: &Config) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Delivers what is due.
-pub(crate) async fn deliver_due(state: &AppState) -> Result<(), DbErr> {
+/// Deliveries under way. Nobody's slow endpoints hold up those of others: a few of each person at a time.
+#[derive(Default)]
+pub(crate) struct UnderWay {
+    tasks: JoinSet<(String, Result<(), DbErr>)>,
+    of: HashMap<String, usize>,
+}
+
+impl UnderWay {
+    /// Forgets those that have ended; the first error of the database among them.
+    fn reap(&mut self) -> Result<(), DbErr> {
+        let mut outcome = Ok(());
+        while let Some(ended) = self.tasks.try_join_next() {
+            let Ok((account, told)) = ended else {
+                // It panicked: whose it was is not known, so that all are counted anew.
+                self.of.clear();
+                continue;
+            };
+            if let Some(n) = self.of.get_mut(&account) {
+                *n -= 1;
+                if *n == 0 {
+                    self.of.remove(&account);
+                }
+            }
+            outcome = outcome.and(told);
+        }
+        outcome
+    }
+
+    /// When all have ended.
+    pub(crate) async fn ended(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Begins to deliver what is due, as much as there is room for.
+pub(crate) async fn deliver_due(state: &AppState, under_way: &mut UnderWay) -> Result<(), DbErr> {
+    let outcome = under_way.reap();
     let Some(server) = state.server.as_ref() else { return Ok(()) };
-    // Taken by one server at a time: whoever moves the time of the next try delivers.
-    // Nobody's slow endpoints hold up those of others: a few of each person at a time.
-    let sql = "SELECT * FROM (SELECT d.id, d.body, d.attempt, d.due_at_ms, e.id AS endpoint, e.url, e.secret, e.old_secret, e.old_until_ms, e.account, ROW_NUMBER() OVER (PARTITION BY e.account ORDER BY d.due_at_ms) AS turn
-        FROM webhook_delivery d JOIN webhook_endpoint e ON e.id = d.endpoint WHERE d.state = 'open' AND d.due_at_ms <= $1 AND e.state = 'on') AS due WHERE turn <= 2 ORDER BY due_at_ms LIMIT 32";
-    let mut under_way = Vec::new();
-    for row in all(&state.db, sql, vec![now_ms().into()]).await? {
+    let sql = format!("SELECT * FROM (SELECT d.id, d.body, d.attempt, d.due_at_ms, e.id AS endpoint, e.url, e.secret, e.old_secret, e.old_until_ms, e.account, ROW_NUMBER() OVER (PARTITION BY e.account ORDER BY d.due_at_ms) AS turn
+        FROM webhook_delivery d JOIN webhook_endpoint e ON e.id = d.endpoint WHERE d.state = 'open' AND d.due_at_ms <= $1 AND e.state = 'on') AS due WHERE turn <= {MOST_OF_ONE} ORDER BY due_at_ms LIMIT {MOST}");
+    for row in all(&state.db, &sql, vec![now_ms().into()]).await? {
+        if under_way.tasks.len() >= MOST {
+            break;
+        }
+        let account: String = row.try_get("", "account")?;
+        if under_way.of.get(&account).is_some_and(|n| *n >= MOST_OF_ONE) {
+            continue;
+        }
         let id: String = row.try_get("", "id")?;
         let (attempt, due): (i64, i64) =
             (row.try_get("", "attempt")?, row.try_get("", "due_at_ms")?);
+        // Taken by one server at a time: whoever moves the time of the next try delivers.
         let sql = "UPDATE webhook_delivery SET attempt = attempt + 1, due_at_ms = $3 WHERE id = $1 AND due_at_ms = $2 AND state = 'open'";
         let later = now_ms() + 60_000;
         if execute(&state.db, sql, vec![id.clone().into(), due.into(), later.into()]).await? == 0 {
@@ -149,17 +195,16 @@ pub(crate) async fn deliver_due(state: &AppState) -> Result<(), DbErr> {
             id,
             attempt,
             endpoint: row.try_get("", "endpoint")?,
-            account: row.try_get("", "account")?,
+            account: account.clone(),
             url: row.try_get("", "url")?,
             body: row.try_get("", "body")?,
             secrets: secrets.into_iter().flatten().collect(),
         };
-        under_way.push(deliver(state, delivery));
+        *under_way.of.entry(account.clone()).or_default() += 1;
+        let own = state.clone();
+        under_way.tasks.spawn(async move { (account, deliver(&own, delivery).await) });
     }
-    for outcome in futures_util::future::join_all(under_way).await {
-        outcome?;
-    }
-    Ok(())
+    outcome
 }
 
 struct Delivery {
@@ -219,8 +264,14 @@ async fn send(config: &Config, delivery: &Delivery) -> Option<u16> {
     let host = url.host_str()?.to_owned();
     let port = url.port_or_known_default()?;
     // The address that is checked is the address that is called.
-    let found: Vec<SocketAddr> =
-        tokio::net::lookup_host((host.trim_matches(['[', ']']), port)).await.ok()?.collect();
+    let found: Vec<SocketAddr> = tokio::time::timeout(
+        LOOKUP,
+        tokio::net::lookup_host((host.trim_matches(['[', ']']), port)),
+    )
+    .await
+    .ok()?
+    .ok()?
+    .collect();
     let is_allowed = |a: &SocketAddr| {
         !oto_engines::http::is_private(a.ip())
             || config.webhook_allow.iter().any(|net| net.contains(&a.ip()))

@@ -132,10 +132,12 @@ impl WorkRow {
         if self.state == "deleted" {
             return false;
         }
-        // A key that was not given this right sees what everybody sees.
-        let me = me.filter(|m| m.may("works:read").is_ok());
-        let is_own = me.is_some_and(|m| m.account == self.author.id);
-        is_own || self.is_on_wall
+        self.is_own(me) || self.is_on_wall
+    }
+
+    /// Whether it is shown as to its author. A key that was not given this right sees what everybody sees.
+    fn is_own(&self, me: Option<&Me>) -> bool {
+        me.is_some_and(|m| m.account == self.author.id && m.may("works:read").is_ok())
     }
 
     /// Whether whoever has the link may see it.
@@ -157,7 +159,7 @@ impl WorkRow {
 
     /// The work for a caller, without what only they said of it.
     pub(crate) fn shown(&self, me: Option<&Me>, public_url: &str) -> Work {
-        let is_own = me.is_some_and(|m| m.account == self.author.id);
+        let is_own = self.is_own(me);
         let (recipe, sources) = (self.recipe(), self.told_sources());
         Work {
             id: self.id.clone(),

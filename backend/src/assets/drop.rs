@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
 
 use crate::blobs::Blobs;
 use crate::db::{all, execute, immediate, now_ms, one};
@@ -28,6 +28,8 @@ const LOOKS: u32 = 80;
 const SOON: Duration = Duration::from_secs(2);
 /// Most that go in one round.
 const MOST: i64 = 50;
+/// Uploads that are looked at in one round.
+const LOOKED_AT: i64 = 2_000;
 
 /// Of these media, those that no upload, work or job needs.
 async fn without_use(db: &impl ConnectionTrait, media: Vec<String>) -> Result<Vec<String>, DbErr> {
@@ -76,17 +78,49 @@ pub(crate) async fn unneeded(
     Ok(unused)
 }
 
+/// Where a walk through all uploads is: the time, account and hash of the last that was looked at. At
+/// the end it begins again.
+#[derive(Debug, Default)]
+pub(crate) struct Walk(i64, String, String);
+
 /// Forgets uploads that nothing was made of and results that nobody fetched, after a month; what they
 /// leave is marked.
-pub(crate) async fn forget_old(state: &AppState) -> Result<(), DbErr> {
+pub(crate) async fn forget_old(db: &DatabaseConnection, walk: &mut Walk) -> Result<(), DbErr> {
     let before = now_ms() - WAITS_MS;
-    let sql = "SELECT o.account, o.hash FROM asset_owner o WHERE o.created_at_ms < $1
-        AND NOT EXISTS (SELECT 1 FROM work w WHERE w.original = o.hash AND w.author = o.account)
-        AND NOT EXISTS (SELECT 1 FROM job_medium m JOIN job j ON j.id = m.job WHERE m.hash = o.hash AND j.status IN ('queued', 'running', 'canceling')) ORDER BY o.created_at_ms LIMIT $2";
-    for row in all(&state.db, sql, vec![before.into(), MOST.into()]).await? {
+    forget_uploads(db, before, walk).await?;
+    forget_results(db, before).await
+}
+
+/// Looks at the next uploads: nearly all of them have become works, so that a look at all would be long.
+async fn forget_uploads(
+    db: &DatabaseConnection,
+    before: i64,
+    walk: &mut Walk,
+) -> Result<(), DbErr> {
+    let sql = "SELECT o.account, o.hash, o.created_at_ms,
+        CAST(CASE WHEN EXISTS (SELECT 1 FROM work w WHERE w.original = o.hash AND w.author = o.account)
+        OR EXISTS (SELECT 1 FROM job_medium m JOIN job j ON j.id = m.job WHERE m.hash = o.hash AND j.status IN ('queued', 'running', 'canceling'))
+        THEN 1 ELSE 0 END AS BIGINT) AS used
+        FROM (SELECT account, hash, created_at_ms FROM asset_owner WHERE (created_at_ms, account, hash) > ($1, $2, $3) AND created_at_ms < $4
+              ORDER BY created_at_ms, account, hash LIMIT $5) o ORDER BY o.created_at_ms, o.account, o.hash";
+    let Walk(at, account, hash) = std::mem::take(walk);
+    let values = vec![at.into(), account.into(), hash.into(), before.into(), LOOKED_AT.into()];
+    let rows = all(db, sql, values).await?;
+    let is_end = (rows.len() as i64) < LOOKED_AT;
+    let mut gone = 0;
+    for row in rows {
         let (account, hash): (String, String) =
             (row.try_get("", "account")?, row.try_get("", "hash")?);
-        let txn = state.db.begin_with_options(immediate()).await?;
+        let is_used = row.try_get::<i64>("", "used")? != 0;
+        if !is_used && gone == MOST {
+            return Ok(());
+        }
+        *walk = Walk(row.try_get("", "created_at_ms")?, account.clone(), hash.clone());
+        if is_used {
+            continue;
+        }
+        gone += 1;
+        let txn = db.begin_with_options(immediate()).await?;
         // Somebody may have uploaded or published it again since. The rows in the order of `unneeded`.
         execute(&txn, "UPDATE asset SET size = size WHERE hash = $1", vec![hash.clone().into()])
             .await?;
@@ -97,10 +131,22 @@ pub(crate) async fn forget_old(state: &AppState) -> Result<(), DbErr> {
         }
         txn.commit().await?;
     }
-    let sql = "SELECT id FROM job WHERE status = 'succeeded' AND released = 0 AND parent_id IS NULL AND finished_at_ms < $1 ORDER BY finished_at_ms LIMIT $2";
-    for row in all(&state.db, sql, vec![before.into(), MOST.into()]).await? {
-        let txn = state.db.begin_with_options(immediate()).await?;
-        for hash in queue::release(&txn, &row.try_get::<String>("", "id")?).await? {
+    if is_end {
+        *walk = Walk::default();
+    }
+    Ok(())
+}
+
+/// Whole works and stages alike.
+async fn forget_results(db: &DatabaseConnection, before: i64) -> Result<(), DbErr> {
+    let sql = "SELECT id FROM job WHERE status = 'succeeded' AND released = 0 AND finished_at_ms < $1 ORDER BY finished_at_ms LIMIT $2";
+    for row in all(db, sql, vec![before.into(), MOST.into()]).await? {
+        let id: String = row.try_get("", "id")?;
+        let txn = db.begin_with_options(immediate()).await?;
+        // No later film goes on from there.
+        let sql = "UPDATE job SET parent_id = NULL WHERE id = $1 AND parent_id IN (SELECT id FROM job WHERE status IN ('failed', 'canceled', 'expired'))";
+        execute(&txn, sql, vec![id.clone().into()]).await?;
+        for hash in queue::release(&txn, &id).await? {
             mark(&txn, &hash).await?;
         }
         txn.commit().await?;

@@ -89,6 +89,9 @@ pub(crate) async fn decide(
 pub(crate) async fn ask(db: &DatabaseConnection, secret: &str) -> Result<Answer, BackendError> {
     let (hash, now) = (random::hash(secret), now_ms());
     let txn = db.begin_with_options(immediate()).await?;
+    // Whoever ends all sign-ins of this person comes before or after.
+    let sql = "UPDATE account SET handle = handle WHERE id IN (SELECT account FROM device_code WHERE hash = $1)";
+    execute(&txn, sql, vec![hash.clone().into()]).await?;
     // One redemption: the row is changed before it is believed.
     let sql = "UPDATE device_code SET state = 'used' WHERE hash = $1 AND state = 'allowed' AND expires_at_ms > $2";
     let granted = execute(&txn, sql, vec![hash.clone().into(), now.into()]).await? == 1;

@@ -110,10 +110,17 @@ pub(crate) async fn end(db: &impl ConnectionTrait, family: &str) -> Result<(), D
 }
 
 /// Ends the family a token belongs to.
-pub(crate) async fn end_of(db: &impl ConnectionTrait, token: &str) -> Result<(), DbErr> {
-    let sql = "UPDATE refresh_token SET revoked = 1 WHERE family IN (SELECT family FROM refresh_token WHERE hash = $1)";
-    execute(db, sql, vec![random::hash(token).into()]).await?;
-    Ok(())
+pub(crate) async fn end_of(db: &DatabaseConnection, token: &str) -> Result<(), DbErr> {
+    let hash = random::hash(token);
+    let txn = db.begin_with_options(immediate()).await?;
+    for sql in [
+        // One that is being renewed comes before or after this.
+        "UPDATE account SET handle = handle WHERE id IN (SELECT account FROM refresh_token WHERE hash = $1)",
+        "UPDATE refresh_token SET revoked = 1 WHERE family IN (SELECT family FROM refresh_token WHERE hash = $1)",
+    ] {
+        execute(&txn, sql, vec![hash.clone().into()]).await?;
+    }
+    txn.commit().await
 }
 
 /// Ends everything by which somebody could act as a person who comes back: sign-ins, keys, letters
@@ -136,8 +143,13 @@ pub(crate) async fn end_all(db: &impl ConnectionTrait, account: &str) -> Result<
     // A token that is being renewed comes before or after this, never between.
     let sql = "UPDATE account SET handle = handle WHERE id = $1";
     execute(db, sql, vec![account.into()]).await?;
-    let sql = "UPDATE refresh_token SET revoked = 1 WHERE account = $1";
-    execute(db, sql, vec![account.into()]).await?;
-    execute(db, "DELETE FROM web_session WHERE account = $1", vec![account.into()]).await?;
+    for sql in [
+        "UPDATE refresh_token SET revoked = 1 WHERE account = $1",
+        "DELETE FROM web_session WHERE account = $1",
+        // A program that was let in and has not come yet.
+        "UPDATE device_code SET state = 'denied' WHERE account = $1 AND state = 'allowed'",
+    ] {
+        execute(db, sql, vec![account.into()]).await?;
+    }
     Ok(())
 }

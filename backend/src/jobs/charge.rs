@@ -42,6 +42,11 @@ impl Prices {
         i64::try_from(tokens).unwrap_or(i64::MAX)
     }
 
+    /// Millionths of a dollar that an engine that names no price counts for.
+    fn unknown_at_engine(&self) -> i64 {
+        self.unknown_micro.saturating_mul(self.cents_per_token) / 100
+    }
+
     fn base(&self, kind: JobKind) -> i64 {
         match kind {
             JobKind::Text => self.base_micro[0],
@@ -75,7 +80,7 @@ pub(super) async fn bears(
     if held == 0 || stage == Estimate::FREE {
         return Ok(true);
     }
-    let unknown = prices.unknown_micro.saturating_mul(prices.cents_per_token) / 100;
+    let unknown = prices.unknown_at_engine();
     let sql = "SELECT CAST(COALESCE(SUM(COALESCE(s.cost_micro, k.estimate_micro, $2)), 0) AS BIGINT) FROM job k LEFT JOIN spent s ON s.job_id = k.id WHERE k.parent_id = $1 AND k.settled = 0";
     let so_far: i64 = value(txn, sql, vec![whole.into(), unknown.into()]).await?.unwrap_or(0);
     let next = stage.micro.map_or(unknown, |[_, most]| most);
@@ -86,13 +91,18 @@ pub(super) async fn bears(
 /// Ends the holds of jobs that ended, in the transaction in which they did. What the engine charged
 /// is taken with the price of the house; of what nobody knows, what was held.
 pub(crate) async fn settle(txn: &impl ConnectionTrait, prices: Prices) -> Result<(), DbErr> {
+    // A stage whose price nobody named costs what it was counted for when it was begun.
     let sql = "SELECT j.id, j.owner, j.status, j.hold_micro, j.kind_word, j.submit_state, j.error, s.cost_micro,
-        CAST(COALESCE((SELECT SUM(c.cost_micro) FROM spent c JOIN job k ON k.id = c.job_id WHERE k.parent_id = j.id AND k.settled = 0), 0) AS BIGINT) AS stages
+        CAST(COALESCE((SELECT SUM(COALESCE(c.cost_micro, CASE
+            WHEN k.status = 'succeeded' OR (k.submit_state <> 'none' AND COALESCE(k.error, '') NOT LIKE '%\"submission_unknown\"%')
+            THEN COALESCE(k.estimate_micro, $2) ELSE 0 END))
+            FROM job k LEFT JOIN spent c ON c.job_id = k.id WHERE k.parent_id = j.id AND k.settled = 0), 0) AS BIGINT) AS stages
         FROM job j LEFT JOIN spent s ON s.job_id = j.id
         WHERE j.settled = 0 AND j.hold_micro > 0 AND j.status IN ('succeeded', 'failed', 'canceled', 'expired')
         AND (j.error IS NULL OR j.error NOT LIKE '%\"submission_unknown\"%' OR j.finished_at_ms < $1)
         AND NOT EXISTS (SELECT 1 FROM job k WHERE k.parent_id = j.id AND k.status NOT IN ('succeeded', 'failed', 'canceled', 'expired')) LIMIT 200";
-    for row in all(txn, sql, vec![(now_ms() - UNKNOWN_MS).into()]).await? {
+    let values = vec![(now_ms() - UNKNOWN_MS).into(), prices.unknown_at_engine().into()];
+    for row in all(txn, sql, values).await? {
         let id: String = row.try_get("", "id")?;
         let held: i64 = row.try_get("", "hold_micro")?;
         let succeeded = row.try_get::<String>("", "status")? == "succeeded";
@@ -139,5 +149,45 @@ mod tests {
         // A token of sixty cents: a dollar is one and two thirds, never less.
         assert_eq!(Prices::new(60).tokens(1_000_000), 1_666_667);
         assert_eq!(Prices::new(60).tokens(i64::MAX), i64::MAX);
+    }
+
+    /// A film that ended without a result, with one stage of each kind: what is taken of it.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn stages_cost_what_is_known_of_them_and_else_what_they_were_counted_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("oto.sqlite").display());
+        let db = crate::db::connect(&url, folder.path(), 1).await.unwrap();
+        crate::db::migrate(&db).await.unwrap();
+        let prices = Prices::new(1);
+        ledger::open_accounts(&db, "ada").await.unwrap();
+        ledger::grant(&db, "ada", 100 * MICRO, "welcome".to_owned(), "").await.unwrap();
+        ledger::hold(&db, "ada", "film", 90 * MICRO, None).await.unwrap();
+        let job = async |id: &str, status: &str, submit_state: &str, parent: Option<&str>| {
+            let sql = "INSERT INTO job (id, fingerprint, request, status, submit_state, lease_seq, lease_until_ms, attempt, run_at_ms, deadline_at_ms, created_at_ms, version, stage, parent_id, child_key, kind_word, owner, finished_at_ms)
+                VALUES ($1, '', '{}', $2, $3, 0, 0, 0, 0, 0, 0, 1, '', $4, $1, 'video', 'ada', 1)";
+            let parent = parent.map(str::to_owned);
+            let values = vec![id.into(), status.into(), submit_state.into(), parent.into()];
+            execute(&db, sql, values).await.unwrap();
+        };
+        job("film", "failed", "none", None).await;
+        execute(&db, "UPDATE job SET hold_micro = 90000000", vec![]).await.unwrap();
+        // Nobody named a price; made, stopped at its engine, and never begun.
+        job("made", "succeeded", "none", Some("film")).await;
+        job("stopped", "canceled", "submitted", Some("film")).await;
+        job("waited", "expired", "none", Some("film")).await;
+        // Seven cents are seven tokens.
+        job("known", "succeeded", "submitted", Some("film")).await;
+        execute(
+            &db,
+            "INSERT INTO spent (job_id, at_ms, engine, kind, succeeded, took_ms, bytes, cost_micro) VALUES ('known', 1, '', '', 1, 0, 0, 70000), ('made', 1, '', '', 1, 0, 0, NULL)",
+            vec![],
+        )
+        .await
+        .unwrap();
+        settle(&db, prices).await.unwrap();
+        let [free, held, _] = ledger::balances(&db, "ada").await.unwrap();
+        let taken = 2 * prices.unknown_micro + 7 * MICRO;
+        assert_eq!((free, held), (100 * MICRO - taken, 0));
+        assert!(ledger::check(&db).await.unwrap().is_empty());
     }
 }

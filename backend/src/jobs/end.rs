@@ -9,8 +9,8 @@ use oto_engines::{Body, EngineError, ErrorClass, Outcome, TokenUsage};
 use oto_media::sniff::{Sniffed, sniff};
 
 use super::queue;
-use super::row::{JobResult, JobRow};
-use super::stages;
+use super::row::{JobResult, JobRow, SubmitState};
+use super::{sources, stages, submission};
 use crate::BackendError;
 use crate::assets::drop;
 use crate::blobs::Blobs;
@@ -60,7 +60,9 @@ pub(super) async fn finish(
         }
         Ended::Made(mut outcome, draft, tokens) => {
             outcome.title = row.kept_title().unwrap_or(outcome.title);
-            if let Some(text) = stages::readable(state, row, &outcome.text).await? {
+            // A database that is away now does not lose what was made.
+            let read = written(row, || stages::readable(state, row, &outcome.text)).await?;
+            if let Some(text) = read {
                 if let Some(main) = outcome.outputs.first_mut() {
                     main.body = Body::Memory(text.clone().into_bytes());
                 }
@@ -112,11 +114,7 @@ pub(super) async fn finish(
             queue::forget_handle(&state.db, row).await?;
             queue::postpone(&state.db, row, now_ms() + 2_000, &error.message, state.prices).await?;
         }
-        // To be told to wait is no failure: the deadline bounds it.
-        Ended::Failed(error)
-            if error.class == ErrorClass::RateLimited
-                || error.class.may_retry() && row.attempt < MAX_ATTEMPTS =>
-        {
+        Ended::Failed(error) if is_tried_again(&error, row) => {
             let backoff = 2_000 * 3i64.pow((row.attempt - 1).clamp(0, 5) as u32);
             let asked = error.retry_after_ms.map_or(backoff, |ms| ms as i64);
             let wait = asked.clamp(1_000, 86_400_000);
@@ -127,7 +125,9 @@ pub(super) async fn finish(
             queue::postpone(&state.db, row, now_ms() + wait, &stage, state.prices).await?;
         }
         Ended::Failed(error) => {
-            let told = Some(wire_error(&error));
+            // The engine was asked before, and did not say what became of it until the deadline.
+            let is_open = row.submit_state != SubmitState::None && error.class.may_retry();
+            let told = Some(wire_error(&if is_open { submission::unknown() } else { error }));
             written(row, || {
                 queue::end(&state.db, row, JobStatus::Failed, told.as_ref(), state.prices)
             })
@@ -137,6 +137,21 @@ pub(super) async fn finish(
     // Scratch files; what was of use is a blob now.
     tokio::fs::remove_dir_all(folder).await.ok();
     Ok(())
+}
+
+/// Whether a job that failed goes back into the queue.
+fn is_tried_again(error: &EngineError, row: &JobRow) -> bool {
+    if !error.class.may_retry() {
+        return false;
+    }
+    if row.submit_state != SubmitState::None {
+        // The engine may have it, and it may be paid for: to ask what became of it costs nothing.
+        return now_ms() < row.deadline_at_ms;
+    }
+    // To be told to wait is no failure, nor is a store that is away: the deadline bounds it.
+    error.class == ErrorClass::RateLimited
+        || error.code == sources::AWAY
+        || row.attempt < MAX_ATTEMPTS
 }
 
 /// Media that a job brings.
@@ -288,10 +303,10 @@ pub(super) fn wire_error(error: &EngineError) -> JobError {
 
 /// Writes down how a job ended; a database that is busy or full for a moment does not lose it, nor have
 /// it made a second time.
-pub(super) async fn written<F: Future<Output = Result<bool, sea_orm::DbErr>>>(
+pub(super) async fn written<T, F: Future<Output = Result<T, sea_orm::DbErr>>>(
     row: &JobRow,
     write: impl Fn() -> F,
-) -> Result<bool, BackendError> {
+) -> Result<T, BackendError> {
     let (begun, mut wait) = (Instant::now(), FIRST_WAIT);
     loop {
         match write().await {

@@ -1,4 +1,4 @@
-//! The SQL of the job engine: accept, claim, renew, end, cancel, recover.
+//! The SQL of the job engine: accept, renew, end, cancel; claims and what was lost stand beside.
 
 use oto_api_types::{JobError, JobKind, JobStatus, NewJob};
 use oto_engines::Estimate;
@@ -7,19 +7,18 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait, Valu
 use super::charge::{self, Prices};
 use super::row::{COLUMNS, JobResult, JobRow, SubmitState, status_word};
 use crate::auth::api_key;
-use crate::db::{all, claim_lock, execute, immediate, now_ms, one, places, value};
+use crate::db::{all, execute, immediate, now_ms, one, value};
 use crate::ledger;
 use crate::usage::{self, Spent};
 
+mod claim;
+mod lost;
 pub(crate) mod media;
 
+pub(crate) use claim::{LEASE_MS, claim, next_due_ms};
+
+pub(crate) use lost::{Lost, expire, give_back, recover};
 pub(crate) use media::{release, unneeded};
-
-/// How long a claim lasts without being renewed.
-pub(crate) const LEASE_MS: i64 = 60_000;
-
-/// Starts of the home that a job may meet while it runs here.
-const MOST_ENDS: i64 = 40;
 
 /// What became of a submission.
 pub(crate) enum Accepted {
@@ -93,20 +92,6 @@ pub(crate) async fn under_way(db: &DatabaseConnection, owner: &str) -> Result<Ve
         "SELECT {COLUMNS} FROM job WHERE owner = $1 AND status IN ('queued', 'running', 'canceling') ORDER BY created_at_ms, id"
     );
     all(db, &sql, vec![owner.into()]).await?.iter().map(JobRow::read).collect()
-}
-
-/// Jobs of one lane share what they run on: this computer, or one engine elsewhere.
-fn lane_of(engine: &str) -> &str {
-    if engine.starts_with("local-") { LOCAL } else { engine }
-}
-
-const LOCAL: &str = "local";
-
-/// How many jobs of a lane run at once: on this computer as many as have room beside the desk,
-/// elsewhere what providers commonly allow.
-fn most_of_lanes() -> (i64, i64) {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    ((cores / 2).clamp(2, 4) as i64, 4)
 }
 
 /// One row for one id, however often it is submitted. On a server it has an owner, who pays.
@@ -247,74 +232,13 @@ pub(super) async fn insert(
         "INSERT INTO job (id, fingerprint, request, lane, estimate_micro, status, submit_state, lease_seq, lease_until_ms, attempt, run_at_ms, deadline_at_ms, created_at_ms, version, stage, parent_id, child_key, child_of, kind_word, owner, owner_most)
          VALUES ($1, $2, $3, $6, $7, 'queued', 'none', 0, 0, 0, $4, $5, $4, 1, '', $8, $9, $10, $11,
          COALESCE((SELECT owner FROM job WHERE id = $8), ''), COALESCE((SELECT owner_most FROM job WHERE id = $8), 0)) ON CONFLICT DO NOTHING",
-        vec![id.into(), fingerprint.into(), request.into(), now.into(), (now + minutes * 60_000).into(), lane_of(&job.engine).into(), most.into(), parent.into(), key.into(), of.into(), crate::works::kind_word(job.kind).unwrap_or_default().into()],
+        vec![id.into(), fingerprint.into(), request.into(), now.into(), (now + minutes * 60_000).into(), claim::lane_of(&job.engine).into(), most.into(), parent.into(), key.into(), of.into(), crate::works::kind_word(job.kind).unwrap_or_default().into()],
     )
     .await?;
     if written == 1 {
         media::note(txn, id, media::used(&job.inputs), false).await?;
     }
     Ok(written)
-}
-
-/// Takes a job that is due: of the lanes with room the one served longest ago, and in it the
-/// oldest. The number of the lease grows with every claim.
-pub(crate) async fn claim(db: &DatabaseConnection, owner: &str) -> Result<Option<JobRow>, DbErr> {
-    let now = now_ms();
-    let txn = db.begin_with_options(immediate()).await?;
-    claim_lock(&txn).await?;
-    let (most_here, most_away) = most_of_lanes();
-    let due = one(
-        &txn,
-        "SELECT j.id, j.lane, j.owner FROM job j LEFT JOIN turn t ON t.lane = j.lane
-         LEFT JOIN turn o ON o.lane = 'owner:' || j.owner
-         LEFT JOIN (SELECT lane, COUNT(*) AS n FROM job WHERE status IN ('running', 'canceling') GROUP BY lane) r ON r.lane = j.lane
-         LEFT JOIN (SELECT owner, COUNT(*) AS n FROM job WHERE status IN ('running', 'canceling') GROUP BY owner) m ON m.owner = j.owner
-         WHERE j.status = 'queued' AND j.run_at_ms <= $1
-         AND (j.waits = 0 OR NOT EXISTS (SELECT 1 FROM job c WHERE c.parent_id = j.id AND c.status IN ('queued', 'running', 'canceling')))
-         AND COALESCE(r.n, 0) < CASE j.lane WHEN 'local' THEN $2 ELSE $3 END
-         AND (j.owner = '' OR COALESCE(m.n, 0) < j.owner_most)
-         ORDER BY COALESCE(o.served, 0), COALESCE(t.served, 0), j.created_at_ms, j.id LIMIT 1",
-        vec![now.into(), most_here.into(), most_away.into()],
-    )
-    .await?;
-    let Some(due) = due else {
-        txn.rollback().await?;
-        return Ok(None);
-    };
-    let (id, lane): (String, String) = (due.try_get("", "id")?, due.try_get("", "lane")?);
-    let owner_of: String = due.try_get("", "owner")?;
-    let mut turns = vec![lane];
-    if !owner_of.is_empty() {
-        turns.push(format!("owner:{owner_of}"));
-    }
-    for turn in turns {
-        execute(
-            &txn,
-            "INSERT INTO turn (lane, served) VALUES ($1, (SELECT COALESCE(MAX(served), 0) + 1 FROM turn))
-             ON CONFLICT (lane) DO UPDATE SET served = (SELECT MAX(served) + 1 FROM turn)",
-            vec![turn.into()],
-        )
-        .await?;
-    }
-    execute(
-        &txn,
-        "UPDATE job SET status = 'running', waits = 0, lease_owner = $2, lease_seq = lease_seq + 1, lease_until_ms = $3, attempt = attempt + 1,
-         started_at_ms = COALESCE(started_at_ms, $4), version = version + 1 WHERE id = $1",
-        vec![id.clone().into(), owner.into(), (now + LEASE_MS).into(), now.into()],
-    )
-    .await?;
-    let row =
-        one(&txn, &format!("SELECT {COLUMNS} FROM job WHERE id = $1"), vec![id.into()]).await?;
-    txn.commit().await?;
-    row.as_ref().map(JobRow::read).transpose()
-}
-
-/// When the next waiting job is due.
-pub(crate) async fn next_due_ms(db: &DatabaseConnection) -> Result<Option<i64>, DbErr> {
-    // Those that are due and wait for room in their lane are woken by the end of another.
-    let sql = "SELECT MIN(run_at_ms) AS due FROM job WHERE status = 'queued' AND run_at_ms > $1";
-    let row = one(db, sql, vec![now_ms().into()]).await?;
-    row.map(|r| r.try_get::<Option<i64>>("", "due")).transpose().map(Option::flatten)
 }
 
 /// A write of the worker that holds the lease; false when it holds it no longer.
@@ -428,18 +352,13 @@ pub(crate) async fn end(
     error: Option<&JobError>,
     prices: Prices,
 ) -> Result<bool, DbErr> {
-    // What was refused cost nothing; of what may have been made nobody knows.
-    let was_refused = |e: &JobError| {
-        matches!(
-            e.class.as_str(),
-            "network"
-                | "rate_limited"
-                | "unavailable"
-                | "invalid_request"
-                | "auth"
-                | "no_credit"
-                | "content_refused"
-        )
+    // What was refused cost nothing; of what may have been made nobody knows. An engine that has it and
+    // does not answer now may have made it.
+    let is_there = row.handle.is_some();
+    let was_refused = |e: &JobError| match e.class.as_str() {
+        "network" | "rate_limited" | "unavailable" | "auth" => !is_there,
+        "invalid_request" | "no_credit" | "content_refused" => true,
+        _ => false,
     };
     let is_free = row.estimate_micro == Some(0);
     let is_known = is_free || error.is_some_and(was_refused);
@@ -499,108 +418,11 @@ pub(super) async fn park(
 
 /// Asks for a stop: a waiting job ends at once, a running one is told.
 pub(crate) async fn cancel(db: &impl ConnectionTrait, id: &str) -> Result<(), DbErr> {
-    let waiting = "UPDATE job SET status = 'canceled', finished_at_ms = $2, version = version + 1 WHERE id = $1 AND status = 'queued'";
-    if execute(db, waiting, vec![id.into(), now_ms().into()]).await? == 0 {
-        execute(db, "UPDATE job SET status = 'canceling', version = version + 1 WHERE id = $1 AND status = 'running'", vec![id.into()]).await?;
-    }
-    Ok(())
-}
-
-/// Whose leases are looked at.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Lost<'a> {
-    /// At a start, in a database that only one process uses: nobody else can be alive.
-    Everything,
-    /// Those that ran out, but for these jobs, which are worked on here.
-    RanOut(&'a [String]),
-}
-
-/// What nobody renews any more is taken up again. What was sent to an engine keeps its handle, or is
-/// looked up before anything is sent again.
-pub(crate) async fn recover(
-    db: &DatabaseConnection,
-    owner: &str,
-    which: Lost<'_>,
-    prices: Prices,
-) -> Result<u64, DbErr> {
-    let now = now_ms();
-    let txn = db.begin_with_options(immediate()).await?;
-    let (horizon, busy) = match which {
-        Lost::Everything => (i64::MAX, &[][..]),
-        Lost::RanOut(busy) => (now, busy),
-    };
-    let lost = if busy.is_empty() {
-        "status IN ('running', 'canceling') AND lease_until_ms <= $2 AND $1 <> ''".to_owned()
-    } else {
-        format!(
-            "status IN ('running', 'canceling') AND lease_until_ms <= $2 AND (lease_owner <> $1 OR id NOT IN ({}))",
-            places(5, busy.len())
-        )
-    };
-    let with_busy = |fourth: Value| -> Vec<Value> {
-        let first = [owner.into(), horizon.into(), now.into(), fourth];
-        first.into_iter().chain(busy.iter().map(|id| id.clone().into())).collect()
-    };
-    // What brings the home down every time must not do so for ever.
-    let poisoned = JobError {
-        code: "poisoned".to_owned(),
-        class: "internal".to_owned(),
-        message: "oTo ended each time while working on this, so it is not begun again. Report it if it happens again.".to_owned(),
-        retryable: false,
-        provider_status: None,
-    };
-    let poisoned = serde_json::to_string(&poisoned).map_err(|e| DbErr::Custom(e.to_string()))?;
-    let mut n = execute(
-        &txn,
-        &format!("UPDATE job SET status = 'failed', error = $4, finished_at_ms = $3, lease_seq = lease_seq + 1, version = version + 1 WHERE {lost} AND attempt >= {MOST_ENDS} AND submit_state = 'none'"),
-        with_busy(poisoned.into()),
-    )
-    .await?;
-    n += execute(
-        &txn,
-        &format!("UPDATE job SET status = 'canceled', finished_at_ms = $3, lease_seq = lease_seq + 1, version = version + 1 WHERE {lost} AND status = 'canceling' AND submit_state = 'none' AND $4 = ''"),
-        with_busy("".into()),
-    )
-    .await?;
-    // What runs at an engine while somebody wants it stopped is stopped there first.
-    n += execute(
-        &txn,
-        &format!("UPDATE job SET status = 'queued', run_at_ms = $3, lease_seq = lease_seq + 1, stage = CASE WHEN status = 'canceling' OR stage = 'stop' THEN 'stop' ELSE 'resumed' END, version = version + 1 WHERE {lost} AND $4 = ''"),
-        with_busy("".into()),
-    )
-    .await?;
-    charge::settle(&txn, prices).await?;
-    txn.commit().await?;
-    Ok(n)
-}
-
-/// The home stops: what was not sent, or is at its engine, waits for the next start, and this was no
-/// try. What is being sent stays as it is, to be looked up; and so does what somebody wants stopped.
-pub(super) async fn give_back(db: &DatabaseConnection, row: &JobRow) -> Result<bool, DbErr> {
-    let sql = "UPDATE job SET status = 'queued', attempt = attempt - 1, run_at_ms = $3, stage = 'resumed', version = version + 1
-         WHERE id = $1 AND lease_seq = $2 AND status = 'running' AND (submit_state = 'none' OR handle IS NOT NULL)";
-    let values = vec![row.id.clone().into(), row.lease_seq.into(), now_ms().into()];
-    Ok(execute(db, sql, values).await? == 1)
-}
-
-/// Ends jobs that waited past their deadline, and stages whose whole was stopped or has expired. What
-/// an engine has is asked for once more first.
-pub(crate) async fn expire(db: &DatabaseConnection, prices: Prices) -> Result<u64, DbErr> {
-    let late = JobError {
-        code: "expired".to_owned(),
-        class: "expired".to_owned(),
-        message: "This waited longer than its limit and was not begun. Try again.".to_owned(),
-        retryable: true,
-        provider_status: None,
-    };
-    let late = serde_json::to_string(&late).map_err(|e| DbErr::Custom(e.to_string()))?;
-    let now = now_ms();
-    let txn = db.begin_with_options(immediate()).await?;
-    let expired = execute(&txn, "UPDATE job SET status = 'expired', error = $2, finished_at_ms = $1, version = version + 1 WHERE status = 'queued' AND deadline_at_ms < $1 AND handle IS NULL AND submit_state = 'none'", vec![now.into(), late.into()]).await?;
-    let stopped = execute(&txn, "UPDATE job SET status = 'canceled', finished_at_ms = $1, version = version + 1 WHERE status = 'queued' AND parent_id IN (SELECT id FROM job WHERE status IN ('canceled', 'expired'))", vec![now.into()]).await?;
-    charge::settle(&txn, prices).await?;
-    txn.commit().await?;
-    Ok(expired + stopped)
+    // One statement: between two it could begin, and hear of neither.
+    let sql = "UPDATE job SET finished_at_ms = CASE status WHEN 'queued' THEN $2 ELSE finished_at_ms END,
+         status = CASE status WHEN 'queued' THEN 'canceled' ELSE 'canceling' END, version = version + 1
+         WHERE id = $1 AND status IN ('queued', 'running')";
+    execute(db, sql, vec![id.into(), now_ms().into()]).await.map(drop)
 }
 
 #[cfg(test)]

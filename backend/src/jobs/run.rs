@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::end::{Ended, finish, wire_error, written};
 use super::queue::{self, Lost};
 use super::row::{JobRow, SubmitState};
+use super::sources;
 use super::stages;
 use super::stages::Turn;
 use super::submission::Submission;
@@ -194,7 +195,7 @@ async fn under_lease(
         Err(error) => return Ended::Failed(error),
     };
     // What an engine has is asked for at least once more, however late it is.
-    let least = if row.handle.is_some() { 60_000 } else { 1 };
+    let least = if row.submit_state == SubmitState::None { 1 } else { 60_000 };
     let deadline = Duration::from_millis((row.deadline_at_ms - now_ms()).max(least) as u64);
     let submission = Submission::new(state, row, engine.as_ref(), &context);
     let making = submission.make(&request);
@@ -288,7 +289,7 @@ async fn prepare(
 ) -> Result<(Arc<dyn Engine>, Context, Request), EngineError> {
     let internal = |e: std::io::Error| {
         EngineError::new(
-            ErrorClass::Internal,
+            ErrorClass::Unavailable,
             "disk",
             format!("No folder could be made for this job: {e}"),
         )
@@ -311,15 +312,7 @@ async fn prepare(
         )
     })?;
     // Sources that were uploaded at another server.
-    for hash in row.media() {
-        state.blobs.bring(&hash).await.map_err(|e| {
-            EngineError::new(
-                ErrorClass::Unavailable,
-                "media_store",
-                format!("A source cannot be fetched now: {e}"),
-            )
-        })?;
-    }
+    sources::bring(state, row.media()).await?;
     let request = request_of(&asked, &state.blobs, row.submission_id())?;
     let keys = Arc::clone(&state.keys);
     let (name, base_url) = (asked.engine.clone(), state.base_url_of(&asked.engine));

@@ -2,19 +2,19 @@
 //! on when none of them runs any more. A stage that was made for a whole that failed is taken over
 //! by the next one that asks for the same.
 
+mod begin;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use oto_api_types::{Job, JobInput, JobProgress, JobStatus, NewJob};
-use oto_engines::{
-    Engine, EngineError, ErrorClass, Estimate, Input, Next, Request, Stage, StageState, Stages,
-};
+use oto_api_types::{Job, JobInput, JobProgress, JobStatus};
+use oto_engines::{Engine, EngineError, ErrorClass, Input, Next, Request, StageState, Stages};
 use sea_orm::{ConnectionTrait, DbErr, TransactionTrait};
 
-use super::queue;
-use super::row::{COLUMNS, ChildOf, JobRow};
+use super::row::{COLUMNS, JobRow};
+use super::{queue, sources};
 use crate::blobs::Blobs;
-use crate::convert::{input_of, job_kind, kind_of, request_of, word_of};
+use crate::convert::{input_of, kind_of, word_of};
 use crate::db::{all, execute, immediate, now_ms, one};
 use crate::state::{AppState, Live};
 
@@ -60,6 +60,9 @@ pub(super) async fn turn(
             }
         }
     }
+    // Others may have made them, or the folder may have had to give them up since.
+    let made = rows.iter().filter(|child| child.status == JobStatus::Succeeded);
+    sources::bring(state, made.flat_map(JobRow::media).collect()).await?;
     let mut stages = Stages::new();
     for child in &rows {
         if let Some(key) = &child.child_key {
@@ -76,7 +79,7 @@ pub(super) async fn turn(
                     "This would be made of too many parts; shorten the text.",
                 ));
             }
-            begin(state, row, &more).await?;
+            begin::begin(state, row, &more).await?;
             Ok(Turn::Park)
         }
         Next::Assemble => {
@@ -116,117 +119,6 @@ fn state_of(child: &JobRow, key: &str, blobs: &Blobs) -> Result<StageState, Engi
         JobStatus::Canceled => StageState::Stopped("it was stopped.".to_owned()),
         _ => StageState::UnderWay,
     })
-}
-
-/// All of them or none.
-async fn begin(state: &AppState, parent: &JobRow, stages: &[Stage]) -> Result<(), EngineError> {
-    let txn = state.db.begin_with_options(immediate()).await.map_err(|e| database(&e))?;
-    // What the stages cost counts for the agent of the whole.
-    let agent = parent.new_job().and_then(|j| j.agent);
-    for stage in stages {
-        let job = new_job(stage, agent.clone());
-        if state.registry().get(&stage.engine).is_none() {
-            return Err(EngineError::new(
-                ErrorClass::InvalidRequest,
-                "no_engine",
-                format!(
-                    "There is no engine “{}” for “{}”. Choose another one on the agent.",
-                    stage.engine, stage.title
-                ),
-            ));
-        }
-        if state.server.as_ref().is_some_and(|s| !s.config.open_workflows)
-            && job.params.contains_key("workflow")
-        {
-            return Err(EngineError::new(
-                ErrorClass::InvalidRequest,
-                "no_workflows",
-                crate::routes::jobs::NO_WORKFLOWS,
-            ));
-        }
-        if let Some(server) = &state.server {
-            server.config.offers(&stage.engine, &stage.model).map_err(|sentence| {
-                EngineError::new(ErrorClass::InvalidRequest, "no_model", sentence)
-            })?;
-        }
-        let estimate = match request_of(&job, &state.blobs, String::new()) {
-            Ok(request) => state.registry().estimate(&stage.engine, &request),
-            Err(_) => Estimate::UNKNOWN,
-        };
-        let of = ChildOf {
-            title: stage.title.clone(),
-            keeps_title: stage.keeps_title,
-            from_stages: stage.from_stages.clone(),
-            from_inputs: stage.from_inputs.clone(),
-        };
-        let of = serde_json::to_string(&of).unwrap_or_default();
-        // The same work whatever its agent is called by then.
-        let nameless = NewJob { agent: None, ..job.clone() };
-        let (_, fingerprint) = queue::written(&nameless).map_err(|e| database(&e))?;
-        let (request, _) = queue::written(&job).map_err(|e| database(&e))?;
-        if take_over(&txn, &state.blobs, &fingerprint, [&parent.id, &stage.key, &of])
-            .await
-            .map_err(|e| database(&e))?
-        {
-            continue;
-        }
-        let bears = super::charge::bears(&txn, state.prices, &parent.id, estimate).await;
-        if !bears.map_err(|e| database(&e))? {
-            return Err(EngineError::new(
-                ErrorClass::NoCredit,
-                "hold_exceeded",
-                "This film would cost more than was held for it; make it shorter, or choose engines that cost less.",
-            ));
-        }
-        if let Some(sentence) =
-            queue::over_budget(&txn, estimate).await.map_err(|e| database(&e))?
-        {
-            return Err(EngineError::new(ErrorClass::NoCredit, "budget_exceeded", sentence));
-        }
-        let id = uuid::Uuid::now_v7().to_string();
-        let child = [parent.id.clone(), stage.key.clone(), of];
-        queue::insert(&txn, &id, &job, (request, &fingerprint), estimate, Some(child))
-            .await
-            .map_err(|e| database(&e))?;
-    }
-    txn.commit().await.map_err(|e| database(&e))?;
-    state.work.notify_one();
-    Ok(())
-}
-
-fn new_job(stage: &Stage, agent: Option<String>) -> NewJob {
-    NewJob {
-        kind: job_kind(stage.kind),
-        engine: stage.engine.clone(),
-        model: stage.model.clone(),
-        prompt: stage.prompt.clone(),
-        seed: stage.seed,
-        params: stage.params.clone(),
-        inputs: Vec::new(),
-        agent,
-    }
-}
-
-/// A checkpoint: the same request, made for a whole that ended without a result, becomes a stage of
-/// this one, if its media are still here.
-async fn take_over(
-    txn: &impl ConnectionTrait,
-    blobs: &Blobs,
-    fingerprint: &str,
-    [parent, key, of]: [&String; 3],
-) -> Result<bool, DbErr> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM job WHERE fingerprint = $1 AND status = 'succeeded'
-         AND parent_id IN (SELECT id FROM job WHERE status IN ('failed', 'canceled', 'expired') AND owner = (SELECT owner FROM job WHERE id = $2)) ORDER BY created_at_ms DESC, id DESC LIMIT 1"
-    );
-    let found = one(txn, &sql, vec![fingerprint.into(), parent.clone().into()]).await?;
-    let Some(row) = found.as_ref().map(JobRow::read).transpose()? else { return Ok(false) };
-    if row.media().iter().any(|hash| blobs.find(hash).is_none()) {
-        return Ok(false);
-    }
-    let sql = "UPDATE job SET parent_id = $2, child_key = $3, child_of = $4, version = version + 1 WHERE id = $1";
-    let values = vec![row.id.into(), parent.clone().into(), key.clone().into(), of.clone().into()];
-    Ok(execute(txn, sql, values).await? == 1)
 }
 
 /// The words of a stage as people read them, when its whole has a way to say them.
@@ -333,8 +225,11 @@ pub(super) async fn sweep(state: &AppState) -> Result<(), DbErr> {
 
 fn database(error: &DbErr) -> EngineError {
     EngineError::new(
-        ErrorClass::Internal,
+        ErrorClass::Unavailable,
         "database",
         format!("The parts of this could not be written down: {error}"),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,13 +61,21 @@ impl<'a> Submission<'a> {
             return self.follow(handle).await;
         }
         if self.row.submit_state == SubmitState::Submitting {
-            match self.engine.lookup(self.context, &request.submission_id).await? {
-                Lookup::Found(handle) => {
+            match self.engine.lookup(self.context, &request.submission_id).await {
+                Ok(Lookup::Found(handle)) => {
                     self.keep(&handle).await?;
                     return self.follow(handle).await;
                 }
-                Lookup::Absent => {}
-                Lookup::Unsupported => return Err(unknown()),
+                Ok(Lookup::Absent) => {}
+                Ok(Lookup::Unsupported) => return Err(unknown()),
+                Err(error) if error.class.may_retry() || error.class == ErrorClass::Canceled => {
+                    return Err(error);
+                }
+                // It says nothing of this submission, whatever it says of the question.
+                Err(error) => {
+                    tracing::warn!(job.id = %self.row.id, %error, "a submission could not be looked up");
+                    return Err(unknown());
+                }
             }
         }
         let is_free = self.engine.describe().free;
@@ -266,14 +274,14 @@ fn lost_lease() -> EngineError {
 
 fn database(error: &sea_orm::DbErr) -> EngineError {
     EngineError::new(
-        ErrorClass::Internal,
+        ErrorClass::Unavailable,
         "database",
         format!("The job could not be written down: {error}"),
     )
 }
 
 /// It was being sent when oTo ended, and nobody can say whether it arrived.
-fn unknown() -> EngineError {
+pub(super) fn unknown() -> EngineError {
     EngineError::new(
         ErrorClass::UnknownOutcome,
         "submission_unknown",

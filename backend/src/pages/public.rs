@@ -70,15 +70,15 @@ pub(crate) async fn work(
     if row.shows_sources {
         for told in row.told_sources() {
             let found = match &told.work {
-                Some(id) => works::find(&state.db, id).await?.filter(WorkRow::is_linked),
+                Some(id) => works::find(&state.db, id).await?.filter(|f| f.is_seen_by(None)),
                 None => None,
             };
             // One that is hidden now keeps its place without its name.
             let title = match (&told.work, &found) {
-                (Some(_), None) => "a private work".to_owned(),
+                (Some(_), None) => works::publish::PRIVATE.to_owned(),
                 _ => told.title,
             };
-            let href = found.filter(|f| f.is_on_wall).and_then(|f| f.slug);
+            let href = found.and_then(|f| f.slug);
             sources.push((title, href.map(|slug| format!("/s/{slug}"))));
         }
     }

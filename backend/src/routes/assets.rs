@@ -13,6 +13,7 @@ use tokio_util::io::ReaderStream;
 use crate::BackendError;
 use crate::assets;
 use crate::auth::Me;
+use crate::blobs::Blobs;
 use crate::error::Refusal;
 use crate::routes::{jobs, shared};
 use crate::state::AppState;
@@ -45,14 +46,12 @@ pub(crate) async fn upload(
         tokio::fs::remove_file(&part).await.ok();
         return Err(assets::unknown());
     }
-    let blobs = state.blobs.clone();
-    let hash = tokio::task::spawn_blocking(move || blobs.adopt(&part))
-        .await
-        .map_err(|e| BackendError::Stopped(e.to_string()))??;
+    let adopt = move |blobs: &Blobs| blobs.adopt(&part);
     if state.server.is_some() {
-        let taken = assets::take(&state, &me.account, &hash, size as i64).await?;
+        let taken = assets::take_new(&state, &me.account, size as i64, adopt).await?;
         return Ok((StatusCode::CREATED, Json(taken)));
     }
+    let hash = assets::named(&state, adopt).await?;
     let content_type = kind.map_or("", Sniffed::mime).to_owned();
     Ok((StatusCode::CREATED, Json(Asset { hash, content_type, size })))
 }

@@ -282,7 +282,7 @@ pub(crate) async fn forgot(
     Json(forgot): Json<Forgot>,
 ) -> Result<StatusCode, Refusal> {
     let server = state.server()?;
-    server.limits.sign_in_as(&forgot.email)?;
+    server.limits.sign_in_as(&format!("forgot:{}", forgot.email.trim()))?;
     let sql = "SELECT id FROM account WHERE email = $1 AND state <> 'gone'";
     let email = forgot.email.trim().to_lowercase();
     if let Some(row) = one(&state.db, sql, vec![email.clone().into()]).await? {

@@ -3,6 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use oto_api_types::{
     Account, AccountChange, ApiKey, Leave, NewApiKey, Person, PersonPage, Problem,
 };
@@ -109,8 +110,10 @@ pub(crate) async fn stay(State(state): State<AppState>, me: Me) -> Result<Json<A
 pub(crate) async fn export(State(state): State<AppState>, me: Me) -> Result<Response, Refusal> {
     state.server()?;
     me.in_person()?;
-    let file = people::export(&state, &me.account).await?;
+    let (file, fetching) = people::export::export(&state, &me.account).await?;
     let stream = tokio_util::io::ReaderStream::with_capacity(file, 64 << 10);
+    // Until the last of it is gone, or whoever fetches it.
+    let stream = stream.inspect(move |_| _ = &fetching);
     let headers = [
         (header::CONTENT_TYPE, "application/zip"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"oto-export.zip\""),

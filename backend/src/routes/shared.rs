@@ -104,7 +104,7 @@ pub(crate) async fn events(
     Extension(limits::From(ip)): Extension<limits::From>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
     let server = state.server()?;
-    let permit = server.streams.open_at(ip)?;
+    let permit = server.visitors.open(&limits::place_of(ip))?;
     let (ears, stop) = (server.wall.hear(), state.stop.clone());
     let stream =
         futures_util::stream::unfold((ears, stop, permit), |(mut ears, stop, permit)| async {

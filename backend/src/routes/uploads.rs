@@ -20,6 +20,7 @@ use crate::assets;
 use crate::auth::Me;
 use crate::blobs::is_hash;
 use crate::db::{execute, now_ms, one, value};
+use crate::detached::detached;
 use crate::error::Refusal;
 use crate::routes::body::Id;
 use crate::state::AppState;
@@ -214,7 +215,7 @@ pub(crate) async fn patch(
     };
     let mut asset = open.hash.clone();
     if received == open.size && asset.is_none() {
-        asset = Some(finish(&state, &me, &id, &open).await?);
+        asset = Some(finish(&state, &me, &id, open).await?);
     }
     Ok(answer(
         StatusCode::NO_CONTENT,
@@ -344,13 +345,21 @@ async fn full(file: &tokio::fs::File, open: &Open, error: std::io::Error) -> Ref
 
 /// Looks at an upload whose bytes are all there. What passes, such as a store that does not answer, and
 /// whoever leaves meanwhile takes nothing away: the next call at its end looks again.
-async fn finish(state: &AppState, me: &Me, id: &str, open: &Open) -> Result<String, Refusal> {
-    let (blobs, path) = (state.blobs.clone(), file_of(state, id));
-    let hash = tokio::task::spawn_blocking(move || blobs.adopt_copy(&path))
-        .await
-        .map_err(|e| BackendError::Stopped(e.to_string()))??;
+async fn finish(state: &AppState, me: &Me, id: &str, open: Open) -> Result<String, Refusal> {
+    let (state, account, id) = (state.clone(), me.account.clone(), id.to_owned());
+    detached(async move { take_over(&state, &account, &id, &open).await }).await
+}
+
+async fn take_over(
+    state: &AppState,
+    account: &str,
+    id: &str,
+    open: &Open,
+) -> Result<String, Refusal> {
+    let path = file_of(state, id);
+    let hash = assets::named(state, move |blobs| blobs.adopt_copy(&path)).await?;
     let outcome = if open.wanted.is_empty() || open.wanted == hash {
-        assets::take(state, &me.account, &hash, open.size).await.map(drop)
+        assets::take(state, account, &hash, open.size).await.map(drop)
     } else {
         Err(Refusal::new(
             StatusCode::CONFLICT,
@@ -365,7 +374,11 @@ async fn finish(state: &AppState, me: &Me, id: &str, open: &Open) -> Result<Stri
             tokio::fs::remove_file(file_of(state, id)).await.ok();
             Ok(hash)
         }
-        Err(refusal) if refusal.status().is_server_error() => Err(refusal),
+        Err(refusal) if refusal.status().is_server_error() => {
+            // Should nobody call again, the bytes go.
+            assets::drop::mark(&state.db, &hash).await?;
+            Err(refusal)
+        }
         Err(refusal) => {
             tokio::fs::remove_file(file_of(state, id)).await.ok();
             execute(&state.db, "DELETE FROM upload WHERE id = $1", vec![id.into()]).await?;

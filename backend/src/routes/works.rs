@@ -38,7 +38,7 @@ async fn shown(state: &AppState, row: &WorkRow, me: Option<&Me>) -> Result<Work,
         let found = works::find(&state.db, id).await?;
         if !found.is_some_and(|f| f.is_seen_by(me)) {
             // One that is hidden now keeps its place without its name.
-            source.title = "a private work".to_owned();
+            source.title = publish::PRIVATE.to_owned();
             source.work = None;
         }
     }

@@ -9,9 +9,10 @@ use super::publish::LICENCES;
 use super::{WorkRow, find, visibility_word};
 use crate::accounts::one_line;
 use crate::auth::random;
-use crate::db::{execute, immediate, now_ms, value};
+use crate::db::{all, execute, immediate, now_ms, value};
 use crate::error::Refusal;
 use crate::moderation::rules;
+use crate::notices;
 use crate::search;
 use crate::wall::{plots, sums};
 use crate::webhooks;
@@ -39,16 +40,22 @@ pub(crate) fn top(up: i64, down: i64) -> f64 {
     (p + Z * Z / (2.0 * n) - spread) / (1.0 + Z * Z / n)
 }
 
-/// Hangs a work on the wall or takes it down, as its visibility, its state and its author's say, and
-/// everything else with it. Repeatable.
-pub(crate) async fn settle(txn: &impl ConnectionTrait, id: &str) -> Result<(), Refusal> {
-    // Whoever hangs or takes down waits for the other: the author first, then the work.
+/// Whoever changes a work, or hangs it or takes it down, waits for the other: the author first, then the
+/// work; before anything of either is written.
+pub(crate) async fn lock(txn: &impl ConnectionTrait, id: &str) -> Result<(), DbErr> {
     for sql in [
         "UPDATE account SET handle = handle WHERE id IN (SELECT author FROM work WHERE id = $1)",
         "UPDATE work SET version = version WHERE id = $1",
     ] {
         execute(txn, sql, vec![id.into()]).await?;
     }
+    Ok(())
+}
+
+/// Hangs a work on the wall or takes it down, as its visibility, its state and its author's say, and
+/// everything else with it. Repeatable.
+pub(crate) async fn settle(txn: &impl ConnectionTrait, id: &str) -> Result<(), Refusal> {
+    lock(txn, id).await?;
     let Some(row) = find(txn, id).await? else { return Ok(()) };
     if row.slug.is_none() && row.visibility != "private" && row.state != "deleted" {
         let sql = "UPDATE work SET slug = $2 WHERE id = $1";
@@ -95,6 +102,7 @@ async fn take_down(txn: &impl ConnectionTrait, row: &WorkRow) -> Result<(), DbEr
         plots::free_cell(txn, plot).await?;
     }
     search::forget_work(txn, &row.id).await?;
+    notices::forget_words_of_work(txn, &row.id, &row.author.id).await?;
     count(txn, row, -1).await?;
     webhooks::tell(txn, &row.author.id, "work.removed", &row.id).await?;
     if let (Some(plot), Some(at)) = (row.plot, row.at) {
@@ -105,8 +113,13 @@ async fn take_down(txn: &impl ConnectionTrait, row: &WorkRow) -> Result<(), DbEr
 
 /// Counts of the author and of the works it was made from.
 async fn count(txn: &impl ConnectionTrait, row: &WorkRow, by: i64) -> Result<(), DbErr> {
-    let sql = "UPDATE work SET reuses = reuses + $2 WHERE id IN (SELECT source FROM work_source WHERE work = $1)";
-    execute(txn, sql, vec![row.id.clone().into(), by.into()]).await?;
+    // One after another in one order: two works with the same sources wait for each other only so.
+    let sql = "SELECT source FROM work_source WHERE work = $1 ORDER BY source";
+    for source in all(txn, sql, vec![row.id.clone().into()]).await? {
+        let source: String = source.try_get("", "source")?;
+        let sql = "UPDATE work SET reuses = reuses + $2 WHERE id = $1";
+        execute(txn, sql, vec![source.into(), by.into()]).await?;
+    }
     let sql = "UPDATE account SET works = works + $2 WHERE id = $1";
     execute(txn, sql, vec![row.author.id.clone().into(), by.into()]).await?;
     Ok(())
@@ -176,6 +189,7 @@ pub(crate) async fn change(
         }
     }
     let txn = db.begin_with_options(immediate()).await?;
+    lock(&txn, &row.id).await?;
     let sql = format!(
         "UPDATE work SET {} WHERE id = $1 AND version = $2 AND state <> 'deleted'",
         set.join(", ")
@@ -210,6 +224,7 @@ pub(crate) async fn change(
 /// Takes a work away for good. What was made from it keeps a string to something private. Gives the
 /// media that nothing needs any more.
 pub(crate) async fn remove(txn: &impl ConnectionTrait, id: &str) -> Result<Vec<String>, Refusal> {
+    lock(txn, id).await?;
     let Some(row) = find(txn, id).await? else { return Ok(Vec::new()) };
     let sql = "UPDATE work SET state = 'deleted', version = version + 1 WHERE id = $1";
     execute(txn, sql, vec![id.into()]).await?;

@@ -219,6 +219,9 @@ pub(crate) async fn set_state(
     id: &str,
     state: &str,
 ) -> Result<bool, DbErr> {
+    // Whoever changes it, too, sees what became of it.
+    let sql = "UPDATE comment SET state = state WHERE id = $1";
+    execute(txn, sql, vec![id.into()]).await?;
     let Some((comment, _)) = find(txn, id).await? else { return Ok(false) };
     // Words that their author took back are gone.
     let text = if state == "deleted" { ", text = ''" } else { "" };
@@ -229,6 +232,9 @@ pub(crate) async fn set_state(
     if changed {
         let by = i64::from(state == "shown") - i64::from(!comment.deleted);
         count(txn, &comment.work, by).await?;
+        if state != "shown" {
+            notices::forget_words_of_comment(txn, &comment.work, id).await?;
+        }
     }
     Ok(changed)
 }

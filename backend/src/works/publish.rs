@@ -43,7 +43,8 @@ struct Checked {
     poster: Option<String>,
 }
 
-/// Takes a work. The same work with the same id again is answered as it is.
+/// Takes a work. The same work with the same id again is answered as it is; one that its author took
+/// away hangs again as it is published now.
 pub(crate) async fn publish(
     db: &DatabaseConnection,
     me: &Me,
@@ -57,10 +58,14 @@ pub(crate) async fn publish(
     .to_hex()
     .to_string();
     let txn = db.begin_with_options(immediate()).await?;
-    if let Some(row) = find(&txn, &told.id).await? {
+    let is_gone = |row: &WorkRow| row.state == "deleted" && row.author.id == me.account;
+    if let Some(row) = find(&txn, &told.id).await?.filter(|row| !is_gone(row)) {
         txn.rollback().await?;
         return known(Some(row), me, &fingerprint);
     }
+    // In the order of `change::lock`.
+    let sql = "UPDATE account SET handle = handle WHERE id = $1";
+    execute(&txn, sql, vec![me.account.clone().into()]).await?;
     let media = match &new.asset {
         Some(hash) => Some(media(&txn, me, hash, new.kind).await?),
         None => None,
@@ -222,6 +227,9 @@ async fn media(
     })
 }
 
+/// The name of a source that is not shown to whoever looks.
+pub(crate) const PRIVATE: &str = "a private work";
+
 /// The sources that can be named. One that is not there is an error only when it was to be re-used
 /// without leave; what is private or gone stays as a title.
 async fn allowed_sources(
@@ -236,6 +244,12 @@ async fn allowed_sources(
         let found = match id {
             Some(id) => find(txn, &id.to_string()).await?,
             None => None,
+        };
+        // What nobody is shown keeps its place, without the name it had.
+        let title = if found.as_ref().is_some_and(|f| !f.is_seen_by(Some(me))) {
+            PRIVATE.to_owned()
+        } else {
+            title
         };
         let found = found.filter(|f| f.is_seen_by(Some(me)));
         if let Some(f) = &found
@@ -252,7 +266,7 @@ async fn allowed_sources(
     Ok(sources)
 }
 
-/// Writes it down; false when another one with its id was faster.
+/// Writes it down, over one that its author took away; false when another one with its id was faster.
 async fn insert(
     txn: &impl ConnectionTrait,
     me: &Me,
@@ -280,7 +294,10 @@ async fn insert(
     let (w, h) = size_on_wall(media.width, media.height);
     let asset = (!media.served.is_empty()).then_some(media.served);
     let sql = "INSERT INTO work (id, author, fingerprint, kind, title, text, tags, visibility, state, asset, original, content_type, size, width, height, duration_ms, rgb, poster, licence, may_reuse, may_comment, shows_recipe, shows_sources, recipe, sources, w, h, created_at_ms)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'shown', $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27) ON CONFLICT DO NOTHING";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'shown', $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
+        ON CONFLICT (id) DO UPDATE SET fingerprint = $3, kind = $4, title = $5, text = $6, tags = $7, visibility = $8, state = 'shown', asset = $9, original = $10, content_type = $11, size = $12, width = $13, height = $14, duration_ms = $15, rgb = $16, poster = $17, licence = $18, may_reuse = $19, may_comment = $20, shows_recipe = $21, shows_sources = $22, recipe = $23, sources = $24, w = $25, h = $26, created_at_ms = $27,
+        state_reason = '', published_at_ms = NULL, likes = 0, votes_up = 0, votes_down = 0, comments = 0, version = work.version + 1
+        WHERE work.state = 'deleted' AND work.author = $2";
     let values = vec![
         told.id.clone().into(),
         me.account.clone().into(),

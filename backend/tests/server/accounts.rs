@@ -153,6 +153,13 @@ async fn a_forgotten_password_is_replaced_by_letter_and_every_sign_in_ends() {
             .await;
         let token = letter.split("token=3D").nth(1).or_else(|| letter.split("token=").nth(1));
         let token: String = token.unwrap().chars().take_while(char::is_ascii_hexdigit).collect();
+        // A program that whoever knows the old password let in, and that has not come yet.
+        let (_, code) =
+            answer(home.call(Method::POST, "/auth/device/code").json(&json!({"client": "a desk"})))
+                .await;
+        let allow = json!({"user_code": code["user_code"], "allow": true});
+        let allowed = home.by(&ada, Method::POST, "/auth/device/decide").json(&allow);
+        assert_eq!(answer(allowed).await.0, 204);
         let reset = json!({"token": token, "password": "another set of boats"});
         assert_eq!(
             answer(home.call(Method::POST, "/auth/password/reset").json(&reset)).await.0,
@@ -164,6 +171,11 @@ async fn a_forgotten_password_is_replaced_by_letter_and_every_sign_in_ends() {
         );
         let old = json!({"refresh_token": ada.refresh});
         assert_eq!(answer(home.call(Method::POST, "/auth/refresh").json(&old)).await.0, 401);
+        let come = json!({"device_code": code["device_code"]});
+        assert_eq!(
+            refused(home.call(Method::POST, "/auth/device/token").json(&come)).await,
+            (400, "access_denied".to_owned())
+        );
         for (password, status) in [(PASSWORD, 401), ("another set of boats", 200)] {
             let login = json!({"email": "Ada@example.org", "password": password});
             assert_eq!(answer(home.call(Method::POST, "/auth/login").json(&login)).await.0, status);
@@ -185,6 +197,16 @@ async fn a_key_may_do_what_it_was_made_for() {
         assert_eq!(answer(with(Method::GET, "/wallet")).await.0, 200);
         assert_eq!(answer(with(Method::GET, "/works?author=me")).await.0, 200);
         assert_eq!(answer(with(Method::GET, "/jobs")).await.0, 403);
+        // What only its author is shown is shown to a key that may read, and to no other.
+        let work = home
+            .text(&ada, "A tram", json!({"shows_recipe": false, "recipe": {"prompt": "hidden"}}))
+            .await;
+        let path = format!("/works/{}", text(&work["id"]));
+        assert_eq!(answer(with(Method::GET, &path)).await.1["recipe"]["prompt"], "hidden");
+        let other = json!({"name": "x", "scopes": ["social:write"]});
+        let (_, other) = answer(home.by(&ada, Method::POST, "/api-keys").json(&other)).await;
+        let seen = home.call(Method::GET, &path).bearer_auth(text(&other["secret"]));
+        assert!(answer(seen).await.1["recipe"].is_null());
         assert_eq!(answer(with(Method::POST, "/api-keys").json(&new)).await.0, 403);
         assert_eq!(
             answer(with(Method::DELETE, "/me").json(&json!({"password": PASSWORD}))).await.0,
@@ -224,7 +246,14 @@ async fn whoever_goes_takes_their_works_along_and_counters_stay_right() {
         let export = home.by(&ada, Method::POST, "/me/export").send().await.unwrap();
         assert_eq!(export.status(), 200);
         let bytes = export.bytes().await.unwrap();
-        assert!(bytes.starts_with(b"PK") && bytes.windows(10).any(|w| w == b"works.json"));
+        let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+        let mut rows = |name: &str| -> Vec<Value> {
+            serde_json::from_reader(zip.by_name(name).unwrap()).unwrap()
+        };
+        assert_eq!(text(&rows("account.json")[0]["handle"]), "ada");
+        assert_eq!(text(&rows("works.json")[0]["author"]), ada.id);
+        assert_eq!((rows("likes.json").len(), rows("comments.json").len()), (1, 1));
+        assert!(rows("orders.json").is_empty());
         let wrong = json!({"password": "not my password"});
         assert_eq!(answer(home.by(&ada, Method::DELETE, "/me").json(&wrong)).await.0, 403);
         let (status, me) =

@@ -156,6 +156,50 @@ async fn a_stop_gives_back_what_was_held_and_keys_have_limits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stop_at_the_moment_of_a_beginning_is_one_or_the_other_and_paid_so() {
+    both_with(
+        |c| c.welcome_tokens = 1_000,
+        |home: Home| async move {
+            let ada = home.person("ada").await;
+            home.sql("UPDATE plan SET concurrent_jobs = 50, jobs_per_day = 10000").await;
+            let other = home.another().await;
+            let ids: Vec<String> = (0..300).map(|_| new_id()).collect();
+            for (round, ids) in ids.chunks(30).enumerate() {
+                let all = ids.iter().enumerate().map(|(i, id)| {
+                    let (home, ada) = (&home, &ada);
+                    async move {
+                        assert_eq!(answer(ask(home, ada, id, "a tram")).await.0, 202);
+                        tokio::time::sleep(std::time::Duration::from_millis(
+                            (i * 7 + round) as u64 % 60,
+                        ))
+                        .await;
+                        let stop = home.by(ada, Method::POST, &format!("/jobs/{id}/cancel"));
+                        assert_eq!(answer(stop).await.0, 200);
+                    }
+                });
+                futures_util::future::join_all(all).await;
+            }
+            let open =
+                "SELECT COUNT(*) FROM job WHERE status IN ('queued', 'running', 'canceling')";
+            home.until("the end of all", async || (home.number(open).await == 0).then_some(()))
+                .await;
+            let made = home.number("SELECT COUNT(*) FROM job WHERE status = 'succeeded'").await;
+            let paid =
+                home.number("SELECT COUNT(*) FROM ledger_transfer WHERE kind = 'capture'").await;
+            assert_eq!(made, paid);
+            let (_, purse) = answer(home.by(&ada, Method::GET, "/wallet")).await;
+            assert_eq!(
+                (&purse["available_micro"], &purse["held_micro"]),
+                (&json!((1_000 - made) * 1_000_000), &json!(0))
+            );
+            other.stop().await;
+            home.stop().await;
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn simple_programs_ask_once_and_look_at_one_word() {
     both(|home: Home| async move {
         let ada = home.person("ada").await;

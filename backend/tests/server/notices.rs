@@ -81,3 +81,37 @@ async fn nobody_opens_more_streams_than_their_share() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_that_were_taken_away_are_not_told_any_more() {
+    both(|home: Home| async move {
+        let (ada, bob) = (home.person("ada").await, home.person("bob").await);
+        let eve = home.person("eve").await;
+        let work = home.text(&ada, "A tram", json!({})).await;
+        let path = format!("/works/{}", text(&work["id"]));
+        let say = async |words: &str| {
+            let said = home.by(&eve, Method::POST, &format!("{path}/comments"));
+            text(&answer(said.json(&json!({"text": words}))).await.1["id"])
+        };
+        let told = async |who| {
+            let (_, told) = answer(home.by(who, Method::GET, "/notifications")).await;
+            told["items"].as_array().unwrap().iter().map(|n| text(&n["text"])).collect::<Vec<_>>()
+        };
+        let comment = say("@bob is a fool").await;
+        say("@bob look").await;
+        assert_eq!((told(&ada).await.len(), told(&bob).await.len()), (2, 2));
+        let gone = home.by(&eve, Method::DELETE, &format!("/comments/{comment}"));
+        assert_eq!(answer(gone).await.0, 204);
+        for who in [&ada, &bob] {
+            assert_eq!(told(who).await, ["on “A tram”: @bob look"]);
+        }
+        // A work that is private again is named to nobody but its author.
+        let (_, now) = answer(home.by(&ada, Method::GET, &path)).await;
+        let hide = home.by(&ada, Method::PATCH, &path);
+        let hide = hide.header("if-match", format!("\"{}\"", now["version"]));
+        assert_eq!(answer(hide.json(&json!({"visibility": "private"}))).await.0, 200);
+        assert_eq!((told(&ada).await.len(), told(&bob).await.len()), (1, 0));
+        home.stop().await;
+    })
+    .await;
+}

@@ -95,7 +95,7 @@ pub(crate) async fn unneeded(
     // What a finished job worked from stays with its result until that is taken over.
     let sql = "SELECT 1 AS yes FROM job_medium m JOIN job j ON j.id = m.job WHERE m.hash = $1 AND (
             j.status IN ('queued', 'running', 'canceling') OR (j.status = 'succeeded' AND j.released = 0)
-            OR (j.status = 'succeeded' AND j.parent_id IN (SELECT id FROM job WHERE status <> 'succeeded'))) LIMIT 1";
+            OR (j.status = 'succeeded' AND EXISTS (SELECT 1 FROM job w WHERE w.id = j.parent_id AND w.status <> 'succeeded'))) LIMIT 1";
     let mut unneeded = Vec::new();
     for hash in media {
         if one(db, sql, vec![hash.clone().into()]).await?.is_none() {

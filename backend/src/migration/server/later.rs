@@ -71,4 +71,28 @@ pub(in crate::migration) const STEPS: &[Step] = &[
         ALTER TABLE blob_drop ADD COLUMN brought BIGINT NOT NULL DEFAULT 0;
         CREATE TABLE blob_keep (hash TEXT PRIMARY KEY, content_type TEXT NOT NULL);",
     ),
+    // What is looked for each minute or oftener is found without a look at everything else.
+    Step::both(
+        "s0010_found",
+        "
+        DROP INDEX asset_owner_at;
+        CREATE INDEX asset_owner_at ON asset_owner (created_at_ms, account, hash);
+        CREATE INDEX refresh_token_until ON refresh_token (expires_at_ms);
+        CREATE INDEX notification_work ON notification (work) WHERE work IS NOT NULL;
+        CREATE INDEX notification_by ON notification (by_account) WHERE by_account IS NOT NULL;
+        CREATE INDEX payment_event_at ON payment_event (at_ms);
+        CREATE INDEX payment_event_open ON payment_event (due_at_ms) WHERE handled = 0;",
+    ),
+    // FTS5 finds the words of one work only by their row; PostgreSQL has a key.
+    Step {
+        name: "s0011_words",
+        sqlite: "
+        CREATE TABLE work_words_row (n INTEGER PRIMARY KEY AUTOINCREMENT, work TEXT NOT NULL UNIQUE);
+        INSERT OR IGNORE INTO work_words_row (n, work) SELECT rowid, work FROM work_words ORDER BY rowid;
+        DELETE FROM work_words WHERE rowid NOT IN (SELECT n FROM work_words_row);
+        CREATE TABLE account_words_row (n INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL UNIQUE);
+        INSERT OR IGNORE INTO account_words_row (n, account) SELECT rowid, account FROM account_words ORDER BY rowid;
+        DELETE FROM account_words WHERE rowid NOT IN (SELECT n FROM account_words_row);",
+        postgres: "SELECT 1;",
+    },
 ];

@@ -11,9 +11,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Asked, Fault, Once, bytes, made};
-use crate::BackendError;
 use crate::assets;
 use crate::auth::Me;
+use crate::blobs::Blobs;
 use crate::db::now_ms;
 use crate::error::Refusal;
 use crate::routes::body::Json;
@@ -200,18 +200,16 @@ impl Form {
         let mut inputs = Vec::new();
         for (i, bytes) in self.pictures.iter().enumerate() {
             me.may("assets:write")?;
-            let (blobs, own) = (state.blobs.clone(), bytes.clone());
-            let hash = tokio::task::spawn_blocking(move || blobs.put(&own))
-                .await
-                .map_err(|e| BackendError::Stopped(e.to_string()))??;
-            let taken = assets::take(state, &me.account, &hash, bytes.len() as i64).await?;
+            let (own, size) = (bytes.clone(), bytes.len() as i64);
+            let put = move |blobs: &Blobs| blobs.put(&own);
+            let taken = assets::take_new(state, &me.account, size, put).await?;
             if !taken.content_type.starts_with("image/") {
                 return Err(Refusal::validation("What was sent is no picture."));
             }
             inputs.push(JobInput {
                 role: "image".to_owned(),
                 title: format!("picture {}", i + 1),
-                hash: Some(hash),
+                hash: Some(taken.hash),
                 text: None,
                 captions: None,
                 label: String::new(),

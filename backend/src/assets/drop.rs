@@ -307,4 +307,55 @@ mod tests {
         let (gone, came) = tokio::join!(goes, comes);
         assert!(came >= gone);
     }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_nobody_used_for_a_month_is_forgotten_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("oto.sqlite").display());
+        let db = crate::db::connect(&url, folder.path(), 1).await.unwrap();
+        crate::db::migrate(&db).await.unwrap();
+        let run = async |sql: &str| execute(&db, sql, vec![]).await.unwrap();
+        run("INSERT INTO account (id, handle, name, email, password, plot, created_at_ms) VALUES ('ada', 'ada', 'Ada', 'a@x', '', 0, 0)").await;
+        let uploads =
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2100)";
+        run(&format!("{uploads} INSERT INTO asset (hash, served, kind, content_type, size, width, height, duration_ms, rgb, created_at_ms) SELECT 'h' || i, 'h' || i, 'image', '', 1, 1, 1, 0, 0, 1 FROM n")).await;
+        // The last ones came today.
+        let fresh = now_ms();
+        run(&format!("{uploads} INSERT INTO asset_owner (account, hash, created_at_ms) SELECT 'ada', 'h' || i, CASE WHEN i > 2090 THEN {fresh} ELSE 1 END FROM n")).await;
+        // All but a few of the others are works.
+        run(&format!("{uploads} INSERT INTO work (id, author, fingerprint, kind, title, visibility, state, original, licence, may_reuse, may_comment, shows_recipe, shows_sources, recipe, sources, created_at_ms) SELECT 'w' || i, 'ada', '', 'image', '', 'private', 'shown', 'h' || i, '', 0, 0, 0, 0, '', '', 1 FROM n WHERE i <= 2090 AND i % 30 > 0")).await;
+        let job = async |id: &str, status: &str, parent: &str| {
+            let sql = "INSERT INTO job (id, fingerprint, request, status, submit_state, lease_seq, lease_until_ms, attempt, run_at_ms, deadline_at_ms, created_at_ms, version, stage, parent_id, child_key, finished_at_ms)
+                VALUES ($1, '', '{}', $2, 'none', 0, 0, 0, 0, 0, 0, 1, '', NULLIF($3, ''), $1, 1)";
+            execute(&db, sql, vec![id.into(), status.into(), parent.into()]).await.unwrap();
+            queue::media::note(&db, id, vec![format!("of {id}")], true).await.unwrap();
+        };
+        // A picture, a film with its script, a script of a film that failed, one that is made now.
+        for (id, status, parent) in [
+            ("picture", "succeeded", ""),
+            ("film", "succeeded", ""),
+            ("script", "succeeded", "film"),
+            ("failed", "failed", ""),
+            ("left", "succeeded", "failed"),
+            ("now", "running", ""),
+            ("needed", "succeeded", "now"),
+        ] {
+            job(id, status, parent).await;
+        }
+        let mut walk = Walk::default();
+        for _ in 0..6 {
+            forget_old(&db, &mut walk).await.unwrap();
+        }
+        let count =
+            async |sql: &str| -> i64 { crate::db::value(&db, sql, vec![]).await.unwrap().unwrap() };
+        let gone = 2090 / 30;
+        assert_eq!(count("SELECT COUNT(*) FROM asset_owner").await, 2100 - gone);
+        assert_eq!(count("SELECT COUNT(*) FROM blob_drop WHERE hash LIKE 'h%'").await, gone);
+        let marked =
+            all(&db, "SELECT hash FROM blob_drop WHERE hash LIKE 'of %' ORDER BY hash", vec![])
+                .await
+                .unwrap();
+        let marked: Vec<String> = marked.iter().map(|r| r.try_get("", "hash").unwrap()).collect();
+        assert_eq!(marked, ["of film", "of left", "of picture", "of script"]);
+    }
 }

@@ -372,3 +372,37 @@ fn head_of(path: &std::path::Path) -> Result<(u64, Vec<u8>), BackendError> {
         .map_err(BackendError::io("reading media"))?;
     Ok((size, head))
 }
+
+#[cfg(test)]
+mod tests {
+    use oto_api_types::NewJob;
+    use oto_engines::Estimate;
+
+    use super::*;
+    use crate::jobs::queue::{Lost, accept, claim, recover, submitting};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_an_engine_may_have_is_asked_for_until_the_deadline() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = crate::db::open(&folder.path().join("jobs.sqlite")).await.unwrap();
+        let job = r#"{"kind": "text", "engine": "core", "prompt": "a tram", "seed": 1}"#;
+        let job: NewJob = serde_json::from_str(job).unwrap();
+        accept(&db, "one", &job, Estimate::UNKNOWN, None).await.unwrap();
+        let fresh = claim(&db, "me").await.unwrap().unwrap();
+        let away = EngineError::new(ErrorClass::Network, "network", "away");
+        let store = EngineError::new(ErrorClass::Unavailable, sources::AWAY, "away");
+        let wrong = EngineError::new(ErrorClass::InvalidRequest, "wrong", "wrong");
+        let mut often = fresh.clone();
+        often.attempt = 9;
+        assert!(is_tried_again(&away, &fresh) && !is_tried_again(&away, &often));
+        assert!(is_tried_again(&store, &often) && !is_tried_again(&wrong, &fresh));
+        // The home ends while the engine is being asked.
+        submitting(&db, &fresh, "one-1").await.unwrap();
+        recover(&db, "me", Lost::Everything, crate::jobs::charge::Prices::new(1)).await.unwrap();
+        let mut asked = claim(&db, "me").await.unwrap().unwrap();
+        asked.attempt = 9;
+        assert!(is_tried_again(&away, &asked) && !is_tried_again(&wrong, &asked));
+        asked.deadline_at_ms = 1;
+        assert!(!is_tried_again(&away, &asked));
+    }
+}

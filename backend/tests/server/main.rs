@@ -7,9 +7,11 @@
 )]
 
 mod accounts;
+mod backups;
 mod common;
 mod desk;
 mod facade;
+mod hooks;
 mod jobs;
 mod notices;
 mod operators;

@@ -21,7 +21,7 @@ pub(super) fn made(outputs: &[JobOutput]) -> Vec<String> {
 }
 
 /// Writes down that a job uses media, or made them.
-pub(in crate::jobs) async fn note(
+pub(crate) async fn note(
     txn: &impl ConnectionTrait,
     job: &str,
     media: Vec<String>,

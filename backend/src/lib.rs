@@ -30,6 +30,7 @@ mod payments;
 mod people;
 mod router;
 mod routes;
+mod rows;
 mod search;
 pub mod serve;
 mod server;

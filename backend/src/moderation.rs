@@ -218,7 +218,7 @@ async fn put_back(
     match kind {
         "work" => {
             change::lock(txn, target).await?;
-            let sql = "UPDATE work SET state = $2, state_reason = $3, version = version + 1 WHERE id = $1";
+            let sql = "UPDATE work SET state = $2, state_reason = $3, version = version + 1 WHERE id = $1 AND state <> 'deleted'";
             execute(txn, sql, vec![target.into(), state.into(), reason.into()]).await?;
             change::settle(txn, target).await
         }

@@ -136,7 +136,7 @@ impl WorkRow {
     }
 
     /// Whether it is shown as to its author. A key that was not given this right sees what everybody sees.
-    fn is_own(&self, me: Option<&Me>) -> bool {
+    pub(crate) fn is_own(&self, me: Option<&Me>) -> bool {
         me.is_some_and(|m| m.account == self.author.id && m.may("works:read").is_ok())
     }
 
@@ -157,9 +157,8 @@ impl WorkRow {
         serde_json::from_str(&self.sources).unwrap_or_default()
     }
 
-    /// The work for a caller, without what only they said of it.
-    pub(crate) fn shown(&self, me: Option<&Me>, public_url: &str) -> Work {
-        let is_own = self.is_own(me);
+    /// The work for its author or for others, without what a caller said of it.
+    pub(crate) fn shown(&self, is_own: bool, public_url: &str) -> Work {
         let (recipe, sources) = (self.recipe(), self.told_sources());
         Work {
             id: self.id.clone(),

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use oto_api_types::Problem;
 use reqwest::{Method, RequestBuilder};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
@@ -31,23 +32,29 @@ impl Link {
         if self.signed(|| self.client.request(Method::HEAD, &there)).await.is_ok() {
             return Ok(hash);
         }
-        let known = self.unfinished.lock().await.get(&hash).cloned();
-        let (place, at) = match known {
-            // What the server forgot since is begun again.
-            Some(place) => match self.offset(&place).await {
-                Some(at) => (place, at),
-                None => (self.begin(&hash, size).await?, 0),
+        // Nobody else goes on with it meanwhile.
+        let known = self.unfinished.lock().await.remove(&hash);
+        let place = match known {
+            Some(place) if self.offset(&place).await.is_ok() => place,
+            // The server has forgotten it, or does not answer.
+            known => match self.begin(&hash, size).await {
+                Ok(place) => place,
+                Err(error) => {
+                    if let Some(place) = known {
+                        self.unfinished.lock().await.insert(hash, place);
+                    }
+                    return Err(error);
+                }
             },
-            None => (self.begin(&hash, size).await?, 0),
         };
-        self.unfinished.lock().await.insert(hash.clone(), place.clone());
-        let sent = self.send_parts(path, &place, at, size).await;
-        if !matches!(&sent, Err(error) if error.may_pass()) {
-            self.unfinished.lock().await.remove(&hash);
-        }
-        if matches!(&sent, Err(error) if !error.may_pass()) {
-            // Nobody goes on with it.
-            self.signed(|| self.tus(Method::DELETE, &place)).await.ok();
+        let sent = self.send_parts(path, &place, size).await;
+        match &sent {
+            // The next try goes on where this one broke off.
+            Err(error) if may_go_on(error) => {
+                self.unfinished.lock().await.insert(hash.clone(), place);
+            }
+            Err(_) => drop(self.signed(|| self.tus(Method::DELETE, &place)).await),
+            Ok(()) => {}
         }
         sent.map(|()| hash)
     }
@@ -68,46 +75,57 @@ impl Link {
         Ok(format!("{uploads}/{id}"))
     }
 
-    async fn send_parts(
-        &self,
-        path: &Path,
-        place: &str,
-        mut at: u64,
-        size: u64,
-    ) -> Result<(), ClientError> {
+    async fn send_parts(&self, path: &Path, place: &str, size: u64) -> Result<(), ClientError> {
         let file_error = |e: std::io::Error| ClientError::File(e.to_string());
         let mut file = tokio::fs::File::open(path).await.map_err(file_error)?;
-        let mut tries = 0;
+        // How much the server has, while that is known.
+        let (mut at, mut most, mut tries) = (None, 0, 0);
         loop {
-            file.seek(SeekFrom::Start(at)).await.map_err(file_error)?;
-            let mut part = Vec::new();
-            (&mut file).take(PART).read_to_end(&mut part).await.map_err(file_error)?;
-            let (end, part) = (at + part.len() as u64, Bytes::from(part));
-            let call = || {
-                self.tus(Method::PATCH, place)
-                    .header("content-type", "application/offset+octet-stream")
-                    .header("upload-offset", at.to_string())
-                    .body(part.clone())
+            let told = match at {
+                None => self.offset(place).await.map(Sent::Until),
+                Some(from) => {
+                    file.seek(SeekFrom::Start(from)).await.map_err(file_error)?;
+                    let mut part = Vec::new();
+                    (&mut file).take(PART).read_to_end(&mut part).await.map_err(file_error)?;
+                    self.send_part(place, from, part.into(), size).await
+                }
             };
-            let wait = match self.signed(call).await {
-                // Named, it was looked at.
-                Ok(answer) if answer.headers().contains_key("oto-asset") => return Ok(()),
-                Ok(_) if end >= size => return Err(ClientError::Nonsense),
-                Ok(_) => {
-                    (at, tries) = (end, 0);
-                    continue;
+            match told {
+                Ok(Sent::Whole) => return Ok(()),
+                Ok(Sent::Until(until)) => {
+                    at = Some(until);
+                    if until > most {
+                        (most, tries) = (until, 0);
+                    }
                 }
-                Err(ClientError::Refused(p)) if p.status == 429 && tries < TRIES => {
-                    Duration::from_secs(p.retry_after.unwrap_or(5).clamp(1, LONGEST_WAIT_S))
-                }
-                Err(error) if error.may_pass() && tries < TRIES => {
-                    Duration::from_millis(1_000 << tries)
+                Err(error) if may_go_on(&error) && tries < TRIES => {
+                    tokio::time::sleep(wait_after(&error, tries)).await;
+                    (at, tries) = (None, tries + 1);
                 }
                 Err(error) => return Err(error),
-            };
-            tries += 1;
-            tokio::time::sleep(wait).await;
-            at = self.offset(place).await.unwrap_or(at);
+            }
+        }
+    }
+
+    async fn send_part(
+        &self,
+        place: &str,
+        from: u64,
+        part: Bytes,
+        size: u64,
+    ) -> Result<Sent, ClientError> {
+        let end = from + part.len() as u64;
+        let call = || {
+            self.tus(Method::PATCH, place)
+                .header("content-type", "application/offset+octet-stream")
+                .header("upload-offset", from.to_string())
+                .body(part.clone())
+        };
+        match self.signed(call).await? {
+            // Named, it was looked at.
+            answer if answer.headers().contains_key("oto-asset") => Ok(Sent::Whole),
+            _ if end >= size => Err(ClientError::Nonsense),
+            _ => Ok(Sent::Until(end)),
         }
     }
 
@@ -116,9 +134,33 @@ impl Link {
     }
 
     /// How much of an upload the server has.
-    async fn offset(&self, place: &str) -> Option<u64> {
-        let answer = self.signed(|| self.tus(Method::HEAD, place)).await.ok()?;
-        answer.headers().get("upload-offset")?.to_str().ok()?.parse().ok()
+    async fn offset(&self, place: &str) -> Result<u64, ClientError> {
+        let answer = self.signed(|| self.tus(Method::HEAD, place)).await?;
+        let told = answer.headers().get("upload-offset").and_then(|v| v.to_str().ok());
+        told.and_then(|text| text.parse().ok()).ok_or(ClientError::Nonsense)
+    }
+}
+
+/// What a call brought.
+enum Sent {
+    /// The server has so many bytes.
+    Until(u64),
+    /// It has all, and has looked at them.
+    Whole,
+}
+
+/// Whether an upload may go on later: what passes, haste, and parts that arrived though nobody said so.
+fn may_go_on(error: &ClientError) -> bool {
+    let later = |p: &Problem| p.status == 429 || p.code == "upload_offset";
+    error.may_pass() || matches!(error, ClientError::Refused(problem) if later(problem))
+}
+
+fn wait_after(error: &ClientError, tries: u32) -> Duration {
+    match error {
+        ClientError::Refused(p) if p.status == 429 => {
+            Duration::from_secs(p.retry_after.unwrap_or(5).clamp(1, LONGEST_WAIT_S))
+        }
+        _ => Duration::from_millis(1_000 << tries),
     }
 }
 

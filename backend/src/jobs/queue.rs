@@ -352,13 +352,18 @@ pub(crate) async fn end(
     error: Option<&JobError>,
     prices: Prices,
 ) -> Result<bool, DbErr> {
-    // What was refused cost nothing; of what may have been made nobody knows. An engine that has it and
-    // does not answer now may have made it.
-    let is_there = row.handle.is_some();
-    let was_refused = |e: &JobError| match e.class.as_str() {
-        "network" | "rate_limited" | "unavailable" | "auth" => !is_there,
-        "invalid_request" | "no_credit" | "content_refused" => true,
-        _ => false,
+    // What was refused cost nothing; of what may have been made nobody knows.
+    let was_refused = |e: &JobError| {
+        matches!(
+            e.class.as_str(),
+            "network"
+                | "rate_limited"
+                | "unavailable"
+                | "invalid_request"
+                | "auth"
+                | "no_credit"
+                | "content_refused"
+        )
     };
     let is_free = row.estimate_micro == Some(0);
     let is_known = is_free || error.is_some_and(was_refused);

@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use sea_orm::{
-    ConnectionTrait, FromQueryResult, IsolationLevel, JsonValue, TransactionTrait, Value,
-};
+use sea_orm::{ConnectionTrait, IsolationLevel, TransactionTrait};
 use serde::{Deserialize, Serialize};
 
 use super::open;
 use crate::blobs::{Blobs, is_hash};
 use crate::config::Config;
-use crate::db::{all, places, statement, value};
+use crate::db::{all, value};
+use crate::rows::{PAGE, Rows};
 use crate::{BackendError, audit, db};
 
 /// Tables in an order in which every row finds what it refers to. Words for the search are made anew.
@@ -56,8 +55,6 @@ pub(super) const TABLES: [(&str, &str); 37] = [
     ("turn", "lane"),
     ("engine", "name"),
 ];
-/// Rows read and written at once.
-const BATCH: usize = 500;
 
 /// What a backup holds.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -119,7 +116,7 @@ pub async fn create(config: &Config, folder: &Path) -> Result<Manifest, BackendE
         let (mut n, mut hasher) = (0u64, blake3::Hasher::new());
         let mut last = None;
         loop {
-            let rows = page(&txn, table, key, last.as_ref()).await?;
+            let rows = Rows { of: table, key }.after(&txn, last.as_ref(), vec![]).await?;
             for row in &rows {
                 let mut line = serde_json::to_vec(row).map_err(damaged)?;
                 line.push(b'\n');
@@ -127,7 +124,7 @@ pub async fn create(config: &Config, folder: &Path) -> Result<Manifest, BackendE
                 out.write_all(&line).map_err(io("writing the backup"))?;
             }
             n += rows.len() as u64;
-            let is_end = rows.len() < BATCH;
+            let is_end = rows.len() < PAGE;
             last = rows.into_iter().last();
             if is_end {
                 break;
@@ -154,28 +151,6 @@ pub async fn create(config: &Config, folder: &Path) -> Result<Manifest, BackendE
     let text = serde_json::to_vec_pretty(&manifest).map_err(damaged)?;
     std::fs::write(folder.join("manifest.json"), text).map_err(io("writing the backup"))?;
     Ok(manifest)
-}
-
-/// The next rows of a table after one, by its key.
-async fn page(
-    txn: &impl ConnectionTrait,
-    table: &str,
-    key: &str,
-    last: Option<&JsonValue>,
-) -> Result<Vec<JsonValue>, BackendError> {
-    let mut after = String::new();
-    let mut values: Vec<Value> = Vec::new();
-    if let Some(last) = last {
-        for column in key.split(", ") {
-            values.push(match &last[column] {
-                JsonValue::String(text) => text.clone().into(),
-                other => other.as_i64().into(),
-            });
-        }
-        after = format!("WHERE ({key}) > ({})", places(1, values.len()));
-    }
-    let sql = format!("SELECT * FROM {table} {after} ORDER BY {key} LIMIT {BATCH}");
-    Ok(JsonValue::find_by_statement(statement(txn, &sql, values)).all(txn).await?)
 }
 
 pub(super) async fn people(db: &impl ConnectionTrait) -> Result<i64, BackendError> {

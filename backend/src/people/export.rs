@@ -6,60 +6,64 @@ use std::io::{Seek, Write};
 use std::path::PathBuf;
 
 use axum::http::StatusCode;
-use futures_util::TryStreamExt;
-use sea_orm::{FromQueryResult, JsonValue};
 use tokio::sync::mpsc;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use crate::BackendError;
-use crate::db::{all, statement};
+use crate::db::all;
 use crate::error::Refusal;
+use crate::rows::{PAGE, Rows};
 use crate::state::AppState;
 use crate::streams::Open;
 
-/// Rows are packed in pieces of about this size.
-const PIECE: usize = 64 << 10;
 /// Pieces that wait to be packed.
 const WAITING: usize = 8;
 
-/// Tables with rows of a person, and how they are found.
-const TABLES: [(&str, &str); 15] = [
+/// Rows of a person, and what orders them.
+const TABLES: [(&str, &str, &str); 15] = [
     (
         "account",
         "SELECT id, handle, name, bio, email, email_verified, role, state, state_reason, plan, created_at_ms FROM account WHERE id = $1",
+        "id",
     ),
-    ("works", "SELECT * FROM work WHERE author = $1 AND state <> 'deleted'"),
-    ("comments", "SELECT * FROM comment WHERE author = $1"),
-    ("likes", "SELECT * FROM work_like WHERE account = $1"),
-    ("votes", "SELECT * FROM work_vote WHERE account = $1"),
-    ("following", "SELECT * FROM follow WHERE follower = $1"),
-    ("followers", "SELECT * FROM follow WHERE followed = $1"),
-    ("notifications", "SELECT * FROM notification WHERE account = $1"),
-    ("reports", "SELECT * FROM report WHERE reporter = $1"),
+    ("works", "SELECT * FROM work WHERE author = $1 AND state <> 'deleted'", "created_at_ms, id"),
+    ("comments", "SELECT * FROM comment WHERE author = $1", "id"),
+    ("likes", "SELECT * FROM work_like WHERE account = $1", "work"),
+    ("votes", "SELECT * FROM work_vote WHERE account = $1", "work"),
+    ("following", "SELECT * FROM follow WHERE follower = $1", "followed"),
+    ("followers", "SELECT * FROM follow WHERE followed = $1", "follower"),
+    ("notifications", "SELECT * FROM notification WHERE account = $1", "at_ms, id"),
+    ("reports", "SELECT * FROM report WHERE reporter = $1", "id"),
     (
         "decisions",
         "SELECT id, target_kind, target, action, reason, at_ms, appeal, appeal_text FROM decision WHERE owner = $1",
+        "at_ms, id",
     ),
     (
         "ledger",
         "SELECT t.id, t.kind, t.memo, t.job, t.at_ms, e.account, e.amount FROM ledger_transfer t JOIN ledger_entry e ON e.transfer = t.id WHERE t.account = $1",
+        "at_ms, id, account",
     ),
     (
         "orders",
         "SELECT id, tokens, cents, state, refunded_cents, created_at_ms FROM payment_order WHERE account = $1",
+        "created_at_ms, id",
     ),
     (
         "jobs",
         "SELECT id, request, status, created_at_ms, finished_at_ms, result, error, hold_micro FROM job WHERE owner = $1",
+        "created_at_ms, id",
     ),
     (
         "api_keys",
         "SELECT id, name, scopes, created_at_ms, last_used_at_ms, revoked FROM api_key WHERE account = $1",
+        "id",
     ),
     (
         "webhook_endpoints",
         "SELECT id, url, kinds, state, created_at_ms FROM webhook_endpoint WHERE account = $1",
+        "id",
     ),
 ];
 
@@ -106,19 +110,24 @@ async fn read(
     pieces: &mpsc::Sender<Piece>,
 ) -> Result<(), BackendError> {
     let gone = |_| damaged("it was given up");
-    for (name, sql) in TABLES {
+    for (name, sql, key) in TABLES {
         pieces.send(Piece::Table(name)).await.map_err(gone)?;
-        let query = statement(&state.db, sql, vec![account.into()]);
-        let mut rows = JsonValue::find_by_statement(query).stream(&state.db).await?;
-        let mut piece = b"[".to_vec();
-        let mut between: &[u8] = b"\n";
-        while let Some(row) = rows.try_next().await? {
-            piece.extend_from_slice(between);
-            serde_json::to_writer_pretty(&mut piece, &row).map_err(damaged)?;
-            between = b",\n";
-            if piece.len() >= PIECE {
-                pieces.send(Piece::Rows(std::mem::take(&mut piece))).await.map_err(gone)?;
+        let of = format!("({sql}) AS own");
+        let (mut piece, mut last) = (b"[".to_vec(), None);
+        loop {
+            let given = vec![account.into()];
+            let rows = Rows { of: &of, key }.after(&state.db, last.as_ref(), given).await?;
+            for row in &rows {
+                piece.extend_from_slice(if piece.ends_with(b"[") { b"\n" } else { b",\n" });
+                serde_json::to_writer_pretty(&mut piece, row).map_err(damaged)?;
             }
+            let is_end = rows.len() < PAGE;
+            last = rows.into_iter().last();
+            if is_end {
+                break;
+            }
+            // Whatever comes next begins with a comma.
+            pieces.send(Piece::Rows(std::mem::take(&mut piece))).await.map_err(gone)?;
         }
         piece.extend_from_slice(b"\n]\n");
         pieces.send(Piece::Rows(piece)).await.map_err(gone)?;

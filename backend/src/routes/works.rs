@@ -31,8 +31,14 @@ pub(crate) async fn seen(state: &AppState, id: &str, me: Option<&Me>) -> Result<
     row.ok_or_else(|| Refusal::not_found("work"))
 }
 
-async fn shown(state: &AppState, row: &WorkRow, me: Option<&Me>) -> Result<Work, Refusal> {
-    let mut work = row.shown(me, &state.server()?.config.public_url);
+/// Shown as to its author where `is_own`.
+async fn shown(
+    state: &AppState,
+    row: &WorkRow,
+    me: Option<&Me>,
+    is_own: bool,
+) -> Result<Work, Refusal> {
+    let mut work = row.shown(is_own, &state.server()?.config.public_url);
     for source in &mut work.sources {
         let Some(id) = &source.work else { continue };
         let found = works::find(&state.db, id).await?;
@@ -71,7 +77,8 @@ pub(crate) async fn add(
         metrics::counter!("works_total", "kind" => row.kind.clone()).increment(1);
     }
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, with_version(shown(&state, &row, Some(&me)).await?)).into_response())
+    // Whoever may write is told what they wrote.
+    Ok((status, with_version(shown(&state, &row, Some(&me), true).await?)).into_response())
 }
 
 #[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
@@ -146,7 +153,7 @@ pub(crate) async fn find(
     let items = rows
         .iter()
         .map(|row| {
-            let mut work = row.shown(me.as_ref(), &server.config.public_url);
+            let mut work = row.shown(row.is_own(me.as_ref()), &server.config.public_url);
             // Whether each of them may be seen is told with the work itself.
             work.sources.clear();
             work
@@ -164,7 +171,8 @@ pub(crate) async fn show(
     Id(id): Id,
 ) -> Result<impl IntoResponse, Refusal> {
     let row = seen(&state, &id, me.as_ref()).await?;
-    Ok(with_version(shown(&state, &row, me.as_ref()).await?))
+    let is_own = row.is_own(me.as_ref());
+    Ok(with_version(shown(&state, &row, me.as_ref(), is_own).await?))
 }
 
 /// Changes a work of one's own. `If-Match` has the version that was seen.
@@ -198,7 +206,7 @@ pub(crate) async fn edit(
         })?;
     let rules = &state.server()?.config.held_words;
     let now = change::change(&state.db, &row, &wanted, version, rules).await?;
-    Ok(with_version(shown(&state, &now, Some(&me)).await?))
+    Ok(with_version(shown(&state, &now, Some(&me), true).await?))
 }
 
 async fn own(state: &AppState, me: &Me, id: &str) -> Result<WorkRow, Refusal> {

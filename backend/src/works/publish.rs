@@ -58,14 +58,19 @@ pub(crate) async fn publish(
     .to_hex()
     .to_string();
     let txn = db.begin_with_options(immediate()).await?;
-    let is_gone = |row: &WorkRow| row.state == "deleted" && row.author.id == me.account;
-    if let Some(row) = find(&txn, &told.id).await?.filter(|row| !is_gone(row)) {
-        txn.rollback().await?;
-        return known(Some(row), me, &fingerprint);
-    }
-    // In the order of `change::lock`.
+    // Of two at once the second sees what the first did; in the order of `change::lock`.
     let sql = "UPDATE account SET handle = handle WHERE id = $1";
     execute(&txn, sql, vec![me.account.clone().into()]).await?;
+    match find(&txn, &told.id).await? {
+        Some(row) if row.state == "deleted" && row.author.id == me.account => {
+            may_come_back(&txn, &told.id).await?;
+        }
+        None => {}
+        row => {
+            txn.rollback().await?;
+            return known(row, me, &fingerprint);
+        }
+    }
     let media = match &new.asset {
         Some(hash) => Some(media(&txn, me, hash, new.kind).await?),
         None => None,
@@ -89,6 +94,20 @@ pub(crate) async fn publish(
     txn.commit().await?;
     let row = find(db, &told.id).await?;
     row.map(|row| (row, true)).ok_or_else(|| DbErr::RecordNotFound(told.id).into())
+}
+
+/// Refuses to hang again what a moderator took down before its author took it away: that takes an appeal.
+async fn may_come_back(txn: &impl ConnectionTrait, id: &str) -> Result<(), Refusal> {
+    let sql = "SELECT action FROM decision WHERE target_kind = 'work' AND target = $1 AND lifted = 0 ORDER BY at_ms DESC, id DESC LIMIT 1";
+    let last: Option<String> = value(txn, sql, vec![id.into()]).await?;
+    if last.is_some_and(|action| matches!(action.as_str(), "unpublish" | "remove")) {
+        return Err(Refusal::new(
+            StatusCode::CONFLICT,
+            "taken_down",
+            "A moderator took this work down; appeal against that before you publish it again.",
+        ));
+    }
+    Ok(())
 }
 
 /// The answer when there is a work with this id already.

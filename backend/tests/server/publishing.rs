@@ -84,6 +84,12 @@ async fn what_its_author_took_away_hangs_again_when_it_is_published_again() {
         assert_eq!(found["items"].as_array().unwrap().len(), 1);
         let (_, me) = answer(home.call(Method::GET, "/people/ada")).await;
         assert_eq!(me["works"], 1);
+        // What a moderator took down does not come back so.
+        home.sql(&format!("INSERT INTO decision (id, moderator, owner, target_kind, target, action, reason, before_state, at_ms) VALUES ('d', '{}', '{}', 'work', '{id}', 'remove', 'rude', 'shown', 1)", bob.id, ada.id)).await;
+        home.sql(&format!("UPDATE work SET state = 'removed' WHERE id = '{id}'")).await;
+        assert_eq!(home.by(&ada, Method::DELETE, &path).send().await.unwrap().status(), 204);
+        let again = home.by(&ada, Method::POST, "/works").json(&work);
+        assert_eq!(refused(again).await, (409, "taken_down".to_owned()));
         home.stop().await;
     })
     .await;

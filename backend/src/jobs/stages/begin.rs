@@ -139,7 +139,11 @@ async fn checkpoint(
         else {
             continue;
         };
-        sources::bring(state, row.media()).await?;
+        // What cannot be had now is made anew: nobody waits for what may be gone for good.
+        if let Err(error) = sources::bring(state, row.media()).await {
+            tracing::warn!(job.id = %row.id, "a stage is not taken over: {}", error.message);
+            continue;
+        }
         if row.media().iter().all(|hash| state.blobs.find(hash).is_some()) {
             return Ok(Some(Checkpoint { id: row.id, whole }));
         }

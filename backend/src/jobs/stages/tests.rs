@@ -86,3 +86,10 @@ async fn what_only_the_store_has_is_brought_for_a_film_and_for_the_next_try() {
     assert_eq!((stages.len(), &stages[0].id), (1, &script.id));
     assert!(state.blobs.find(&hash).is_some(), "brought again");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_nowhere_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = home(folder.path()).await;
+    sources::bring(&state, vec!["a".repeat(64)]).await.unwrap();
+}

@@ -83,7 +83,7 @@ await walk("admin", {}, async (page, shoot) => {
     await shoot(name);
   }
   await page.goto(`${base}/admin/analytics`);
-  const bar = page.locator("rect.bar").last();
+  const bar = page.locator(".chart .bar").last();
   await bar.hover();
   must(await page.locator(".tip:visible").count(), "a chart does not say what its bars are");
   await page.goto(`${base}/admin/people`);

@@ -107,7 +107,7 @@ pub(crate) async fn look(
 
 /// The bytes of a medium.
 #[utoipa::path(get, path = "/assets/{hash}/content", tag = "uploads", security(("bearer" = [])), params(("hash" = String, Path)),
-    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), (status = 206), (status = 304), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
+    responses((status = 200, content_type = "*/*", body = Vec<u8>), (status = 206), (status = 304), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn content(
     State(state): State<AppState>,
     me: Me,

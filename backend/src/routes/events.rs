@@ -31,11 +31,23 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Beside other servers: how often jobs that are followed are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// One event of a stream, by its fields (WHATWG HTML, 9.2).
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "it describes what axum writes field by field")]
+pub(crate) struct StreamEvent {
+    /// Where a stream that is opened again goes on.
+    id: Option<String>,
+    /// What kind it is.
+    event: Option<String>,
+    /// JSON or a word.
+    data: String,
+}
+
 /// First the present versions of all jobs of the caller that have not ended, then `job` with
 /// `{job, version}` at each change, or `all` when any job may have changed. A stream that is opened
 /// again with `Last-Event-ID` gets the same beginning: versions need no memory of what was sent.
 #[utoipa::path(get, path = "/events", tag = "jobs", security(("bearer" = [])),
-    responses((status = 200, content_type = "text/event-stream", body = String), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
+    responses((status = 200, content_type = "text/event-stream", body = StreamEvent), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn stream(
     State(state): State<AppState>,
     me: Me,

@@ -72,7 +72,7 @@ pub(crate) async fn set(
 /// `unread` with `{unread}`: at once, and whenever one is told something. A hint: what one was told is
 /// in the list.
 #[utoipa::path(get, path = "/notifications/events", tag = "notices", security(("bearer" = [])),
-    responses((status = 200, content_type = "text/event-stream", body = String), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
+    responses((status = 200, content_type = "text/event-stream", body = super::events::StreamEvent), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn events(
     State(state): State<AppState>,
     me: Me,

@@ -98,7 +98,7 @@ pub(crate) async fn home(
 
 /// Says which tiles changed, as it happens. A hint: what a tile shows is told by the tile.
 #[utoipa::path(get, path = "/shared/events", tag = "wall",
-    responses((status = 200, content_type = "text/event-stream", body = String), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
+    responses((status = 200, content_type = "text/event-stream", body = super::events::StreamEvent), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn events(
     State(state): State<AppState>,
     Extension(limits::From(ip)): Extension<limits::From>,
@@ -127,7 +127,7 @@ pub(crate) async fn events(
 
 /// Media of a work that hangs on the wall: its own or its picture.
 #[utoipa::path(get, path = "/shared/media/{hash}", tag = "wall", params(("hash" = String, Path)),
-    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>), (status = 206), (status = 304), (status = 416, body = Problem), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
+    responses((status = 200, content_type = "*/*", body = Vec<u8>), (status = 206), (status = 304), (status = 416, body = Problem), (status = "4XX", body = Problem), (status = "5XX", body = Problem)))]
 pub(crate) async fn media(
     State(state): State<AppState>,
     Path(hash): Path<String>,

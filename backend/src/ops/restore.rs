@@ -10,8 +10,9 @@ use super::backup::{Manifest, TABLES, damaged, io, people, verify};
 use super::open;
 use crate::blobs::Blobs;
 use crate::config::Config;
-use crate::db::{all, execute, places, value};
-use crate::{BackendError, audit, db, ledger, works};
+use crate::db::{execute, places, value};
+use crate::rows::{PAGE, Rows};
+use crate::{BackendError, audit, db, ledger, search, works};
 
 /// Restores a backup into an empty database and store, and reads it back: rows, ledger, counters,
 /// audit log, media.
@@ -56,22 +57,40 @@ pub async fn restore(config: &Config, folder: &Path) -> Result<Manifest, Backend
     for (table, _) in TABLES.iter().filter(|(table, _)| manifest.rows.contains_key(*table)) {
         fill(&txn, table, &folder.join(format!("{table}.jsonl"))).await?;
     }
-    let sql = "SELECT w.id, w.title || ' ' || w.tags || ' ' || a.handle || ' ' || a.name || ' ' || w.text AS words FROM work w JOIN account a ON a.id = w.author WHERE w.on_wall = 1";
-    for row in all(&txn, sql, vec![]).await? {
-        let (id, words): (String, String) = (row.try_get("", "id")?, row.try_get("", "words")?);
-        crate::search::index_work(&txn, &id, &words).await?;
-    }
-    let sql = "SELECT id, handle || ' ' || name AS words FROM account WHERE state <> 'gone'";
-    for row in all(&txn, sql, vec![]).await? {
-        let (id, words): (String, String) = (row.try_get("", "id")?, row.try_get("", "words")?);
-        crate::search::index_account(&txn, &id, &words).await?;
-    }
+    index(&txn).await?;
     txn.commit().await?;
     check(&db, &blobs, &manifest).await.map_err(|error| BackendError::Io {
         what: "what was restored is not what was kept; empty this database and store before you try again",
         source: std::io::Error::other(error.to_string()),
     })?;
     Ok(manifest)
+}
+
+/// Makes the words by which works and people are found anew.
+async fn index(txn: &impl ConnectionTrait) -> Result<(), BackendError> {
+    let works = "(SELECT id FROM work WHERE on_wall = 1) AS shown";
+    let people =
+        "(SELECT id, handle || ' ' || name AS words FROM account WHERE state <> 'gone') AS here";
+    for (of, is_work) in [(works, true), (people, false)] {
+        let mut last: Option<JsonValue> = None;
+        loop {
+            let rows = Rows { of, key: "id" }.after(txn, last.as_ref(), vec![]).await?;
+            for row in &rows {
+                let id = row["id"].as_str().unwrap_or_default();
+                if is_work {
+                    works::change::reindex(txn, id).await?;
+                } else {
+                    let words = row["words"].as_str().unwrap_or_default();
+                    search::index_account(txn, id, words).await?;
+                }
+            }
+            if rows.len() < PAGE {
+                break;
+            }
+            last = rows.into_iter().last();
+        }
+    }
+    Ok(())
 }
 
 /// The first bytes of a file.

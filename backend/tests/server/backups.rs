@@ -3,6 +3,7 @@
 use oto_backend::Config;
 use oto_backend::ops::{backup, restore};
 use reqwest::Method;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
 
 use crate::common::{Home, both, text};
@@ -15,7 +16,7 @@ async fn what_is_backed_up_comes_back_and_what_is_damaged_does_not() {
         let (ada, bob) = (home.person("ada").await, home.person("bob").await);
         let (_, asset) = home.upload(&ada, PICTURE.to_vec()).await;
         let work = home
-            .text(&ada, "A picture", json!({"kind": "image", "text": "", "asset": asset["hash"]}))
+            .text(&ada, "A picture", json!({"kind": "image", "text": "", "asset": asset["hash"], "shows_recipe": true, "recipe": {"prompt": "a lighthouse"}}))
             .await;
         let path = format!("/works/{}", text(&work["id"]));
         home.by(&bob, Method::PUT, &format!("{path}/like")).send().await.unwrap();
@@ -32,6 +33,15 @@ async fn what_is_backed_up_comes_back_and_what_is_damaged_does_not() {
         let config = Config::in_folder(there.path());
         let back = restore::restore(&config, &folder).await.unwrap();
         assert_eq!(back.rows, made.rows);
+        let file = format!("sqlite://{}", there.path().join("oto.sqlite").display());
+        let restored = sea_orm::Database::connect(file).await.unwrap();
+        for (table, word) in [("work_words", "lighthouse"), ("account_words", "bob")] {
+            let sql = format!("SELECT COUNT(*) FROM {table} WHERE {table} MATCH '{word}'");
+            let found = restored.query_one_raw(Statement::from_string(DbBackend::Sqlite, sql));
+            let found: i64 = found.await.unwrap().unwrap().try_get_by_index(0).unwrap();
+            assert_eq!(found, 1, "{word} is found as before");
+        }
+        restored.close().await.unwrap();
         let again = restore::restore(&config, &folder).await.unwrap_err();
         assert!(again.to_string().contains("people in this database"), "{again}");
         // A row that was changed, a table that is missing in the list, a name that leads elsewhere.

@@ -5,9 +5,6 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, JsonValue, Value};
 
 use crate::db::{places, statement};
 
-/// Rows read at once.
-pub(crate) const PAGE: usize = 500;
-
 /// Where rows come from, and the columns that order them, of which no two are the same.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rows<'a> {
@@ -15,6 +12,8 @@ pub(crate) struct Rows<'a> {
     pub(crate) of: &'a str,
     /// Columns, texts or numbers, such as `at_ms, id`.
     pub(crate) key: &'a str,
+    /// Rows of a page.
+    pub(crate) page: usize,
 }
 
 impl Rows<'_> {
@@ -25,7 +24,7 @@ impl Rows<'_> {
         last: Option<&JsonValue>,
         given: Vec<Value>,
     ) -> Result<Vec<JsonValue>, DbErr> {
-        let Self { of, key } = self;
+        let Self { of, key, page } = self;
         let (mut values, mut after) = (given, String::new());
         if let Some(last) = last {
             let first = values.len() + 1;
@@ -35,7 +34,7 @@ impl Rows<'_> {
             }));
             after = format!("WHERE ({key}) > ({})", places(first, values.len() + 1 - first));
         }
-        let sql = format!("SELECT * FROM {of} {after} ORDER BY {key} LIMIT {PAGE}");
+        let sql = format!("SELECT * FROM {of} {after} ORDER BY {key} LIMIT {page}");
         JsonValue::find_by_statement(statement(db, &sql, values)).all(db).await
     }
 }

@@ -68,9 +68,12 @@ impl Link {
         if response.status().is_success() {
             return Ok(response);
         }
-        match response.json::<Problem>().await {
-            Ok(problem) => Err(ClientError::Refused(problem)),
-            Err(_) => Err(ClientError::Nonsense),
+        let refused = refusal_of(&response);
+        match (response.json::<Problem>().await, refused) {
+            (Ok(problem), _) => Err(ClientError::Refused(problem)),
+            // The answer to a HEAD has no body.
+            (Err(_), Some(problem)) => Err(ClientError::Refused(problem)),
+            (Err(_), None) => Err(ClientError::Nonsense),
         }
     }
 
@@ -348,6 +351,21 @@ impl Link {
         }
         Ok(())
     }
+}
+
+/// What the head of an answer says when the caller was refused.
+fn refusal_of(response: &Response) -> Option<Problem> {
+    let status = response.status();
+    let wait = response.headers().get("retry-after").and_then(|v| v.to_str().ok()?.parse().ok());
+    let code = if status.as_u16() == 401 { "unauthorized" } else { "refused" };
+    status.is_client_error().then(|| Problem {
+        kind: String::new(),
+        title: String::new(),
+        status: status.as_u16(),
+        detail: format!("the server refused this ({status})"),
+        code: code.to_owned(),
+        retry_after: wait,
+    })
 }
 
 fn query_of(pairs: &[(&str, String)]) -> String {

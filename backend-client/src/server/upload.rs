@@ -35,14 +35,13 @@ impl Link {
         // Nobody else goes on with it meanwhile.
         let known = self.unfinished.lock().await.remove(&hash);
         let place = match known {
-            Some(place) if self.offset(&place).await.is_ok() => place,
-            // The server has forgotten it, or does not answer.
-            known => match self.begin(&hash, size).await {
-                Ok(place) => place,
+            None => self.begin(&hash, size).await?,
+            Some(place) => match self.offset(&place).await {
+                Ok(_) => place,
+                // The server has forgotten it.
+                Err(error) if error.is_not_found() => self.begin(&hash, size).await?,
                 Err(error) => {
-                    if let Some(place) = known {
-                        self.unfinished.lock().await.insert(hash, place);
-                    }
+                    self.unfinished.lock().await.insert(hash, place);
                     return Err(error);
                 }
             },

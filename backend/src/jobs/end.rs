@@ -150,7 +150,7 @@ fn is_tried_again(error: &EngineError, row: &JobRow) -> bool {
     }
     // To be told to wait is no failure, nor is a store that is away: the deadline bounds it.
     error.class == ErrorClass::RateLimited
-        || error.code == sources::AWAY
+        || matches!(error.code, sources::AWAY | sources::ELSEWHERE)
         || row.attempt < MAX_ATTEMPTS
 }
 

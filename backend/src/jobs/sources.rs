@@ -5,8 +5,10 @@ use oto_engines::{EngineError, ErrorClass};
 use crate::db::one;
 use crate::state::AppState;
 
-/// Code of the error when media cannot be fetched now.
+/// Codes of the error when media cannot be fetched now: the store does not answer, or another server has
+/// not brought them there yet, which may be gone for good.
 pub(super) const AWAY: &str = "media_store";
+pub(super) const ELSEWHERE: &str = "media_elsewhere";
 
 /// Brings media here that were uploaded or made at another server. What is not in the store yet is
 /// waited for; what is nowhere is said by whoever opens it.
@@ -22,20 +24,16 @@ pub(super) async fn bring(state: &AppState, media: Vec<String>) -> Result<(), En
                 if let Ok(None) = one(&state.db, sql, vec![hash.into()]).await {
                     continue;
                 }
-                return Err(unavailable(
-                    "it is at another server, which could not store it yet.".to_owned(),
-                ));
+                let why = "it is at another server, which could not store it yet.";
+                return Err(unavailable(ELSEWHERE, why.to_owned()));
             }
-            Err(error) => return Err(unavailable(error.to_string())),
+            Err(error) => return Err(unavailable(AWAY, error.to_string())),
         }
     }
     Ok(())
 }
 
-fn unavailable(why: String) -> EngineError {
-    EngineError::new(
-        ErrorClass::Unavailable,
-        AWAY,
-        format!("A source cannot be fetched now: {why}"),
-    )
+fn unavailable(code: &'static str, why: String) -> EngineError {
+    let sentence = format!("A source cannot be fetched now: {why}");
+    EngineError::new(ErrorClass::Unavailable, code, sentence)
 }

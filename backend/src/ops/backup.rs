@@ -12,7 +12,7 @@ use super::open;
 use crate::blobs::{Blobs, is_hash};
 use crate::config::Config;
 use crate::db::{all, value};
-use crate::rows::{PAGE, Rows};
+use crate::rows::Rows;
 use crate::{BackendError, audit, db};
 
 /// Tables in an order in which every row finds what it refers to. Words for the search are made anew.
@@ -55,6 +55,9 @@ pub(super) const TABLES: [(&str, &str); 37] = [
     ("turn", "lane"),
     ("engine", "name"),
 ];
+
+/// Rows read at once.
+pub(super) const PAGE: usize = 500;
 
 /// What a backup holds.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -116,7 +119,8 @@ pub async fn create(config: &Config, folder: &Path) -> Result<Manifest, BackendE
         let (mut n, mut hasher) = (0u64, blake3::Hasher::new());
         let mut last = None;
         loop {
-            let rows = Rows { of: table, key }.after(&txn, last.as_ref(), vec![]).await?;
+            let rows =
+                Rows { of: table, key, page: PAGE }.after(&txn, last.as_ref(), vec![]).await?;
             for row in &rows {
                 let mut line = serde_json::to_vec(row).map_err(damaged)?;
                 line.push(b'\n');

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, JsonValue, TransactionTrait, Value};
 
-use super::backup::{Manifest, TABLES, damaged, io, people, verify};
+use super::backup::{Manifest, PAGE, TABLES, damaged, io, people, verify};
 use super::open;
 use crate::blobs::Blobs;
 use crate::config::Config;
 use crate::db::{execute, places, value};
-use crate::rows::{PAGE, Rows};
+use crate::rows::Rows;
 use crate::{BackendError, audit, db, ledger, search, works};
 
 /// Restores a backup into an empty database and store, and reads it back: rows, ledger, counters,
@@ -74,7 +74,7 @@ async fn index(txn: &impl ConnectionTrait) -> Result<(), BackendError> {
     for (of, is_work) in [(works, true), (people, false)] {
         let mut last: Option<JsonValue> = None;
         loop {
-            let rows = Rows { of, key: "id" }.after(txn, last.as_ref(), vec![]).await?;
+            let rows = Rows { of, key: "id", page: PAGE }.after(txn, last.as_ref(), vec![]).await?;
             for row in &rows {
                 let id = row["id"].as_str().unwrap_or_default();
                 if is_work {

@@ -13,12 +13,16 @@ use zip::write::SimpleFileOptions;
 use crate::BackendError;
 use crate::db::all;
 use crate::error::Refusal;
-use crate::rows::{PAGE, Rows};
+use crate::rows::Rows;
 use crate::state::AppState;
 use crate::streams::Open;
 
+/// Rows read at once: a work may be half a megabyte.
+const PAGE: usize = 20;
+/// Rows are packed in pieces of about this size.
+const PIECE: usize = 64 << 10;
 /// Pieces that wait to be packed.
-const WAITING: usize = 8;
+const WAITING: usize = 4;
 
 /// Rows of a person, and what orders them.
 const TABLES: [(&str, &str, &str); 15] = [
@@ -116,18 +120,21 @@ async fn read(
         let (mut piece, mut last) = (b"[".to_vec(), None);
         loop {
             let given = vec![account.into()];
-            let rows = Rows { of: &of, key }.after(&state.db, last.as_ref(), given).await?;
+            let rows =
+                Rows { of: &of, key, page: PAGE }.after(&state.db, last.as_ref(), given).await?;
             for row in &rows {
                 piece.extend_from_slice(if piece.ends_with(b"[") { b"\n" } else { b",\n" });
                 serde_json::to_writer_pretty(&mut piece, row).map_err(damaged)?;
+                if piece.len() >= PIECE {
+                    // Whatever comes next begins with a comma.
+                    pieces.send(Piece::Rows(std::mem::take(&mut piece))).await.map_err(gone)?;
+                }
             }
             let is_end = rows.len() < PAGE;
             last = rows.into_iter().last();
             if is_end {
                 break;
             }
-            // Whatever comes next begins with a comma.
-            pieces.send(Piece::Rows(std::mem::take(&mut piece))).await.map_err(gone)?;
         }
         piece.extend_from_slice(b"\n]\n");
         pieces.send(Piece::Rows(piece)).await.map_err(gone)?;

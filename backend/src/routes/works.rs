@@ -77,7 +77,7 @@ pub(crate) async fn add(
         metrics::counter!("works_total", "kind" => row.kind.clone()).increment(1);
     }
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    // Whoever may write is told what they wrote.
+    // Whoever wrote it is told what they wrote.
     Ok((status, with_version(shown(&state, &row, Some(&me), true).await?)).into_response())
 }
 
@@ -206,7 +206,8 @@ pub(crate) async fn edit(
         })?;
     let rules = &state.server()?.config.held_words;
     let now = change::change(&state.db, &row, &wanted, version, rules).await?;
-    Ok(with_version(shown(&state, &now, Some(&me), true).await?))
+    let is_own = now.is_own(Some(&me));
+    Ok(with_version(shown(&state, &now, Some(&me), is_own).await?))
 }
 
 async fn own(state: &AppState, me: &Me, id: &str) -> Result<WorkRow, Refusal> {

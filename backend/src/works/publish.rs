@@ -98,9 +98,9 @@ pub(crate) async fn publish(
 
 /// Refuses to hang again what a moderator took down before its author took it away: that takes an appeal.
 async fn may_come_back(txn: &impl ConnectionTrait, id: &str) -> Result<(), Refusal> {
-    let sql = "SELECT action FROM decision WHERE target_kind = 'work' AND target = $1 AND lifted = 0 ORDER BY at_ms DESC, id DESC LIMIT 1";
+    let sql = "SELECT action FROM decision WHERE target_kind = 'work' AND target = $1 AND lifted = 0 AND action IN ('unpublish', 'remove', 'restore') ORDER BY at_ms DESC, id DESC LIMIT 1";
     let last: Option<String> = value(txn, sql, vec![id.into()]).await?;
-    if last.is_some_and(|action| matches!(action.as_str(), "unpublish" | "remove")) {
+    if last.is_some_and(|action| action != "restore") {
         return Err(Refusal::new(
             StatusCode::CONFLICT,
             "taken_down",

@@ -86,6 +86,8 @@ struct Shaky {
     size: usize,
     /// How the next parts are refused.
     faults: Vec<u16>,
+    /// The sign-in runs out before the next question.
+    is_late: bool,
 }
 
 type Lab = Arc<Mutex<Shaky>>;
@@ -102,8 +104,15 @@ async fn begin(State(lab): State<Lab>, headers: HeaderMap) -> Response {
     (StatusCode::CREATED, [("location", "/api/v1/uploads/one")]).into_response()
 }
 
-async fn offset(State(lab): State<Lab>) -> Response {
-    ([("upload-offset", lab.lock().unwrap().received.len().to_string())]).into_response()
+async fn offset(State(lab): State<Lab>, headers: HeaderMap) -> Response {
+    let mut lab = lab.lock().unwrap();
+    if std::mem::take(&mut lab.is_late) {
+        lab.token += 1;
+    }
+    if headers["authorization"] != format!("Bearer t{}", lab.token) {
+        return problem(401);
+    }
+    ([("upload-offset", lab.received.len().to_string())]).into_response()
 }
 
 async fn part(State(lab): State<Lab>, headers: HeaderMap, body: Bytes) -> Response {
@@ -114,6 +123,8 @@ async fn part(State(lab): State<Lab>, headers: HeaderMap, body: Bytes) -> Respon
         // It arrives, and nobody says so; a HEAD before the next part tells.
         Some(504) => {
             lab.received.extend(body);
+            // And that takes so long that the sign-in runs out.
+            lab.is_late = true;
             return problem(504);
         }
         Some(status) => return problem(status),

@@ -86,6 +86,7 @@ async fn what_its_author_took_away_hangs_again_when_it_is_published_again() {
         assert_eq!(me["works"], 1);
         // What a moderator took down does not come back so.
         home.sql(&format!("INSERT INTO decision (id, moderator, owner, target_kind, target, action, reason, before_state, at_ms) VALUES ('d', '{}', '{}', 'work', '{id}', 'remove', 'rude', 'shown', 1)", bob.id, ada.id)).await;
+        home.sql(&format!("INSERT INTO decision (id, moderator, owner, target_kind, target, action, reason, before_state, at_ms) VALUES ('e', '{}', '{}', 'work', '{id}', 'keep', 'seen', 'removed', 2)", bob.id, ada.id)).await;
         home.sql(&format!("UPDATE work SET state = 'removed' WHERE id = '{id}'")).await;
         assert_eq!(home.by(&ada, Method::DELETE, &path).send().await.unwrap().status(), 204);
         let again = home.by(&ada, Method::POST, "/works").json(&work);

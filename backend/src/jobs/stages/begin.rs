@@ -139,10 +139,10 @@ async fn checkpoint(
         else {
             continue;
         };
-        // What cannot be had now is made anew: nobody waits for what may be gone for good.
-        if let Err(error) = sources::bring(state, row.media()).await {
-            tracing::warn!(job.id = %row.id, "a stage is not taken over: {}", error.message);
-            continue;
+        match sources::bring(state, row.media()).await {
+            // That server may be gone for good: it is made anew.
+            Err(error) if error.code == sources::ELSEWHERE => continue,
+            brought => brought?,
         }
         if row.media().iter().all(|hash| state.blobs.find(hash).is_some()) {
             return Ok(Some(Checkpoint { id: row.id, whole }));

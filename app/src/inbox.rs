@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use oto_api_types::{JobKind, Work};
-use oto_board::NoteId;
+use oto_board::{AssetId, NoteId};
 use serde::{Deserialize, Serialize};
 
 use crate::data::DataDir;
 
 /// Most that are taken at once.
 const MOST: usize = 50;
+const UNSAFE: &str = "this server names things in a way that is not safe, so nothing was taken; tell whoever runs it";
 
 /// A work that waits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,16 +24,12 @@ pub(crate) struct Waiting {
     pub(crate) hash: String,
 }
 
-fn is_hash(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-}
-
 /// Where the media of a work are to be put before [`put`]. The name comes from a server: one that is no
 /// hash could lead anywhere.
 pub(crate) fn media_path(data: &DataDir, hash: &str) -> Result<PathBuf> {
-    anyhow::ensure!(is_hash(hash), "this server names media in a way that is not safe");
+    let hash: AssetId = hash.parse().ok().context(UNSAFE)?;
     oto_storage::files::ensure_folder(&data.inbox())?;
-    Ok(data.inbox().join(hash))
+    Ok(data.inbox().join(hash.to_string()))
 }
 
 /// Lets a work wait. The words of a text become its file.
@@ -48,8 +45,7 @@ pub(crate) fn put(data: &DataDir, work: &Work, server: &str) -> Result<()> {
         (None, _) => anyhow::bail!("this work has no media"),
     };
     // Likewise.
-    let id: NoteId =
-        work.id.parse().ok().context("this server names works in a way that is not safe")?;
+    let id: NoteId = work.id.parse().ok().context(UNSAFE)?;
     media_path(data, &hash)?;
     let path = data.inbox().join(format!("{id}.json"));
     let waiting = Waiting { work: work.clone(), server: server.to_owned(), hash };
@@ -80,7 +76,7 @@ pub(crate) fn waiting(data: &DataDir) -> Vec<(PathBuf, Waiting)> {
 
 fn read(path: &Path) -> Option<Waiting> {
     let waiting: Waiting = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-    is_hash(&waiting.hash).then_some(waiting)
+    waiting.hash.parse::<AssetId>().is_ok().then_some(waiting)
 }
 
 #[cfg(test)]

@@ -20,6 +20,11 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// A file could not be read or written.
+    pub(crate) fn of_file(error: std::io::Error) -> Self {
+        Self::File(error.to_string())
+    }
+
     /// True when trying again may help: no answer, a broken transfer, a fault of the home's own.
     #[must_use]
     pub fn may_pass(&self) -> bool {

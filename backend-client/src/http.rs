@@ -91,17 +91,16 @@ impl Home {
 
     /// Fetches media into a file, which is complete when this returns.
     pub(crate) async fn download(&self, hash: &str, into: &Path) -> Result<(), ClientError> {
-        let file_error = |e: std::io::Error| ClientError::File(e.to_string());
         let mut response =
             self.send(self.call(Method::GET, &format!("/assets/{hash}/content"))).await?;
-        let mut file = tokio::fs::File::create(into).await.map_err(file_error)?;
+        let mut file = tokio::fs::File::create(into).await.map_err(ClientError::of_file)?;
         loop {
             match response.chunk().await {
-                Ok(Some(chunk)) => file.write_all(&chunk).await.map_err(file_error)?,
+                Ok(Some(chunk)) => file.write_all(&chunk).await.map_err(ClientError::of_file)?,
                 Ok(None) => break,
                 Err(_) => return Err(ClientError::Unreachable),
             }
         }
-        file.flush().await.map_err(file_error)
+        file.flush().await.map_err(ClientError::of_file)
     }
 }

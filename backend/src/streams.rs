@@ -1,5 +1,5 @@
-//! How many streams of events may be open: in all, and for each caller, so that one program that
-//! forgets to close its streams takes none from others.
+//! How many streams, of events or of exports, may be open: in all, and for each caller, so that one program
+//! that forgets to close its streams takes none from others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use sea_orm::{ConnectionTrait, DbErr};
 use serde_json::json;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use url::Url;
 
 use crate::BackendError;
@@ -128,29 +128,28 @@ pub(crate) fn checked_url(text: &str, config: &Config) -> Result<Url, String> {
 /// Deliveries under way. Nobody's slow endpoints hold up those of others: a few of each person at a time.
 #[derive(Default)]
 pub(crate) struct UnderWay {
-    tasks: JoinSet<(String, Result<(), DbErr>)>,
-    of: HashMap<String, usize>,
+    tasks: JoinSet<Result<(), DbErr>>,
+    /// Whose they are.
+    of: HashMap<task::Id, String>,
 }
 
 impl UnderWay {
     /// Forgets those that have ended; the first error of the database among them.
     fn reap(&mut self) -> Result<(), DbErr> {
         let mut outcome = Ok(());
-        while let Some(ended) = self.tasks.try_join_next() {
-            let Ok((account, told)) = ended else {
-                // It panicked: whose it was is not known, so that all are counted anew.
-                self.of.clear();
-                continue;
-            };
-            if let Some(n) = self.of.get_mut(&account) {
-                *n -= 1;
-                if *n == 0 {
-                    self.of.remove(&account);
-                }
-            }
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            let (id, told) = ended.unwrap_or_else(|panic| {
+                (panic.id(), Err(DbErr::Custom(format!("a webhook was not delivered: {panic}"))))
+            });
+            self.of.remove(&id);
             outcome = outcome.and(told);
         }
         outcome
+    }
+
+    /// How many are of one person.
+    fn of(&self, account: &str) -> usize {
+        self.of.values().filter(|of| *of == account).count()
     }
 
     /// When all have ended.
@@ -170,7 +169,7 @@ pub(crate) async fn deliver_due(state: &AppState, under_way: &mut UnderWay) -> R
             break;
         }
         let account: String = row.try_get("", "account")?;
-        if under_way.of.get(&account).is_some_and(|n| *n >= MOST_OF_ONE) {
+        if under_way.of(&account) >= MOST_OF_ONE {
             continue;
         }
         let id: String = row.try_get("", "id")?;
@@ -200,9 +199,9 @@ pub(crate) async fn deliver_due(state: &AppState, under_way: &mut UnderWay) -> R
             body: row.try_get("", "body")?,
             secrets: secrets.into_iter().flatten().collect(),
         };
-        *under_way.of.entry(account.clone()).or_default() += 1;
         let own = state.clone();
-        under_way.tasks.spawn(async move { (account, deliver(&own, delivery).await) });
+        let task = under_way.tasks.spawn(async move { deliver(&own, delivery).await });
+        under_way.of.insert(task.id(), account);
     }
     outcome
 }

@@ -209,6 +209,30 @@ pub(crate) async fn find(db: &impl ConnectionTrait, id: &str) -> Result<Option<W
     one(db, &sql, vec![id.into()]).await?.as_ref().map(WorkRow::read).transpose()
 }
 
+/// The name of a source that is not shown to whoever looks.
+pub(crate) const PRIVATE: &str = "a private work";
+
+/// Sources as a caller sees them, with the works they are: one that is hidden keeps its place without
+/// its name.
+pub(crate) async fn seen_sources(
+    db: &impl ConnectionTrait,
+    told: Vec<WorkSource>,
+    me: Option<&Me>,
+) -> Result<Vec<(WorkSource, Option<WorkRow>)>, DbErr> {
+    let mut seen = Vec::with_capacity(told.len());
+    for mut source in told {
+        let mut found = None;
+        if let Some(id) = &source.work {
+            found = find(db, id).await?.filter(|f| f.is_seen_by(me));
+            if found.is_none() {
+                source = WorkSource { work: None, title: PRIVATE.to_owned(), ..source };
+            }
+        }
+        seen.push((source, found));
+    }
+    Ok(seen)
+}
+
 pub(crate) async fn find_by_slug(
     db: &impl ConnectionTrait,
     slug: &str,

@@ -14,10 +14,11 @@ use oto_storage::read_board;
 use serde_json::json;
 
 use super::{find_note, print_json};
-use crate::convert::publish::{Choices, new_work};
+use crate::convert::publish::{Choices, new_work, outcome};
 use crate::data::DataDir;
 use crate::home::credentials;
 use crate::settings::Settings;
+use crate::words::Words;
 
 /// How long an answer may take; a film is uploaded meanwhile.
 const PATIENCE: Duration = Duration::from_secs(1_800);
@@ -212,13 +213,8 @@ pub(super) fn publish(data: &DataDir, args: &PublishArgs) -> Result<()> {
     if args.json {
         print_json(&serde_json::to_value(&made)?);
     } else {
-        let word = match made.state.as_str() {
-            "shown" => "published",
-            "held" => "held until a moderator has looked at it:",
-            _ => "taken down by a moderator, unless you appeal:",
-        };
-        let link = made.link.map_or_else(String::new, |l| format!(": {l}"));
-        eprintln!("{word} {}{link}", made.id);
+        eprintln!("{}", Words::new("en").with(outcome(&made), &[("title", &made.title)]));
+        eprintln!("{}{}", made.id, made.link.map_or_else(String::new, |l| format!(": {l}")));
     }
     Ok(())
 }

@@ -109,6 +109,7 @@ impl Link {
         }
     }
 
+    /// A call with JSON or nothing.
     async fn ask(&self, method: Method, path: &str, body: Body) -> Result<Response, ClientError> {
         let call = || {
             let call = self.call(method.clone(), path);
@@ -277,21 +278,19 @@ impl Link {
     /// Media of the wall, into a file that is complete when this returns. What comes is what the hash
     /// says, or an error.
     pub(super) async fn fetch(&self, hash: &str, into: &Path) -> Result<(), ClientError> {
-        let file_error = |e: std::io::Error| ClientError::File(e.to_string());
         let part = into.with_extension("part");
         if let Err(error) = self.fetch_part(hash, &part).await {
             // It is half of something, or something else.
             tokio::fs::remove_file(&part).await.ok();
             return Err(error);
         }
-        tokio::fs::rename(&part, into).await.map_err(file_error)
+        tokio::fs::rename(&part, into).await.map_err(ClientError::of_file)
     }
 
     async fn fetch_part(&self, hash: &str, part: &Path) -> Result<(), ClientError> {
-        let file_error = |e: std::io::Error| ClientError::File(e.to_string());
         let path = format!("/shared/media/{hash}");
         let mut response = self.ask(Method::GET, &path, Body::Nothing).await?;
-        let mut file = tokio::fs::File::create(part).await.map_err(file_error)?;
+        let mut file = tokio::fs::File::create(part).await.map_err(ClientError::of_file)?;
         let (mut hasher, mut size) = (blake3::Hasher::new(), 0u64);
         while let Some(bytes) = response.chunk().await.or(Err(ClientError::Unreachable))? {
             size += bytes.len() as u64;
@@ -299,9 +298,9 @@ impl Link {
                 return Err(ClientError::Nonsense);
             }
             hasher.update(&bytes);
-            file.write_all(&bytes).await.map_err(file_error)?;
+            file.write_all(&bytes).await.map_err(ClientError::of_file)?;
         }
-        file.flush().await.map_err(file_error)?;
+        file.flush().await.map_err(ClientError::of_file)?;
         match hasher.finalize().to_hex().as_str() == hash {
             true => Ok(()),
             false => Err(ClientError::Nonsense),

@@ -75,17 +75,20 @@ impl Link {
     }
 
     async fn send_parts(&self, path: &Path, place: &str, size: u64) -> Result<(), ClientError> {
-        let file_error = |e: std::io::Error| ClientError::File(e.to_string());
-        let mut file = tokio::fs::File::open(path).await.map_err(file_error)?;
+        let mut file = tokio::fs::File::open(path).await.map_err(ClientError::of_file)?;
         // How much the server has, while that is known.
         let (mut at, mut most, mut tries) = (None, 0, 0);
         loop {
             let told = match at {
                 None => self.offset(place).await.map(Sent::Until),
                 Some(from) => {
-                    file.seek(SeekFrom::Start(from)).await.map_err(file_error)?;
+                    file.seek(SeekFrom::Start(from)).await.map_err(ClientError::of_file)?;
                     let mut part = Vec::new();
-                    (&mut file).take(PART).read_to_end(&mut part).await.map_err(file_error)?;
+                    (&mut file)
+                        .take(PART)
+                        .read_to_end(&mut part)
+                        .await
+                        .map_err(ClientError::of_file)?;
                     self.send_part(place, from, part.into(), size).await
                 }
             };
@@ -172,5 +175,5 @@ async fn hashed(path: &Path) -> Result<(String, u64), ClientError> {
         Ok((hasher.finalize().to_hex().to_string(), hasher.count()))
     });
     let read: std::io::Result<_> = read.await.or(Err(ClientError::Nonsense))?;
-    read.map_err(|e| ClientError::File(e.to_string()))
+    read.map_err(ClientError::of_file)
 }

@@ -287,11 +287,11 @@ async fn prepare(
     folder: &std::path::Path,
     cancel: tokio_util::sync::CancellationToken,
 ) -> Result<(Arc<dyn Engine>, Context, Request), EngineError> {
-    let internal = |e: std::io::Error| {
+    let no_folder = |e: std::io::Error| {
         EngineError::new(
             ErrorClass::Unavailable,
             "disk",
-            format!("No folder could be made for this job: {e}"),
+            format!("No folder could be made for this job: {e}. Make room on the disk."),
         )
     };
     let asked = row.new_job().ok_or_else(|| {
@@ -340,7 +340,7 @@ async fn prepare(
             }
         }
     };
-    tokio::fs::create_dir_all(folder).await.map_err(internal)?;
+    tokio::fs::create_dir_all(folder).await.map_err(no_folder)?;
     let (sink, id) = (state.clone(), row.id.clone());
     let progress = Arc::new(move |value: f32, message: &str| {
         if let Some(live) = sink.live().get_mut(&id) {

@@ -66,22 +66,14 @@ pub(crate) async fn work(
     let Some(row) = linked(&state, &slug).await? else { return Ok(not_there()) };
     let page = server.url(&format!("/s/{slug}"));
     let recipe = row.shows_recipe.then(|| row.recipe());
-    let mut sources = Vec::new();
-    if row.shows_sources {
-        for told in row.told_sources() {
-            let found = match &told.work {
-                Some(id) => works::find(&state.db, id).await?.filter(|f| f.is_seen_by(None)),
-                None => None,
-            };
-            // One that is hidden now keeps its place without its name.
-            let title = match (&told.work, &found) {
-                (Some(_), None) => works::publish::PRIVATE.to_owned(),
-                _ => told.title,
-            };
-            let href = found.and_then(|f| f.slug);
-            sources.push((title, href.map(|slug| format!("/s/{slug}"))));
-        }
-    }
+    let told = if row.shows_sources { row.told_sources() } else { Vec::new() };
+    let seen = works::seen_sources(&state.db, told, None).await?.into_iter();
+    let sources = seen
+        .map(|(source, found)| {
+            let slug = found.and_then(|f| f.slug);
+            (source.title, slug.map(|slug| format!("/s/{slug}")))
+        })
+        .collect();
     let (said, _) = comments::of(&state.db, &row.id, None, 50).await?;
     let comments = said.into_iter().filter(|c| !c.deleted);
     let comments = comments.map(|c| (c.author.name, day(c.created_at_ms), c.text)).collect();

@@ -39,15 +39,8 @@ async fn shown(
     is_own: bool,
 ) -> Result<Work, Refusal> {
     let mut work = row.shown(is_own, &state.server()?.config.public_url);
-    for source in &mut work.sources {
-        let Some(id) = &source.work else { continue };
-        let found = works::find(&state.db, id).await?;
-        if !found.is_some_and(|f| f.is_seen_by(me)) {
-            // One that is hidden now keeps its place without its name.
-            source.title = publish::PRIVATE.to_owned();
-            source.work = None;
-        }
-    }
+    let seen = works::seen_sources(&state.db, work.sources, me).await?;
+    work.sources = seen.into_iter().map(|(source, _)| source).collect();
     if let Some(me) = me {
         let counters = said::counters(&state.db, &row.id, Some(&me.account)).await?;
         (work.is_liked, work.own_vote) = (counters.is_liked, counters.own_vote);

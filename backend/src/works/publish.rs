@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use oto_api_types::{JobKind, NewWork, WorkSource};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, TransactionTrait};
 
-use super::{WorkRow, change, find, kind_word, visibility_word};
+use super::{PRIVATE, WorkRow, change, find, kind_word, visibility_word};
 use crate::accounts::one_line;
 use crate::auth::Me;
 use crate::db::{execute, immediate, now_ms, one, value};
@@ -104,7 +104,7 @@ async fn may_come_back(txn: &impl ConnectionTrait, id: &str) -> Result<(), Refus
         return Err(Refusal::new(
             StatusCode::CONFLICT,
             "taken_down",
-            "A moderator took this work down; appeal against that before you publish it again.",
+            "A moderator took this work down. The letter about it says why, and how to appeal; after that it can be published again.",
         ));
     }
     Ok(())
@@ -245,9 +245,6 @@ async fn media(
         poster: row.try_get("", "poster")?,
     })
 }
-
-/// The name of a source that is not shown to whoever looks.
-pub(crate) const PRIVATE: &str = "a private work";
 
 /// The sources that can be named. One that is not there is an error only when it was to be re-used
 /// without leave; what is private or gone stays as a title.
